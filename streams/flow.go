@@ -1,0 +1,219 @@
+package streams
+
+import (
+	"context"
+	"time"
+)
+
+// How long a writer waits for readers. The figures are part of what the package
+// promises; docs/design.md tells how they came about.
+const (
+	// creditShare of a stream's time may be spent waiting for readers, and no
+	// more than maxCredit of it can be saved up.
+	creditShare = 0.10
+	maxCredit   = 500 * time.Millisecond
+
+	// maxPatience is how much waiting one reader may cause before it is let go.
+	maxPatience = 100 * time.Millisecond
+
+	// paceSlice is how often a waiting writer looks at what its wait brings.
+	paceSlice = 10 * time.Millisecond
+)
+
+// flow is the flow control of one Log: how large its window is now, and for
+// whom the writer still waits. Guarded by Log.mu.
+//
+// Child, daemon and readers often share the same few cores, so a child can
+// always outrun readers that are doing nothing wrong. Waiting for them costs
+// the child nothing while they take as many bytes, all together, as it would
+// have written: the machine is busy delivering. Only the rest of a wait is
+// charged, to the stream's credit and to the patience with each reader that
+// caused it. So any number of equal readers get a flood whole, and a slow one
+// among them soon waits alone, uses up its patience and is let go.
+type flow struct {
+	limit int64 // the window now
+
+	drained chan struct{} // not nil while the writer waits; gets one message when behind is 0
+	barrier int64         // where the oldest blocks end, which have to go
+	behind  int           // cursors that are waited for and before barrier
+	taken   int64         // bytes that all cursors together are done with
+
+	credit   time.Duration
+	credited time.Time // when credit was last brought up to date
+
+	// The writer's own pace: bytes written and time not spent waiting,
+	// both halved now and then so that the past fades.
+	written int64
+	busy    time.Duration
+	resumed time.Time // when the last wait ended
+	end     int64     // the Log's end then
+}
+
+// patience is what is left of the writer's patience with one cursor.
+type patience struct {
+	used   time.Duration
+	gone   bool // let go: not waited for until it has caught up
+	behind bool // counted in flow.behind
+}
+
+// Pace waits while the window is full of bytes that attached readers have yet
+// to take. With Backpressure it waits for all of them without limit. Otherwise
+// it first lets the window grow, then waits for those that are making progress
+// for a bounded time, and lets go whoever keeps it waiting; such a reader is
+// told later how much it missed.
+//
+// It returns nil when there is room, the cause of ctx's end, or ErrClosed.
+func (l *Log) Pace(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for {
+		if l.closed {
+			return ErrClosed
+		}
+		needs := l.store.needs()
+		if l.store.size+needs <= l.flow.limit || len(l.store.blocks) == 0 {
+			return nil
+		}
+		lag := l.stragglers(l.store.barrier(needs, l.flow.limit))
+		if l.flow.behind == 0 {
+			l.shrink(lag)
+			return nil
+		}
+		if l.flow.limit < l.maxWindow && l.memory.room(l.flow.limit) {
+			l.flow.limit = min(2*l.flow.limit, l.maxWindow)
+			continue
+		}
+		if err := l.await(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// stragglers counts the cursors before barrier that the writer still waits for,
+// and returns how far the last of all that it waits for is behind. l.mu must be
+// held.
+func (l *Log) stragglers(barrier int64) (lag int64) {
+	f := &l.flow
+	f.barrier, f.behind = barrier, 0
+	for c := range l.cursors {
+		c.patient.behind = false
+		if c.patient.gone && !l.backpressure {
+			continue
+		}
+		lag = max(lag, l.store.end-c.pos)
+		if c.pos < f.barrier {
+			c.patient.behind = true
+			f.behind++
+		}
+	}
+	return lag
+}
+
+// shrink gives back a window that its readers no longer need. l.mu must be held.
+func (l *Log) shrink(lag int64) {
+	if l.flow.limit > l.window && lag < l.flow.limit/4 {
+		l.flow.limit = max(l.flow.limit/2, l.window)
+	}
+}
+
+// await waits until nobody is behind any more, or a slice of time has passed,
+// and settles what that cost. l.mu must be held; it is given up meanwhile.
+func (l *Log) await(ctx context.Context) error {
+	f := &l.flow
+	now := time.Now()
+	f.measure(now, l.store.end)
+	taken := f.taken
+	f.drained = make(chan struct{}, 1)
+	drained := f.drained
+	slice := time.NewTimer(paceSlice)
+	defer slice.Stop()
+	l.mu.Unlock()
+
+	select {
+	case <-drained:
+	case <-slice.C:
+	case <-l.done:
+	case <-ctx.Done():
+	}
+
+	l.mu.Lock()
+	f.drained = nil
+	waited := time.Since(now)
+	f.resumed, f.end = now.Add(waited), l.store.end
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if !l.backpressure {
+		l.charge(waited - f.worth(f.taken-taken))
+	}
+	return nil
+}
+
+// charge takes cost from the stream's credit and from the patience with those
+// who are still behind, and lets go of whom it runs out on. l.mu must be held.
+func (l *Log) charge(cost time.Duration) {
+	f := &l.flow
+	if f.credited.IsZero() {
+		f.credit, f.credited = maxCredit, f.resumed
+	}
+	f.credit += time.Duration(creditShare * float64(f.resumed.Sub(f.credited)))
+	f.credit = min(f.credit, maxCredit)
+	f.credited = f.resumed
+	if cost <= 0 {
+		return
+	}
+	f.credit -= cost
+	for c := range l.cursors {
+		p := &c.patient
+		if !p.behind {
+			continue
+		}
+		p.used += cost
+		if p.used > maxPatience || f.credit < 0 {
+			p.gone = true
+		}
+	}
+}
+
+// took notes that the reader is done with the chunk in hand. l.mu must be held.
+func (l *Log) took(c *Cursor) {
+	l.flow.taken += c.next - c.pos
+	c.pos = c.next
+	if c.pos == l.store.end {
+		c.patient.used, c.patient.gone = 0, false
+	}
+	l.pass(c)
+}
+
+// pass tells a waiting writer when c was the last one it waited for. l.mu must
+// be held.
+func (l *Log) pass(c *Cursor) {
+	f := &l.flow
+	if f.drained == nil || !c.patient.behind || c.pos < f.barrier {
+		return
+	}
+	c.patient.behind = false
+	if f.behind--; f.behind == 0 {
+		f.drained <- struct{}{} // has room: sent once a wait
+	}
+}
+
+// measure adds what was written since the last wait to the writer's pace.
+func (f *flow) measure(now time.Time, end int64) {
+	if !f.resumed.IsZero() {
+		f.written += end - f.end
+		f.busy += now.Sub(f.resumed)
+	}
+	if f.busy > time.Second {
+		f.written /= 2
+		f.busy /= 2
+	}
+}
+
+// worth is how long the writer would have taken to write n bytes.
+func (f *flow) worth(n int64) time.Duration {
+	if f.written == 0 {
+		return 0
+	}
+	return time.Duration(float64(n) / float64(f.written) * float64(f.busy))
+}

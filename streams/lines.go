@@ -1,0 +1,250 @@
+package streams
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	// maxLine is how many bytes of a line come in one piece.
+	maxLine = 1 << 20
+
+	// holdLine is how long an unfinished line waits for its end.
+	holdLine = time.Second
+)
+
+// Line is a line of a stream, or a piece of one.
+type Line struct {
+	Offset int64  // of Text's first byte
+	End    int64  // behind the line's end: where the next one begins
+	Text   []byte // without CR, LF or CRLF; valid until the next call of Next
+
+	// Missed is how many bytes before Offset were due but no longer kept. A
+	// Line that tells of a loss has no Text and is none itself.
+	Missed int64
+
+	// Partial: the rest of the line follows later, in a Line that is a
+	// Continuation. That one's Text is empty if only the line's end came.
+	Partial      bool
+	Continuation bool
+
+	Time   time.Time // when Text's first byte was read from the process
+	Number uint64    // of the write that it came with
+}
+
+// Lines reads a Log line by line. CR, LF and CRLF end a line. A line of more
+// than 1 MiB comes in pieces, an unfinished one after waiting for a second for
+// its end, and neither cuts a UTF-8 rune in two. What stands behind the last
+// line end when the Log ends is a line.
+//
+// Lines is a view made on the reader's side, over a Cursor of its own. It
+// belongs to one goroutine, except that Close may be called by any.
+type Lines struct {
+	cursor *Cursor
+
+	chunk  Chunk // what is left of it; Offset and Data move on together
+	skipLF bool  // the last line ended in CR: an LF now belongs to it
+	missed int64 // to be told before anything of chunk
+
+	held      []byte // the line so far, from chunks that are used up
+	heldMark  Mark   // covers held[0]
+	heldSince time.Time
+	offset    int64 // of held[0]
+	continued bool  // a piece of this line was given already
+}
+
+// NewLines reads l from offset on, as Log.Subscribe does. The Lines must be
+// closed.
+func NewLines(l *Log, offset int64) *Lines {
+	ls := &Lines{cursor: l.Subscribe(offset)}
+	// A reader that resumes between a CR and its LF has had the whole line.
+	if at := ls.cursor.Offset(); at > 0 {
+		if b, missed := l.Read(at-1, 1); missed == 0 && len(b) == 1 {
+			ls.skipLF = b[0] == '\r'
+		}
+	}
+	return ls
+}
+
+// Close detaches the reader. Closing again does nothing.
+func (ls *Lines) Close() { ls.cursor.Close() }
+
+// Next returns the next line, waiting for it if need be. The errors are those
+// of Cursor.Next.
+func (ls *Lines) Next(ctx context.Context, idle time.Duration) (Line, error) {
+	var deadline time.Time
+	if idle > 0 {
+		deadline = time.Now().Add(idle)
+	}
+	for {
+		if ls.missed > 0 {
+			return ls.gap(), nil
+		}
+		if line, ok := ls.scan(); ok {
+			return line, nil
+		}
+		ls.hold()
+		wait, due := ls.wait(deadline)
+		chunk, err := ls.cursor.Next(ctx, wait)
+		switch {
+		case err == io.EOF && len(ls.held) > 0:
+			return ls.give(len(ls.held), ls.offset+int64(len(ls.held)), false), nil
+		case err == ErrIdle && due:
+			if line, ok := ls.piece(); ok {
+				return line, nil
+			}
+			ls.heldSince = time.Now() // half a rune: it goes on waiting
+			continue
+		case err != nil:
+			return Line{}, err
+		}
+		ls.chunk, ls.missed = chunk, chunk.Missed
+	}
+}
+
+// wait is how long to wait for more bytes (0: for ever); due says that it is
+// the line in hand that will not wait longer, not the caller.
+func (ls *Lines) wait(deadline time.Time) (wait time.Duration, due bool) {
+	if len(ls.held) > 0 {
+		wait, due = max(time.Until(ls.heldSince.Add(holdLine)), 1), true
+	}
+	if !deadline.IsZero() {
+		if idle := max(time.Until(deadline), 1); !due || idle < wait {
+			return idle, false
+		}
+	}
+	return wait, due
+}
+
+// scan takes the next line out of the chunk in hand, if its end is there.
+func (ls *Lines) scan() (Line, bool) {
+	if ls.skipLF && len(ls.chunk.Data) > 0 {
+		ls.skipLF = false
+		if ls.chunk.Data[0] == '\n' {
+			ls.skip(1)
+		}
+	}
+	data := ls.chunk.Data
+	if room := maxLine - len(ls.held); len(data) > room {
+		data = data[:room]
+	}
+	end := bytes.IndexByte(data, '\n')
+	if end >= 0 {
+		data = data[:end]
+	}
+	if cr := bytes.IndexByte(data, '\r'); cr >= 0 {
+		end = cr
+	}
+	switch {
+	case end >= 0:
+		return ls.line(end), true
+	case len(ls.held)+len(data) == maxLine:
+		ls.hold()
+		return ls.piece()
+	}
+	return Line{}, false
+}
+
+// line returns the line whose text ends n bytes into the chunk in hand.
+func (ls *Lines) line(n int) Line {
+	data := ls.chunk.Data
+	ended := 1
+	switch {
+	case data[n] == '\n':
+	case n+1 < len(data) && data[n+1] == '\n':
+		ended = 2
+	case n+1 == len(data):
+		ls.skipLF = true
+	}
+	end := ls.chunk.Offset + int64(n+ended)
+	if len(ls.held) > 0 || ls.continued {
+		ls.keep(n)
+		ls.skip(ended)
+		return ls.give(len(ls.held), end, false)
+	}
+	m := ls.mark()
+	line := Line{Offset: ls.chunk.Offset, End: end, Text: data[:n:n], Time: m.Time(), Number: m.Number}
+	ls.skip(n + ended)
+	return line
+}
+
+// hold keeps the chunk in hand as the beginning of a line, up to maxLine.
+func (ls *Lines) hold() { ls.keep(min(len(ls.chunk.Data), maxLine-len(ls.held))) }
+
+// keep moves n bytes of the chunk in hand to the line so far.
+func (ls *Lines) keep(n int) {
+	if len(ls.held) == 0 {
+		ls.offset, ls.heldMark, ls.heldSince = ls.chunk.Offset, ls.mark(), time.Now()
+	}
+	ls.held = append(ls.held, ls.chunk.Data[:n]...)
+	ls.skip(n)
+}
+
+// skip moves on in the chunk in hand.
+func (ls *Lines) skip(n int) {
+	c := &ls.chunk
+	c.Offset += int64(n)
+	c.Data = c.Data[n:]
+	for len(c.Marks) > 1 && c.Marks[1].Offset <= c.Offset {
+		c.Marks = c.Marks[1:]
+	}
+}
+
+// mark covers the first byte of the chunk in hand.
+func (ls *Lines) mark() Mark {
+	if len(ls.chunk.Marks) == 0 {
+		return ls.heldMark
+	}
+	return ls.chunk.Marks[0]
+}
+
+// piece returns the line so far without the beginning of a rune at its end, if
+// that leaves anything.
+func (ls *Lines) piece() (Line, bool) {
+	n := len(ls.held) - runeStart(ls.held)
+	if n == 0 {
+		return Line{}, false
+	}
+	return ls.give(n, ls.offset+int64(n), true), true
+}
+
+// gap ends the line so far where bytes were missed, and then tells of those.
+func (ls *Lines) gap() Line {
+	if len(ls.held) > 0 {
+		return ls.give(len(ls.held), ls.offset+int64(len(ls.held)), false)
+	}
+	at, missed := ls.chunk.Offset, ls.missed
+	ls.missed, ls.skipLF, ls.continued = 0, false, false
+	return Line{Offset: at, End: at, Missed: missed}
+}
+
+// give returns the first n bytes of the line so far as a Line.
+func (ls *Lines) give(n int, end int64, partial bool) Line {
+	line := Line{
+		Offset: ls.offset, End: end, Text: ls.held[:n:n],
+		Partial: partial, Continuation: ls.continued,
+		Time: ls.heldMark.Time(), Number: ls.heldMark.Number,
+	}
+	ls.held = append([]byte(nil), ls.held[n:]...)
+	ls.offset += int64(n)
+	ls.heldSince = time.Now()
+	ls.continued = partial
+	return line
+}
+
+// runeStart is how many bytes at the end of b are the beginning of a rune whose
+// rest is missing.
+func runeStart(b []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
+		if c := b[len(b)-n]; utf8.RuneStart(c) {
+			if utf8.FullRune(b[len(b)-n:]) {
+				return 0
+			}
+			return n
+		}
+	}
+	return 0
+}

@@ -1,0 +1,286 @@
+package streams
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+)
+
+// Latest as the offset of a subscription means: only what is written from now on.
+const Latest int64 = -1
+
+// Default sizes of a Log's window, in bytes.
+const (
+	DefaultWindow    = 1 << 20
+	DefaultMaxWindow = 16 << 20
+)
+
+// Options configure a Log. The zero value works.
+type Options struct {
+	// Window is how many bytes are kept in memory for readers to come.
+	// 0 means DefaultWindow.
+	Window int
+
+	// MaxWindow is how far the window grows while readers follow a flood.
+	// 0 means DefaultMaxWindow; less than Window means Window.
+	MaxWindow int
+
+	// Backpressure makes the writer wait for the slowest attached Cursor, as a
+	// pipe does, instead of letting a slow one go.
+	Backpressure bool
+
+	// Memory is the budget this Log shares with others. nil means no limit but
+	// the Log's own window.
+	Memory *Memory
+
+	// Sequence numbers the writes of all Logs that share it. nil means one of
+	// the Log's own.
+	Sequence *Sequence
+}
+
+// Log is the output of one stream: an append-only sequence of bytes, each with
+// an offset counted from 0. The newest bytes are kept in memory, up to a
+// window; older ones are forgotten, and a reader that still wanted them is told
+// how many it missed.
+//
+// One goroutine at a time may write (Pace, Fill, Write). All other methods may
+// be called by any number of goroutines at any time. A Log starts no
+// goroutines.
+type Log struct {
+	window       int64     // set by NewLog, never changed, as are the next four
+	maxWindow    int64     //
+	backpressure bool      //
+	memory       *Memory   // nil: no shared budget
+	sequence     *Sequence //
+
+	done chan struct{} // closed by Close
+
+	mu        sync.Mutex // guards everything below
+	store     store
+	writing   bool // the writer has free space of the last block in hand
+	closed    bool
+	grown     chan struct{} // closed to wake waiting readers; nil when none waits
+	cursors   map[*Cursor]struct{}
+	flow      flow
+	accounted int64 // what of store.size Memory knows of
+}
+
+// NewLog makes an empty Log.
+func NewLog(o Options) *Log {
+	l := &Log{
+		window:       int64(o.Window),
+		maxWindow:    int64(o.MaxWindow),
+		backpressure: o.Backpressure,
+		memory:       o.Memory,
+		sequence:     o.Sequence,
+		done:         make(chan struct{}),
+	}
+	if l.window <= 0 {
+		l.window = DefaultWindow
+	}
+	if l.maxWindow <= 0 {
+		l.maxWindow = DefaultMaxWindow
+	}
+	l.maxWindow = max(l.window, l.maxWindow)
+	if l.sequence == nil {
+		l.sequence = new(Sequence)
+	}
+	l.store.maxBlock = int(min(maxBlock, max(l.window/4, minBlock)))
+	l.flow.limit = l.window
+	l.memory.add(l)
+	return l
+}
+
+// Write appends p, after Pace. It never fails while the Log is open; after
+// Close it returns ErrClosed.
+func (l *Log) Write(p []byte) (int, error) {
+	var written int
+	for written < len(p) {
+		if err := l.Pace(context.Background()); err != nil {
+			return written, err
+		}
+		n, err := l.Fill(func(buf []byte) (int, error) { return copy(buf, p[written:]), nil })
+		written += n
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}
+
+// Fill calls read once with free space of the Log and appends the n bytes that
+// it says it has put there; n <= 0 appends nothing. It returns what read
+// returned, or 0 and ErrClosed once the Log is closed. The bytes get one time stamp and
+// one number. Fill does not wait for readers: call Pace before it.
+func (l *Log) Fill(read func(p []byte) (n int, err error)) (int, error) {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return 0, ErrClosed
+	}
+	free := l.store.direct()
+	l.writing = true
+	l.mu.Unlock()
+
+	// The free space beyond what is committed belongs to the writer alone, so
+	// the lock need not be held while the kernel copies.
+	if free != nil {
+		n, err := read(free)
+		return l.append(free[:max(n, 0)], true, err)
+	}
+	scratch := scratches.Get().(*[]byte)
+	defer scratches.Put(scratch)
+	n, err := read((*scratch)[:min(floodBlock, l.store.maxBlock)])
+	return l.append((*scratch)[:max(n, 0)], false, err)
+}
+
+// append commits p, which already lies behind the committed bytes of the last
+// block if inPlace and is copied there otherwise. It returns what Fill returns.
+func (l *Log) append(p []byte, inPlace bool, err error) (int, error) {
+	l.mu.Lock()
+	l.writing = false
+	switch {
+	case len(p) == 0:
+		l.store.full = 0
+	case l.closed: // meanwhile: readers may have seen the end
+		p, err = nil, ErrClosed
+	default:
+		if inPlace {
+			l.store.commit(len(p), l.sequence)
+		} else {
+			l.store.add(p, l.sequence)
+		}
+		l.trim()
+		l.wake()
+	}
+	freed := l.settle()
+	l.mu.Unlock()
+	l.memory.account(-freed)
+	return len(p), err
+}
+
+// Close ends the Log: readers get what there is and then io.EOF. It releases a
+// writer that waits in Pace. Closing again does nothing.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.closed = true
+	close(l.done)
+	l.wake()
+	l.mu.Unlock()
+	l.memory.finished(l)
+	return nil
+}
+
+// Discard closes the Log and forgets all its bytes, for those who keep a budget
+// (Options.Memory) and want the room back. Readers are told what they missed.
+func (l *Log) Discard() {
+	l.Close()
+	l.memory.account(-l.release(math.MaxInt64))
+	l.memory.forget(l)
+}
+
+// Done is closed when the Log has been closed.
+func (l *Log) Done() <-chan struct{} { return l.done }
+
+// Start is the offset of the oldest byte still kept; it equals End when none is.
+func (l *Log) Start() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.store.start()
+}
+
+// End is the offset behind the newest byte: how many were ever written.
+func (l *Log) End() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.store.end
+}
+
+// Read copies what is kept now, at most limit bytes from offset from on. missed
+// is how many bytes between from and the first one returned are no longer kept.
+func (l *Log) Read(from int64, limit int) (data []byte, missed int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if start := l.store.start(); from < start {
+		missed, from = start-from, start
+	}
+	size := l.store.end - from
+	data = make([]byte, 0, min(max(size, 0), int64(limit)))
+	for len(data) < limit {
+		b, _, ok := l.store.at(from)
+		if !ok {
+			break
+		}
+		b = b[:min(len(b), limit-len(data))]
+		data = append(data, b...)
+		from += int64(len(b))
+	}
+	return data, missed
+}
+
+// Wait waits until something is behind offset after. It returns nil then, io.EOF
+// when the Log is closed and nothing is, ErrIdle after idle (if that is more
+// than 0), or the cause of ctx's end.
+func (l *Log) Wait(ctx context.Context, after int64, idle time.Duration) error {
+	w := waiter{idle: idle}
+	defer w.stop()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.store.end <= after {
+		if err := l.wait(ctx, &w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trim forgets whole blocks until what is kept fits the window. l.mu must be
+// held.
+func (l *Log) trim() {
+	for l.store.size > l.flow.limit && len(l.store.blocks) > 1 {
+		l.store.drop()
+	}
+}
+
+// settle brings what Memory is to know up to date and returns how much less it
+// is. l.mu must be held.
+func (l *Log) settle() (freed int64) {
+	freed = l.accounted - l.store.size
+	l.accounted = l.store.size
+	return freed
+}
+
+// held is how many bytes of memory the Log holds.
+func (l *Log) held() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.store.size
+}
+
+// release forgets the oldest blocks, but not one that is being written to, until
+// at least n bytes of memory are free again. It returns how many that were.
+func (l *Log) release(n int64) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	keep := 0
+	if l.writing {
+		keep = 1
+	}
+	for n > 0 && len(l.store.blocks) > keep {
+		n -= l.store.drop()
+	}
+	return l.settle()
+}
+
+// wake releases every waiting reader. l.mu must be held.
+func (l *Log) wake() {
+	if l.grown != nil {
+		close(l.grown)
+		l.grown = nil
+	}
+}
