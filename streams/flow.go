@@ -125,13 +125,17 @@ func (l *Log) await(ctx context.Context) error {
 	taken := f.taken
 	f.drained = make(chan struct{}, 1)
 	drained := f.drained
-	slice := time.NewTimer(paceSlice)
-	defer slice.Stop()
+	var slice <-chan time.Time
+	if !l.backpressure {
+		t := time.NewTimer(paceSlice)
+		defer t.Stop()
+		slice = t.C
+	}
 	l.mu.Unlock()
 
 	select {
 	case <-drained:
-	case <-slice.C:
+	case <-slice:
 	case <-l.done:
 	case <-ctx.Done():
 	}
