@@ -1,0 +1,207 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// cgroupPrefix begins the names of the directories that launchers make, one
+// each, below the cgroup of this program: gaffer.<pid>.<start time>.<number>.
+const cgroupPrefix = "gaffer."
+
+var cgroupRuns atomic.Int64
+
+// cgroupRun is the cgroup below which a launcher has one for each child.
+type cgroupRun struct {
+	dir  string // where it is mounted
+	path string // as /proc/<pid>/cgroup has it
+	last atomic.Int64
+}
+
+// openCgroups makes the launcher's cgroup. It returns nil where there is no
+// cgroup v2, or none that can be written to.
+func openCgroups() *cgroupRun {
+	base, path, err := ownCgroup()
+	if err != nil {
+		return nil
+	}
+	removeLeftovers(base)
+	self, err := readProc(os.Getpid())
+	if err != nil {
+		return nil
+	}
+	name := fmt.Sprintf("%s%d.%d.%d", cgroupPrefix, self.pid, self.start, cgroupRuns.Add(1))
+	run := &cgroupRun{dir: filepath.Join(base, name), path: filepath.Join(path, name)}
+	if err := os.Mkdir(run.dir, 0o755); err != nil {
+		return nil
+	}
+	if !run.usable() {
+		run.close()
+		return nil
+	}
+	return run
+}
+
+// usable reports whether a child can be started in a cgroup: old kernels and
+// some sandboxes refuse it. The program asked for does not exist, so that is
+// the answer when all else works.
+func (r *cgroupRun) usable() bool {
+	c := r.create()
+	if c == nil {
+		return false
+	}
+	defer c.remove()
+	dir, err := c.open()
+	if err != nil {
+		return false
+	}
+	defer unix.Close(dir)
+	_, err = family.launch(func() (int, error) {
+		return fork(filepath.Join(c.dir, "none"), []string{"none"}, &syscall.ProcAttr{
+			Sys: &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: dir},
+		}, -1)
+	})
+	return errors.Is(err, syscall.ENOENT) && c.kill() == nil
+}
+
+// create makes the cgroup of one child. It returns nil when there is no room.
+func (r *cgroupRun) create() *cgroup {
+	name := strconv.FormatInt(r.last.Add(1), 10)
+	c := &cgroup{dir: filepath.Join(r.dir, name), path: filepath.Join(r.path, name)}
+	if os.Mkdir(c.dir, 0o755) != nil {
+		return nil
+	}
+	return c
+}
+
+// close removes what is empty. What is not is left to the next launcher.
+func (r *cgroupRun) close() { removeCgroup(r.dir) }
+
+// cgroup contains one child.
+type cgroup struct{ dir, path string }
+
+// open returns a descriptor that a process can be started in.
+func (c *cgroup) open() (int, error) {
+	fd, err := unix.Open(c.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	return fd, os.NewSyscallError("open cgroup", err)
+}
+
+// kill kills all that is in it, and below.
+func (c *cgroup) kill() error {
+	return os.WriteFile(filepath.Join(c.dir, "cgroup.kill"), []byte("1"), 0)
+}
+
+// members are the processes in it, and in the cgroups that they made below it.
+func (c *cgroup) members() []proc {
+	events, err := os.ReadFile(filepath.Join(c.dir, "cgroup.events"))
+	if err == nil && strings.Contains(string(events), "populated 0") {
+		return nil // as when there are only zombies
+	}
+	var members []proc
+	filepath.WalkDir(c.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return nil // one that vanished has no members
+		}
+		pids, _ := os.ReadFile(filepath.Join(path, "cgroup.procs"))
+		for pid := range strings.FieldsSeq(string(pids)) {
+			n, err := strconv.Atoi(pid)
+			if err != nil || n == 0 { // 0 is one outside of our pid namespace
+				continue
+			}
+			if p, err := readProc(n); err == nil && p.alive() {
+				members = append(members, p)
+			}
+		}
+		return nil
+	})
+	return members
+}
+
+// remove removes it, with the cgroups that its processes made below it.
+func (c *cgroup) remove() { removeCgroup(c.dir) }
+
+// removeCgroup removes dir and all below it from the bottom up. A cgroup's
+// files cannot be removed and need not be; one with processes stays.
+func removeCgroup(dir string) {
+	if unix.Rmdir(dir) == nil {
+		return
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		if entry.IsDir() {
+			removeCgroup(filepath.Join(dir, entry.Name()))
+		}
+	}
+	unix.Rmdir(dir) // it stays when something lives in it
+}
+
+// removeLeftovers removes the empty cgroups of programs that have ended.
+func removeLeftovers(base string) {
+	entries, err := os.ReadDir(base)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		var pid int
+		var start, number uint64
+		name, ok := strings.CutPrefix(entry.Name(), cgroupPrefix)
+		if !ok || !entry.IsDir() {
+			continue
+		}
+		if n, _ := fmt.Sscanf(name, "%d.%d.%d", &pid, &start, &number); n != 3 {
+			continue
+		}
+		if p, err := readProc(pid); err == nil && p.alive() && p.start == start {
+			continue
+		}
+		removeCgroup(filepath.Join(base, entry.Name()))
+	}
+}
+
+// ownCgroup is the cgroup v2 of this program: its directory, and its path as
+// /proc/<pid>/cgroup has it. On a hybrid system cgroup v2 is mounted beside the
+// older ones.
+func ownCgroup() (dir, path string, err error) {
+	cgroups, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return "", "", err
+	}
+	found := false
+	for line := range strings.Lines(string(cgroups)) {
+		if rest, ok := strings.CutPrefix(line, "0::"); ok {
+			path, found = strings.TrimSuffix(rest, "\n"), true
+		}
+	}
+	if !found {
+		return "", "", errors.New("no cgroup v2")
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", "", err
+	}
+	for line := range strings.Lines(string(mounts)) {
+		// 36 35 98:0 <root> <mount point> <options> … - cgroup2 cgroup2 rw
+		fields := strings.Fields(line)
+		dash := slices.Index(fields, "-")
+		if dash < 5 || dash+1 >= len(fields) || fields[dash+1] != "cgroup2" {
+			continue
+		}
+		if below, err := filepath.Rel(fields[3], path); err == nil && !strings.HasPrefix(below, "..") {
+			return filepath.Join(fields[4], below), path, nil
+		}
+	}
+	return "", "", errors.New("cgroup v2 is not mounted")
+}

@@ -1,0 +1,183 @@
+package process
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// localChild is a child of this program.
+//
+// Its leader is looked at when it has ended, but reaped only by Release. Until
+// then the zombie keeps its pid, and with it the number of the process group,
+// from being given to anyone else, so both can be signalled safely.
+type localChild struct {
+	launcher *LocalLauncher
+	pid      int
+	pidfd    *os.File // polled by the runtime
+	cgroup   *cgroup  // nil: not contained by one
+	marker   string
+	detached bool
+	ended    atomic.Bool
+
+	mu   sync.Mutex      // guards seen
+	seen map[procID]bool // descendants found earlier, by whatever then told that they are
+}
+
+func (c *localChild) Pid() int { return c.pid }
+
+func (c *localChild) Wait() Status {
+	status := c.wait()
+	c.ended.Store(true)
+	if status.TermSignal == int(syscall.SIGKILL) {
+		status.OutOfMemory = c.launcher.oom.claim(c.cgroup)
+	}
+	return status
+}
+
+// wait returns when the leader is a zombie.
+func (c *localChild) wait() (status Status) {
+	conn, err := c.pidfd.SyscallConn()
+	if err == nil {
+		err = conn.Read(func(fd uintptr) bool {
+			var pid int
+			pid, status = peek(unix.P_PIDFD, int(fd))
+			return pid != 0
+		})
+	}
+	if err != nil { // the launcher was closed before a detached child ended
+		return Status{ExitStatus: unknownStatus}
+	}
+	return status
+}
+
+func (c *localChild) Signal(sig syscall.Signal) error {
+	if c.ended.Load() {
+		return os.ErrProcessDone
+	}
+	return done(unix.Kill(c.pid, sig))
+}
+
+// SignalAll signals the group in one call, of which nothing can fork away, and
+// then those who left it.
+func (c *localChild) SignalAll(sig syscall.Signal) error {
+	if sig == syscall.SIGKILL && c.cgroup != nil && c.cgroup.kill() == nil {
+		return nil
+	}
+	err := c.signalAll(sig)
+	switch sig {
+	case syscall.SIGKILL, syscall.SIGCONT, syscall.SIGSTOP, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU:
+	default:
+		c.signalAll(syscall.SIGCONT) // a courtesy; what it is for was sent
+	}
+	return err
+}
+
+func (c *localChild) signalAll(sig syscall.Signal) error {
+	errs := []error{done(unix.Kill(-c.pid, sig))}
+	for _, p := range c.members() {
+		if p.group != c.pid {
+			errs = append(errs, p.signal(sig))
+		}
+	}
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *localChild) Descendants() []int {
+	var pids []int
+	for _, p := range c.members() {
+		if p.pid != c.pid {
+			pids = append(pids, p.pid)
+		}
+	}
+	return pids
+}
+
+// members are the leader, unless it has ended, and its descendants.
+func (c *localChild) members() []proc {
+	if c.cgroup != nil {
+		return c.cgroup.members()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var members []proc
+	members, c.seen = processes.look().members(c.pid, c.marker, c.seen)
+	return members
+}
+
+func (c *localChild) Release() {
+	if c.detached {
+		c.launcher.letGo(c)
+		return
+	}
+	c.reap()
+	if c.cgroup != nil {
+		c.cgroup.remove()
+	}
+}
+
+// reap takes the zombie away.
+func (c *localChild) reap() {
+	for {
+		var status unix.WaitStatus
+		if _, err := unix.Wait4(c.pid, &status, unix.WNOHANG, nil); err != unix.EINTR {
+			break
+		}
+	}
+	family.release(c.pid)
+	c.pidfd.Close()
+}
+
+// unknownStatus is the exit status of a leader that somebody else waited for.
+const unknownStatus = -1
+
+// siginfo is what waitid(2) fills in.
+type siginfo struct {
+	signo, errno, code int32
+	child              struct {
+		_      [0]uintptr // aligns it as the kernel's union, which has pointers
+		pid    int32
+		uid    uint32
+		status int32
+	}
+	_ [128]byte // it has 128 bytes in all; more does no harm
+}
+
+// peek asks for the end of one process, or of any, without reaping it. The pid
+// is 0 when there is none to tell of, and -1 when none is ours to ask for.
+func peek(kind, id int) (int, Status) {
+	var info siginfo
+	for {
+		switch err := unix.Waitid(kind, id, (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); err {
+		case nil:
+		case unix.EINTR:
+			continue
+		default:
+			return -1, Status{ExitStatus: unknownStatus}
+		}
+		break
+	}
+	const exited = 1 // CLD_EXITED; the others are signals
+	if info.code == exited {
+		return int(info.child.pid), Status{ExitStatus: int(info.child.status)}
+	}
+	return int(info.child.pid), Status{TermSignal: int(info.child.status)}
+}
+
+// done turns "no such process" into the error that callers know.
+func done(err error) error {
+	if err == unix.ESRCH {
+		return os.ErrProcessDone
+	}
+	return err
+}

@@ -1,0 +1,73 @@
+package process
+
+import (
+	"fmt"
+	"slices"
+)
+
+// splitsCmd reports whether cmd is a whole command line rather than a program.
+func (s *Spec) splitsCmd() bool { return !s.Shell && s.Args == nil && s.ArgsLine == "" }
+
+// argv is the program and its arguments, argv[0] first.
+func (s *Spec) argv(env map[string]string) ([]string, error) {
+	args := s.Args
+	if s.ArgsLine != "" {
+		words, err := splitWords(s.ArgsLine)
+		if err != nil {
+			return nil, &PropertyError{"args", err.Error()}
+		}
+		args = words
+	}
+	if s.splitsCmd() {
+		words, err := splitWords(s.Cmd)
+		if err != nil {
+			return nil, &PropertyError{"cmd", err.Error()}
+		}
+		return expandAll(words, env), nil
+	}
+	args = expandAll(args, env)
+	if !s.Shell {
+		return append([]string{s.Cmd}, args...), nil
+	}
+	line := s.Cmd // its variables are the shell's to replace
+	if len(args) > 0 {
+		line += " " + joinWords(args)
+	}
+	return []string{"sh", "-c", line}, nil
+}
+
+func expandAll(words []string, env map[string]string) []string {
+	words = slices.Clone(words)
+	for i, word := range words {
+		words[i] = expand(word, env)
+	}
+	return words
+}
+
+// command turns the description of one instance into what a Launcher starts.
+// The files are the caller's to add.
+func (s *Spec) command(o *Options) (Command, error) {
+	account, err := s.account()
+	if err != nil {
+		return Command{}, err
+	}
+	marker := newMarker()
+	env := s.environment(o, account, marker)
+	argv, err := s.argv(env)
+	if err != nil {
+		return Command{}, err
+	}
+	if argv[0] == "" { // cmd was a variable that is set to nothing
+		return Command{}, fmt.Errorf("cmd %q names no program", s.Cmd)
+	}
+	return Command{
+		Path:       argv[0],
+		Args:       argv,
+		Env:        environ(env),
+		Dir:        s.Cwd,
+		Credential: account.credential(),
+		Umask:      s.Umask,
+		Detach:     s.Detach,
+		Marker:     marker,
+	}, nil
+}

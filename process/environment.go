@@ -1,0 +1,75 @@
+package process
+
+import (
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+)
+
+// markerName is the variable by which an instance's descendants are recognised
+// when they have lost their parent.
+const markerName = "GAFFER_INSTANCE"
+
+// environment is the instance's own environment: the base, what a change of
+// user asks for, the description's own, and what the daemon tells it.
+func (s *Spec) environment(o *Options, a *account, marker string) map[string]string {
+	env := make(map[string]string)
+	if s.OSEnv {
+		base := o.Environ
+		if base == nil {
+			base = os.Environ()
+		}
+		for _, entry := range base {
+			if name, value, ok := strings.Cut(entry, "="); ok && name != "" {
+				env[name] = value
+			}
+		}
+	}
+	if a != nil && a.home != "" {
+		env["HOME"], env["USER"], env["LOGNAME"] = a.home, a.name, a.name
+	}
+	maps.Copy(env, s.Env)
+	env["GAFFER_NAME"] = s.Name
+	env["GAFFER_PID"] = strconv.Itoa(o.PID)
+	env["GAFFER_INDEX"] = strconv.Itoa(o.Index)
+	delete(env, "GAFFER_STREAMS") // an outer daemon's, if any
+	if len(s.CustomStreams) > 0 {
+		pairs := make([]string, len(s.CustomStreams))
+		for i, label := range s.CustomStreams {
+			pairs[i] = fmt.Sprintf("%s=%d", label, firstCustomFD+i)
+		}
+		env["GAFFER_STREAMS"] = strings.Join(pairs, ",")
+	}
+	_, env[markerName], _ = strings.Cut(marker, "=")
+	return env
+}
+
+// environ lists env as the kernel wants it, in a stable order.
+func environ(env map[string]string) []string {
+	entries := make([]string, 0, len(env))
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		entries = append(entries, name+"="+env[name])
+	}
+	return entries
+}
+
+var (
+	markerRun  = rand.Text()[:13] // tells this daemon's instances from another's
+	markerLast atomic.Uint64
+)
+
+// newMarker returns the entry of the environment that marks one instance and
+// no other. A daemon that is itself an instance continues its own mark, so that
+// the outer one recognises all that the inner one starts.
+func newMarker() string {
+	mark := fmt.Sprintf("%s-%d", markerRun, markerLast.Add(1))
+	if outer := os.Getenv(markerName); outer != "" {
+		mark = outer + "/" + mark
+	}
+	return markerName + "=" + mark
+}

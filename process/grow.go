@@ -1,0 +1,77 @@
+package process
+
+import (
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	floodReads = 8               // full reads in a row that make a flood
+	floodPause = 2 * time.Second // without a full read: the flood is over
+
+	// maxGrown bounds how many pipes are grown at once. An unprivileged user has
+	// 64 MiB of pipes in all, beyond which every new one shrinks to 8 KiB.
+	maxGrown = 16
+)
+
+// grown counts the pipes of this program that are grown now.
+var grown atomic.Int32
+
+// pipeGrower gives a pipe more room in the kernel while it floods. Its methods
+// but shrink are the reader's to call.
+type pipeGrower struct {
+	file *os.File
+	full int // reads in a row that left something in the pipe
+
+	mu    sync.Mutex  // guards what follows, for shrink
+	timer *time.Timer // not nil: the pipe is grown
+}
+
+// flooded notes a read that did not empty the pipe.
+func (g *pipeGrower) flooded() {
+	if g.full++; g.full < floodReads {
+		return
+	}
+	g.full = 0
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.timer != nil:
+		g.timer.Reset(floodPause)
+	case grown.Add(1) > maxGrown || !resizePipe(g.file, floodPipe):
+		grown.Add(-1)
+	default:
+		g.timer = time.AfterFunc(floodPause, g.shrink)
+	}
+}
+
+// calm notes that the pipe is empty.
+func (g *pipeGrower) calm() { g.full = 0 }
+
+// shrink gives the room back.
+func (g *pipeGrower) shrink() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.timer == nil {
+		return
+	}
+	if !resizePipe(g.file, calmPipe) { // it holds too much, so it floods again
+		g.timer.Reset(floodPause)
+		return
+	}
+	g.timer = nil
+	grown.Add(-1)
+}
+
+// release is called before the pipe is closed.
+func (g *pipeGrower) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.timer != nil {
+		g.timer.Stop()
+		g.timer = nil
+		grown.Add(-1)
+	}
+}

@@ -1,0 +1,266 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Errors of Input.Copy that callers may test for with errors.Is.
+var (
+	ErrInputClosed = errors.New("input closed")
+	ErrInputHole   = errors.New("input hole")
+)
+
+// pieceSize is how many bytes of one writer stay together.
+const pieceSize = 64 << 10
+
+var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
+
+// Deadlines of a file: past ends its waits now, never lets them last.
+var (
+	past  = time.Unix(1, 0)
+	never time.Time
+)
+
+// Input is the writable side of stdin or of a custom stream. Its offset counts
+// the bytes that the pipe has ever accepted.
+//
+// An Input is safe for concurrent use and starts no goroutine. Writers take
+// turns: who has the turn keeps it for a piece of 64 KiB or until its reader
+// ends, so that pieces are never mixed, and what has come is written at once,
+// so that nothing waits for a piece to fill.
+type Input struct {
+	file   *os.File
+	finish func() error  // tells the child that there is no more
+	turn   chan struct{} // has an element while somebody has the turn
+	closed chan struct{} // closed when nothing can be written any more
+
+	mu     sync.Mutex // guards everything below
+	last   bool       // the present turn, if any, is the last
+	offset int64      // changed only by who has the turn
+}
+
+func newInput(f *os.File, finish func() error) *Input {
+	return &Input{
+		file:   f,
+		finish: finish,
+		turn:   make(chan struct{}, 1),
+		closed: make(chan struct{}),
+	}
+}
+
+// Copy writes all of r, in order with other writers. A process that does not
+// read makes it wait until ctx ends. It reads from r while it has the turn, so
+// a reader that stalls within a piece holds up the other writers.
+//
+// With at >= 0 the first byte of r is meant for that offset: bytes that were
+// written already are skipped, and ErrInputHole is returned when some before
+// them are missing. ErrInputClosed means that the process has closed its end,
+// that it has ended, or that Close was called.
+//
+// written counts the bytes of r that the pipe has accepted in this call, offset
+// all that it has ever accepted. Both are right also with an error.
+func (in *Input) Copy(ctx context.Context, r interface{ Read([]byte) (int, error) }, at int64) (written, offset int64, err error) {
+	buf := pieces.Get().(*[pieceSize]byte)
+	defer pieces.Put(buf)
+	w := writer{in: in, ctx: ctx, from: r, at: at, buf: buf[:]}
+	for err == nil {
+		err = w.piece()
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return w.written, in.Offset(), err
+}
+
+// Offset is how many bytes the pipe has accepted so far.
+func (in *Input) Offset() int64 {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.offset
+}
+
+// Closed is closed when nothing can be written any more: a copy that waits for
+// its reader may be given up then.
+func (in *Input) Closed() <-chan struct{} { return in.closed }
+
+// Close ends the input for the child, after the piece that is being written. It
+// does not wait for that. Closing twice is fine.
+func (in *Input) Close() error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.last = true
+	select {
+	case in.turn <- struct{}{}:
+		defer func() { <-in.turn }()
+		return in.end()
+	default:
+		return nil // who has the turn ends it
+	}
+}
+
+// shut closes the input of a process that has ended, and fails its writers.
+func (in *Input) shut() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.last = true
+	in.end()
+	in.file.SetWriteDeadline(past) // fails when closed, which is as good
+}
+
+// end closes the input. in.mu must be held.
+func (in *Input) end() error {
+	if in.isClosed() {
+		return nil
+	}
+	close(in.closed)
+	return in.finish()
+}
+
+func (in *Input) isClosed() bool {
+	select {
+	case <-in.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// take waits for the turn.
+func (in *Input) take(ctx context.Context) error {
+	select {
+	case <-in.closed:
+		return ErrInputClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case in.turn <- struct{}{}:
+	}
+	in.mu.Lock()
+	last := in.last
+	in.mu.Unlock()
+	if last {
+		in.give()
+		return ErrInputClosed
+	}
+	return nil
+}
+
+// give hands the turn on.
+func (in *Input) give() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.last {
+		in.end() // Close has returned, so nobody is left to hear of an error
+	}
+	<-in.turn
+}
+
+// write writes p in the turn of its caller and says how much was accepted.
+func (in *Input) write(p []byte) (int, error) {
+	if in.isClosed() {
+		return 0, ErrInputClosed
+	}
+	n, err := in.file.Write(p)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.offset += int64(n)
+	switch {
+	case err == nil:
+		return n, nil
+	case errors.Is(err, os.ErrClosed), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+		return n, ErrInputClosed
+	}
+	return n, err
+}
+
+// writer is one call of Copy.
+type writer struct {
+	in      *Input
+	ctx     context.Context
+	from    io.Reader
+	at      int64 // the offset of the next byte of from, or negative
+	buf     []byte
+	begun   bool
+	written int64
+}
+
+// piece reads and writes up to 64 KiB in one turn. The first read is outside
+// the turn, since nothing ties the others to a writer that has written nothing.
+func (w *writer) piece() error {
+	first := !w.begun
+	w.begun = true
+	if first && w.in.isClosed() {
+		return ErrInputClosed
+	}
+	n, readErr := w.from.Read(w.buf)
+	if n == 0 && readErr == io.EOF && !first {
+		return io.EOF // the last piece was a whole one
+	}
+	if err := w.in.take(w.ctx); err != nil {
+		return err
+	}
+	defer w.in.give()
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(w.ctx, func() {
+		w.in.file.SetWriteDeadline(past)
+		close(interrupted)
+	})
+	defer func() {
+		if !stop() {
+			<-interrupted
+			w.in.file.SetWriteDeadline(never)
+		}
+	}()
+	for left := len(w.buf); ; {
+		if err := w.put(w.buf[:n]); err != nil {
+			return err
+		}
+		left -= n
+		if readErr == io.EOF {
+			return io.EOF
+		}
+		if readErr != nil {
+			return fmt.Errorf("read what is to be written: %w", readErr)
+		}
+		if left == 0 {
+			return nil
+		}
+		n, readErr = w.from.Read(w.buf[:left])
+	}
+}
+
+// put writes what of p is not there yet.
+func (w *writer) put(p []byte) error {
+	if w.at >= 0 {
+		offset := w.in.Offset()
+		if w.at > offset {
+			return fmt.Errorf("%w: %d bytes were written so far, at=%d leaves some out", ErrInputHole, offset, w.at)
+		}
+		skip := min(offset-w.at, int64(len(p)))
+		p = p[skip:]
+		w.at += skip
+	}
+	if len(p) == 0 {
+		return nil
+	}
+	n, err := w.in.write(p)
+	w.written += int64(n)
+	if w.at >= 0 {
+		w.at += int64(n)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		switch {
+		case w.ctx.Err() != nil:
+			return context.Cause(w.ctx)
+		default:
+			return ErrInputClosed
+		}
+	}
+	return err
+}

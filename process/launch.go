@@ -1,0 +1,75 @@
+package process
+
+import (
+	"os"
+	"syscall"
+)
+
+// Launcher starts operating system processes. The package's own is
+// LocalLauncher; another one may live in another process, or be a test's.
+//
+// Launch must not keep c.Files or c.Ours after it has returned, unless it
+// duplicates them, and its error says why the program could not be started
+// without naming the process again. All methods of a Launcher and of a Child
+// may be called concurrently.
+type Launcher interface {
+	Launch(c Command) (Child, error)
+}
+
+// Command is what a Launcher is asked to start.
+type Command struct {
+	// Path is the program as it was written: with a slash it is relative to Dir,
+	// without one it is looked up in the PATH of Env. See Resolve.
+	Path string
+	Args []string // with argv[0]
+	Env  []string
+	Dir  string // "" is the launcher's own
+
+	Files []*os.File // the child's fd 0, 1, 2, 3 …; nil is /dev/null
+	Ours  []*os.File // the daemon's end of each, or nil; a launcher that outlives the daemon keeps copies
+
+	Credential *Credential // nil: the launcher's own
+	Umask      int         // -1: the launcher's own
+	Detach     bool        // own session, not contained, not stopped
+	Marker     string      // the entry of Env by which descendants are recognised
+}
+
+// Credential is the account to run under.
+type Credential struct {
+	UID, GID uint32
+	Groups   []uint32
+}
+
+// Child is a launched program, called the leader, and all that descends from
+// it.
+type Child interface {
+	// Pid is the leader's process id.
+	Pid() int
+
+	// Wait returns when the leader has ended, and holds no OS thread until then.
+	// It is called once.
+	Wait() Status
+
+	// Signal signals the leader only. It returns os.ErrProcessDone when the
+	// leader has ended.
+	Signal(sig syscall.Signal) error
+
+	// SignalAll signals the leader and every descendant that is left. What is
+	// stopped is continued, so that it sees the signal.
+	SignalAll(sig syscall.Signal) error
+
+	// Descendants are the pids of those still alive, without the leader.
+	Descendants() []int
+
+	// Release gives back what the launcher holds for the child. It is called
+	// once, when no descendant is left, after Wait has returned (at once for a
+	// detached child); no other method is called after it.
+	Release()
+}
+
+// Status is how a leader ended.
+type Status struct {
+	ExitStatus  int  // 0 when killed by a signal
+	TermSignal  int  // 0 when it exited
+	OutOfMemory bool // the kernel killed it for want of memory
+}

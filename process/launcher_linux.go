@@ -1,0 +1,149 @@
+package process
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// LocalLauncher starts processes as children of this program.
+//
+// Each child leads a process group of its own. Where cgroup v2 is writable it
+// also gets a cgroup, which nothing leaves by forking or setsid; elsewhere its
+// descendants are found in /proc: by parent, by process group, and when they
+// have lost their parent by the marker in their environment.
+//
+// It starts a goroutine only as a subreaper and for detached children. No OS
+// thread waits for a child.
+type LocalLauncher struct {
+	null    int        // /dev/null, of which every child gets a duplicate
+	cgroups *cgroupRun // nil: not used
+	reaper  *reaper    // nil: not a subreaper
+	oom     *oomKills
+	work    sync.WaitGroup // the waits for detached children
+
+	mu       sync.Mutex // guards detached
+	detached map[*localChild]bool
+}
+
+// NewLauncher returns a launcher that starts processes as children of this
+// program. Close gives back what it holds.
+func NewLauncher(o LauncherOptions) (*LocalLauncher, error) {
+	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", os.DevNull, explain(err))
+	}
+	self, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		unix.Close(null)
+		return nil, fmt.Errorf("the kernel has no pidfds, Linux 5.4 or later is needed: %w", explain(err))
+	}
+	unix.Close(self)
+	l := &LocalLauncher{null: null, oom: newOOMKills(), detached: make(map[*localChild]bool)}
+	if !o.NoCgroups {
+		l.cgroups = openCgroups()
+	}
+	if o.Subreaper {
+		if l.reaper, err = startReaper(o.OwnsChildren, l.cgroups); err != nil {
+			l.Close()
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// Cgroups reports whether children are contained by cgroups.
+func (l *LocalLauncher) Cgroups() bool { return l.cgroups != nil }
+
+// Close gives back what the launcher holds. The children that are left are not
+// touched, and must not be used through it any more.
+func (l *LocalLauncher) Close() error {
+	l.mu.Lock()
+	for child := range l.detached {
+		child.pidfd.SetReadDeadline(past) // fails only on one that is over
+	}
+	l.mu.Unlock()
+	l.work.Wait()
+	if l.reaper != nil {
+		l.reaper.close()
+	}
+	if l.cgroups != nil {
+		l.cgroups.close()
+	}
+	return os.NewSyscallError("close", unix.Close(l.null))
+}
+
+// Launch implements Launcher.
+func (l *LocalLauncher) Launch(c Command) (Child, error) {
+	path, err := c.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	pidfd := -1
+	attr := &syscall.ProcAttr{Dir: c.Dir, Env: c.Env, Files: l.files(c.Files), Sys: &syscall.SysProcAttr{
+		Setpgid:    !c.Detach,
+		Setsid:     c.Detach,
+		Credential: c.Credential.sys(),
+		PidFD:      &pidfd,
+	}}
+	child := &localChild{launcher: l, marker: c.Marker, detached: c.Detach}
+	if l.cgroups != nil && !c.Detach {
+		child.cgroup = l.cgroups.create() // without one the child is contained by what /proc tells
+	}
+	if child.cgroup != nil {
+		dir, err := child.cgroup.open()
+		if err != nil {
+			child.cgroup.remove()
+			return nil, explain(err)
+		}
+		defer unix.Close(dir)
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, dir
+	}
+	child.pid, err = family.launch(func() (int, error) { return fork(path, c.Args, attr, c.Umask) })
+	runtime.KeepAlive(c.Files)
+	if err != nil {
+		if child.cgroup != nil {
+			child.cgroup.remove()
+		}
+		return nil, c.diagnose(path, err)
+	}
+	unix.SetNonblock(pidfd, true) // cannot fail, and makes NewFile have it polled
+	child.pidfd = os.NewFile(uintptr(pidfd), "pidfd")
+	return child, nil
+}
+
+// letGo waits for a detached child as long as this program lasts.
+func (l *LocalLauncher) letGo(child *localChild) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.detached[child] = true
+	l.work.Go(func() {
+		child.wait()
+		child.reap()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.detached, child)
+	})
+}
+
+// files are the descriptors of the child, by its own numbers.
+func (l *LocalLauncher) files(files []*os.File) []uintptr {
+	fds := make([]uintptr, len(files))
+	for i, f := range files {
+		if fds[i] = uintptr(l.null); f != nil {
+			fds[i] = f.Fd()
+		}
+	}
+	return fds
+}
+
+func (c *Credential) sys() *syscall.Credential {
+	if c == nil {
+		return nil
+	}
+	return &syscall.Credential{Uid: c.UID, Gid: c.GID, Groups: c.Groups}
+}

@@ -1,0 +1,35 @@
+//go:build !linux
+
+package process
+
+import (
+	"errors"
+	"os"
+)
+
+// The sizes of a pipe while it floods and otherwise.
+const (
+	floodPipe = 1 << 20
+	calmPipe  = 64 << 10
+)
+
+var errUnsupported = errors.New("processes can be started on Linux only")
+
+// LocalLauncher starts processes as children of this program.
+type LocalLauncher struct{}
+
+// NewLauncher fails: processes can be started on Linux only.
+func NewLauncher(LauncherOptions) (*LocalLauncher, error) { return nil, errUnsupported }
+
+// Launch fails like NewLauncher.
+func (*LocalLauncher) Launch(Command) (Child, error) { return nil, errUnsupported }
+
+// Close does nothing.
+func (*LocalLauncher) Close() error { return nil }
+
+func outputPipe() (theirs, ours *os.File, err error) { return nil, nil, errUnsupported }
+func inputPipe() (theirs, ours *os.File, err error)  { return nil, nil, errUnsupported }
+func socketPair() (theirs, ours *os.File, err error) { return nil, nil, errUnsupported }
+func resizePipe(*os.File, int) bool                  { return false }
+func buffered(int) int                               { return 0 }
+func shutdownWrite(*os.File) error                   { return errUnsupported }

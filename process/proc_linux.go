@@ -1,0 +1,132 @@
+package process
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// procID tells a process from a later one that was given the same pid.
+type procID struct {
+	pid   int
+	start uint64 // in clock ticks since the machine started
+}
+
+// proc is what /proc/<pid>/stat says of a process.
+type proc struct {
+	procID
+	parent  int
+	group   int
+	session int
+	state   byte
+	marker  string // only of those that may be orphans
+}
+
+// alive reports whether it is more than a zombie.
+func (p *proc) alive() bool { return p.state != 'Z' && p.state != 'X' }
+
+// signal sends sig to this process and no other that has its pid since.
+func (p *proc) signal(sig unix.Signal) error {
+	fd, err := unix.PidfdOpen(p.pid, 0)
+	if err != nil {
+		return done(err)
+	}
+	defer unix.Close(fd)
+	if now, err := readProc(p.pid); err != nil || now.procID != p.procID {
+		return os.ErrProcessDone
+	}
+	return done(unix.PidfdSendSignal(fd, sig, nil, 0))
+}
+
+// readProc reads what the kernel says of one process.
+func readProc(pid int) (proc, error) {
+	var buf [1024]byte
+	return readStat(pid, buf[:])
+}
+
+// readStat is readProc into a buffer that many calls may share.
+func readStat(pid int, buf []byte) (proc, error) {
+	name := "/proc/" + strconv.Itoa(pid) + "/stat"
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return proc{}, done(err)
+	}
+	n, err := unix.Read(fd, buf)
+	unix.Close(fd)
+	if err != nil {
+		return proc{}, done(err)
+	}
+	p := proc{procID: procID{pid: pid}}
+	if !p.parse(buf[:n]) {
+		return proc{}, fmt.Errorf("%s: cannot be understood", name)
+	}
+	return p, nil
+}
+
+// parse reads the line "pid (name) state ppid pgrp session …"; the name may
+// have any bytes, so it ends at the last parenthesis.
+func (p *proc) parse(line []byte) bool {
+	rest := line[bytes.LastIndexByte(line, ')')+1:]
+	const start = 19 // its number, counted from the state
+	for i := 0; i <= start; i++ {
+		rest = bytes.TrimLeft(rest, " ")
+		var field []byte
+		field, rest, _ = bytes.Cut(rest, []byte(" "))
+		switch i {
+		case 0:
+			if len(field) != 1 {
+				return false
+			}
+			p.state = field[0]
+		case 1:
+			p.parent = number(field)
+		case 2:
+			p.group = number(field)
+		case 3:
+			p.session = number(field)
+		case start:
+			p.start = uint64(number(field))
+			return len(field) > 0
+		}
+	}
+	return false
+}
+
+// number reads digits; the kernel writes nothing else where they are wanted,
+// but for a group that is out of sight.
+func number(digits []byte) int {
+	n := 0
+	for _, c := range digits {
+		if !isDigit(c) {
+			return -1
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n
+}
+
+// readMarker is the instance's marker in the environment that a process was
+// started with, or "" when it has none or does not show it.
+func readMarker(pid int) string {
+	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	if err != nil {
+		return ""
+	}
+	for entry := range strings.SplitSeq(string(environ), "\x00") {
+		if strings.HasPrefix(entry, markerName+"=") {
+			return entry
+		}
+	}
+	return ""
+}
+
+// marks reports whether marker, found in an environment, is wanted's own or
+// continues it.
+func marks(wanted, marker string) bool {
+	rest, ok := strings.CutPrefix(marker, wanted)
+	return ok && wanted != "" && (rest == "" || rest[0] == '/')
+}

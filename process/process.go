@@ -1,0 +1,191 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+// Errors that callers may test for with errors.Is.
+var (
+	ErrNoStream      = errors.New("no such stream")
+	ErrNotRedirected = errors.New("stream not redirected")
+	ErrNotWritable   = errors.New("stream not writable")
+	ErrNotRunning    = errors.New("process is not running")
+)
+
+// Options is what an instance is given beside its description. The zero value
+// works.
+type Options struct {
+	Launcher Launcher // nil: the in-process one that all share
+	PID      int      // the daemon's own id, GAFFER_PID
+	Index    int      // 1 … numprocesses, GAFFER_INDEX
+	Environ  []string // base environment when OSEnv; nil is os.Environ()
+	Memory   *streams.Memory
+	Sequence *streams.Sequence
+}
+
+// Process is one running instance of a program, with its streams. It owns the
+// program until Done is closed, by which time everything the program started is
+// gone and every stream has ended; the logs stay readable.
+//
+// A Process is safe for concurrent use. While it is idle it has one goroutine
+// of its own and one for each stream that can be read, and no OS thread.
+type Process struct {
+	spec    Spec // set by Start, never changed, like the fields up to the blank line
+	child   Child
+	started time.Time
+	labels  []string
+	logs    map[string]*streams.Log
+	inputs  map[string]*Input
+	readers []*reader
+	cut     context.CancelFunc // lets no reader wait for its log any more
+	exited  chan struct{}      // closed when the leader is gone
+	forced  chan struct{}      // closed when what is left is to be killed
+	settled chan struct{}      // closed when no descendant is left
+	done    chan struct{}
+	work    sync.WaitGroup // all who use the child or its pipes; the owner waits for them
+
+	mu      sync.Mutex // guards everything below
+	state   state
+	exit    Exit
+	samples map[int]sample // of Stats, by os pid
+}
+
+// Start starts the program. An error says why it could not be started, wrapped
+// with the name: "start web: ./web: no such file or directory".
+func Start(spec Spec, o Options) (*Process, error) {
+	p, err := start(spec, o)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	return p, nil
+}
+
+func start(spec Spec, o Options) (*Process, error) {
+	if err := spec.Validate(); err != nil {
+		return nil, err
+	}
+	cmd, err := spec.command(&o)
+	if err != nil {
+		return nil, err
+	}
+	launcher := o.Launcher
+	if launcher == nil {
+		if launcher, err = sharedLauncher(); err != nil {
+			return nil, err
+		}
+	}
+	pipes, err := openPipes(&spec)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Files, cmd.Ours = pipes.theirs, pipes.ours
+	child, err := launcher.Launch(cmd)
+	closeFiles(pipes.theirs)
+	if err != nil {
+		closeFiles(pipes.ours)
+		return nil, err
+	}
+	p := newProcess(spec, child)
+	if spec.Detach {
+		p.letGo()
+		return p, nil
+	}
+	ctx, cut := context.WithCancel(context.Background())
+	p.cut = cut
+	p.connect(ctx, pipes, &o)
+	for _, r := range p.readers {
+		p.work.Go(r.run)
+	}
+	go p.own()
+	return p, nil
+}
+
+func newProcess(spec Spec, child Child) *Process {
+	now := time.Now()
+	return &Process{
+		spec:    spec,
+		child:   child,
+		started: now,
+		exited:  make(chan struct{}),
+		forced:  make(chan struct{}),
+		settled: make(chan struct{}),
+		done:    make(chan struct{}),
+		exit:    Exit{OSPid: child.Pid(), StartedAt: now},
+	}
+}
+
+// OSPid is the kernel's id of the leader.
+func (p *Process) OSPid() int { return p.child.Pid() }
+
+// StartedAt is when the program was started.
+func (p *Process) StartedAt() time.Time { return p.started }
+
+// Exited is closed when the leader is gone.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Done is closed when the leader and all its descendants are gone and every
+// stream has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Exit says how it ended. It is the zero value before Done is closed.
+func (p *Process) Exit() Exit {
+	select {
+	case <-p.done:
+	default:
+		return Exit{}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.exit
+}
+
+// Signal sends sig to the leader alone. It returns ErrNotRunning when the
+// leader has ended.
+func (p *Process) Signal(sig syscall.Signal) error {
+	if err := p.signal(sig); err != nil {
+		return fmt.Errorf("signal %s to %s: %w", SignalName(sig), p.spec.Name, err)
+	}
+	return nil
+}
+
+func (p *Process) signal(sig syscall.Signal) error {
+	if p.alive() != nil || !p.hold() {
+		return ErrNotRunning
+	}
+	defer p.work.Done()
+	err := p.child.Signal(sig)
+	if errors.Is(err, os.ErrProcessDone) {
+		return ErrNotRunning
+	}
+	return err
+}
+
+// alive returns ErrNotRunning when the leader has ended.
+func (p *Process) alive() error {
+	select {
+	case <-p.exited:
+		return ErrNotRunning
+	default:
+		return nil
+	}
+}
+
+// hold keeps the child from being released until p.work.Done is called. It
+// reports false when it is too late for that.
+func (p *Process) hold() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state >= draining {
+		return false
+	}
+	p.work.Add(1)
+	return true
+}

@@ -1,0 +1,107 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+// reader moves the bytes of one pipe or socket into its log, straight from
+// read(2) into the log's storage. It has no buffer, and while nothing comes it
+// is one parked goroutine.
+type reader struct {
+	ctx  context.Context // ends when the stream must end
+	log  *streams.Log
+	file *os.File
+	grow pipeGrower
+
+	socket bool // two-way: a short read does not say that it is empty
+
+	fd    int                       // while the runtime lends it
+	short bool                      // the last read took less than it could: the pipe is empty
+	fill  func([]byte) (int, error) // the method value, made once
+}
+
+func newReader(ctx context.Context, log *streams.Log, f *os.File, socket bool) *reader {
+	r := &reader{ctx: ctx, log: log, file: f, socket: socket}
+	r.grow.file = f
+	r.fill = r.read
+	return r
+}
+
+// run reads until the end of the pipe, or until interrupt.
+func (r *reader) run() {
+	conn, err := r.file.SyscallConn()
+	if err == nil {
+		// One Read for the whole life: within it the runtime keeps every wake-up
+		// that comes between our last read(2) and the wait, so that a read that
+		// emptied the pipe need not be followed by another to see that.
+		err = conn.Read(r.drain)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		conn.Control(r.rest) // fails only on a closed file, and it is ours to close
+	}
+	r.grow.release()
+	r.log.Close()
+	r.file.Close()
+}
+
+// drain takes all that can be read now. It reports true at the stream's end.
+func (r *reader) drain(fd uintptr) bool {
+	r.fd = int(fd)
+	for {
+		if r.log.Pace(r.ctx) != nil {
+			return false // the deadline that comes with it ends the wait
+		}
+		_, err := r.log.Fill(r.fill)
+		switch {
+		case err == syscall.EAGAIN:
+			return false
+		case err != nil:
+			return true
+		case r.short:
+			r.grow.calm()
+			return false
+		}
+		r.grow.flooded()
+	}
+}
+
+// read is one read(2), told apart from the end of the pipe by its error.
+func (r *reader) read(p []byte) (int, error) {
+	for {
+		n, err := syscall.Read(r.fd, p)
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err != nil:
+			return 0, err
+		case n == 0:
+			return 0, io.EOF
+		}
+		r.short = n < len(p) && !r.socket
+		return n, nil
+	}
+}
+
+// rest takes what the pipe holds, and no more, for something that escaped may
+// go on writing.
+func (r *reader) rest(fd uintptr) {
+	r.fd = int(fd)
+	for left := buffered(r.fd); left > 0; {
+		n, err := r.log.Fill(r.fill)
+		if n <= 0 || err != nil {
+			return
+		}
+		left -= n
+	}
+}
+
+// interrupt makes run take what the pipe holds and end.
+func (r *reader) interrupt() {
+	r.file.SetReadDeadline(past) // fails only when run has ended
+}

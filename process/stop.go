@@ -1,0 +1,73 @@
+package process
+
+import (
+	"cmp"
+	"syscall"
+	"time"
+)
+
+// Stop begins a graceful stop and returns at once; Done says when it is over.
+// The leader and its descendants get the stop signal, and after the graceful
+// timeout SIGKILL. The first reason given becomes Exit.Reason. Stop does
+// nothing when the instance is already stopping or has ended.
+func (p *Process) Stop(reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state != running {
+		return
+	}
+	p.exit.Reason = cmp.Or(reason, ReasonStopped)
+	p.setState(stopping)
+	p.work.Go(p.stop)
+}
+
+// stop carries out what Stop began. It ends when no descendant is left, or has
+// them all killed.
+func (p *Process) stop() {
+	p.child.SignalAll(p.spec.StopSignal) // its failure shows when the time is over
+	timer := time.NewTimer(p.spec.GracefulTimeout)
+	defer timer.Stop()
+	select {
+	case <-p.settled:
+	case <-p.forced:
+	case <-timer.C:
+		p.force("")
+	}
+}
+
+// Kill kills the leader and its descendants now and returns at once; Done says
+// when they are gone. The reason counts unless a stop gave one before. Kill
+// does nothing when the leader has ended by itself.
+func (p *Process) Kill(reason string) { p.force(cmp.Or(reason, ReasonStopped)) }
+
+// force makes a running or stopping instance one that is being killed.
+func (p *Process) force(reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state != running && p.state != stopping {
+		return
+	}
+	p.exit.Reason = cmp.Or(p.exit.Reason, reason)
+	p.setState(sweeping)
+	close(p.forced)
+	p.work.Go(func() {
+		p.child.SignalAll(syscall.SIGKILL) // the owner sweeps after the leader's end
+	})
+}
+
+// Remaining are the os pids that are still alive while the instance is being
+// stopped, the leader's first. It is nil before that and afterwards.
+func (p *Process) Remaining() []int {
+	p.mu.Lock()
+	asked := p.state == stopping || p.state == sweeping
+	p.mu.Unlock()
+	if !asked || !p.hold() {
+		return nil
+	}
+	defer p.work.Done()
+	var left []int
+	if p.alive() == nil {
+		left = append(left, p.child.Pid())
+	}
+	return append(left, p.child.Descendants()...)
+}
