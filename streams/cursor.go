@@ -53,11 +53,19 @@ func (l *Log) Subscribe(offset int64) *Cursor {
 
 // Close detaches the Cursor. Closing again does nothing.
 func (c *Cursor) Close() {
+	if c.detach() {
+		c.log.Discard()
+	}
+}
+
+// detach is Close but for the last Cursor of a retired Log, which takes the
+// bytes along: then it reports true.
+func (c *Cursor) detach() (last bool) {
 	l := c.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, ok := l.cursors[c]; !ok {
-		return
+		return false
 	}
 	delete(l.cursors, c)
 	c.pos, c.next = l.store.end, l.store.end
@@ -66,6 +74,7 @@ func (c *Cursor) Close() {
 		l.flow.limit = l.window
 		l.trim()
 	}
+	return l.retired && len(l.cursors) == 0
 }
 
 // Offset is where the next chunk begins, if nothing is missed.

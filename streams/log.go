@@ -60,6 +60,7 @@ type Log struct {
 	store     store
 	writing   bool // the writer has free space of the last block in hand
 	closed    bool
+	retired   bool          // to be discarded when no Cursor is attached
 	grown     chan struct{} // closed to wake waiting readers; nil when none waits
 	cursors   map[*Cursor]struct{}
 	flow      flow
@@ -182,6 +183,19 @@ func (l *Log) Discard() {
 	l.Close()
 	l.memory.account(-l.release(math.MaxInt64))
 	l.memory.forget(l)
+}
+
+// Retire closes the Log and discards it as soon as no Cursor is attached: those
+// who are reading get the rest, and nobody else will come.
+func (l *Log) Retire() {
+	l.Close()
+	l.mu.Lock()
+	l.retired = true
+	unread := len(l.cursors) == 0
+	l.mu.Unlock()
+	if unread {
+		l.Discard()
+	}
 }
 
 // Done is closed when the Log has been closed.

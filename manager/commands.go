@@ -1,0 +1,168 @@
+package manager
+
+import "fmt"
+
+// command changes what is wanted. It returns at once; o is over when it has
+// happened. Whatever was under way before has to give way, and is never a
+// reason to refuse. On an error, which is ErrNotFound or ErrClosed, nothing has
+// changed and o is not touched.
+func (s *supervisor) command(o *Operation, change func(*supervisor)) error {
+	orders, err := s.apply(o, change)
+	giveOut(orders)
+	return err
+}
+
+// apply is command for callers that hold a lock. They give out the orders when
+// they hold none.
+func (s *supervisor) apply(o *Operation, change func(*supervisor)) ([]stopOrder, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leaving != nil {
+		return nil, s.leaving
+	}
+	s.supersede(o)
+	change(s)
+	s.plan()
+	return s.takeOrders(), nil
+}
+
+// scale is command for a change of the number of instances, which to may
+// refuse.
+func (s *supervisor) scale(o *Operation, to func(now int) (int, error)) (int, error) {
+	s.mu.Lock()
+	defer s.unlock()
+	if s.leaving != nil {
+		return 0, s.leaving
+	}
+	n, err := to(s.template.NumProcesses)
+	if err != nil {
+		return 0, err
+	}
+	s.supersede(o)
+	s.publish("update", nil)
+	s.template.NumProcesses = n
+	s.plan()
+	return n, nil
+}
+
+// supersede puts o in the place of the operation under way. s.mu must be held.
+func (s *supervisor) supersede(o *Operation) {
+	if s.operation != nil {
+		s.operation.finish(nil)
+	}
+	s.operation = o
+	s.refusal = nil
+}
+
+// The functions up to forgive are what command is given to do. s.mu must be
+// held.
+
+func (s *supervisor) start() {
+	s.publish("start", nil)
+	s.active, s.held = true, false
+	s.forgive()
+}
+
+func (s *supervisor) stop() {
+	s.publish("stop", nil)
+	s.active, s.held, s.suspended, s.gaveUp = false, false, false, false
+	s.cause = "stopped"
+}
+
+// restart also starts what was stopped.
+func (s *supervisor) restart() {
+	s.publish("restart", nil)
+	s.active, s.held = true, false
+	s.renew("restarted")
+}
+
+// update takes a new description. A stopped template stays stopped; one that
+// waits, because its last description led to exits, is tried at once.
+func (s *supervisor) update(t Template) {
+	s.publish("update", nil)
+	replaces := !s.template.sameProgram(&t)
+	s.template = t
+	if replaces {
+		s.renew("updated")
+	}
+}
+
+// leave ends everything for good: err is what later commands get.
+func (s *supervisor) leave(err error, cause string) {
+	s.stop()
+	s.cause = cause
+	s.leaving = err
+}
+
+// delete is the end of the template: its name is no longer its own.
+func (s *supervisor) delete() {
+	s.leave(notFound(s.name), "deleted")
+	s.plan() // for the order of the events: told to stop, and then deleted
+	s.publish("delete", nil)
+	s.forgotten = true
+	s.forgetExits(0)
+}
+
+// renew lets the instances there are be replaced, and gives those that are not
+// there another chance.
+func (s *supervisor) renew(cause string) {
+	s.generation++
+	s.rolled = 0
+	s.cause = cause
+	s.forgive()
+}
+
+// forgive forgets how instances have fared: nothing waits any more.
+func (s *supervisor) forgive() {
+	s.flaps.reset()
+	s.suspended, s.gaveUp, s.trouble = false, false, ""
+	for _, sl := range s.slots {
+		sl.restarts, sl.failed, sl.refused = 0, false, false
+		if sl.state == waiting || sl.state == finished {
+			s.setState(sl, off)
+		}
+	}
+}
+
+// hold keeps a template that was told to start until release.
+func (s *supervisor) hold() { s.active, s.held = true, true }
+
+// release lets a template go on that is held, under the operation o, unless
+// someone else has decided about it meanwhile: then o is over.
+func (s *supervisor) release(o *Operation) {
+	s.mu.Lock()
+	defer s.unlock()
+	if !s.held {
+		o.finish(nil)
+		return
+	}
+	s.supersede(o)
+	s.start()
+	s.plan()
+}
+
+// stopInstance stops inst alone; another one follows if it is wanted.
+func (s *supervisor) stopInstance(inst *instance) (*Operation, error) {
+	s.mu.Lock()
+	defer s.unlock()
+	if inst.ended || inst.index > len(s.slots) || s.slots[inst.index-1].instance != inst {
+		return nil, fmt.Errorf("%w: it has ended", notFoundPID(inst.pid))
+	}
+	sl := s.slots[inst.index-1]
+	if sl.state == running {
+		s.setState(sl, stopping)
+		s.publish("stop_pid", inst)
+		s.stops = append(s.stops, stopOrder{inst, "stopped"})
+	}
+	if inst.end == nil {
+		inst.end = newOperation(1)
+	}
+	return inst.end, nil
+}
+
+// kill kills what is left at once.
+func (s *supervisor) kill(reason string) {
+	for _, sighted := range s.sighted() {
+		sighted.proc.Kill(reason)
+	}
+}

@@ -1,0 +1,158 @@
+package manager
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/gafferd/gaffer/process"
+)
+
+// keptExits is how many exits of a template are listed.
+const keptExits = 20
+
+// ExitRecord is how an instance ended, and when another one follows.
+type ExitRecord struct {
+	PID int
+	process.Exit
+	NextRetryAt time.Time // zero if one follows at once, or none does
+}
+
+// exited follows the end of a running instance.
+func (s *supervisor) exited(sl *slot, inst *instance) {
+	exit := inst.proc.Exit()
+	s.m.options.Logger.Info("ended", "process", s.name, "pid", inst.pid, "exit", exit)
+	s.mu.Lock()
+	defer s.unlock()
+	sl.failed = exit.ExitStatus != 0 || exit.TermSignal != 0
+	s.ended(sl, inst, exit)
+	s.settled(sl)
+}
+
+// ended decides what follows the end of an instance, or its failure to start,
+// and makes both known. s.mu must be held.
+func (s *supervisor) ended(sl *slot, inst *instance, exit process.Exit) {
+	asked := sl.state == stopping || !s.wants(sl)
+	next, verdict := off, steady
+	if !asked {
+		next, verdict = s.judge(sl, exit)
+	}
+	record := ExitRecord{PID: inst.pid, Exit: exit}
+	switch {
+	case verdict == retry:
+		record.NextRetryAt = s.retryAt
+	case next == waiting:
+		record.NextRetryAt = sl.retryAt
+	}
+	sl.instance = nil
+	s.setState(sl, next)
+	s.record(inst, record)
+	s.m.events.publish(Event{
+		Type: "exit", Name: s.name, PID: inst.pid, OSPid: exit.OSPid,
+		ExitStatus: exit.ExitStatus, TermSignal: exit.TermSignal, Reason: exit.Reason,
+	})
+	if inst.end != nil {
+		inst.end.finish(nil)
+	}
+	if verdict != steady {
+		s.publish("flap", nil)
+		s.cause = "flapping"
+		s.plan()
+	}
+}
+
+// judge applies the policies to an end that nobody asked for: what becomes of
+// the slot, and of the template. s.mu must be held.
+func (s *supervisor) judge(sl *slot, exit process.Exit) (next state, v verdict) {
+	t := &s.template
+	if !t.Restart.wanted(sl.failed) {
+		return finished, steady
+	}
+	if !sl.refused {
+		s.credit(sl, exit.EndedAt.Sub(exit.StartedAt))
+	}
+	now := time.Now()
+	switch v = s.flaps.exit(t.Flapping, now); v {
+	case retry:
+		s.suspended, s.retryAt = true, now.Add(t.Flapping.RetryIn)
+		return off, v
+	case giveUp:
+		s.active, s.gaveUp = false, true
+		return off, v
+	}
+	pause := t.Backoff.delay(sl.restarts, rand.Float64())
+	sl.restarts++
+	if pause == 0 {
+		return due, v
+	}
+	sl.retryAt = now.Add(pause)
+	return waiting, v
+}
+
+// credit lets a long life make up for the short ones before. s.mu must be held.
+func (s *supervisor) credit(sl *slot, lived time.Duration) {
+	t := &s.template
+	sl.restarts = t.Backoff.after(sl.restarts, lived)
+	if t.Flapping != nil && lived >= max(t.Backoff.Reset, t.Flapping.Window) {
+		s.flaps.reset()
+	}
+}
+
+// record keeps an exit, and the output of its instance with it, in the place
+// of the oldest. s.mu must be held.
+func (s *supervisor) record(inst *instance, record ExitRecord) {
+	inst.ended, inst.record = true, record
+	s.exits = append(s.exits, inst)
+	if s.forgotten {
+		s.forgetExits(0)
+	} else {
+		s.forgetExits(keptExits)
+	}
+}
+
+// forgetExits forgets all but the last of the exits. Their output goes when
+// nobody reads it any more. s.mu must be held.
+func (s *supervisor) forgetExits(keep int) {
+	for len(s.exits) > keep {
+		inst := s.exits[0]
+		s.exits[0] = nil
+		s.exits = s.exits[1:]
+		s.m.pids.remove(inst)
+		if inst.proc != nil {
+			for _, log := range inst.proc.Logs() {
+				log.Retire()
+			}
+		}
+	}
+}
+
+// Exits are the last 20 exits of the process, the oldest first, with starts
+// that failed among them.
+func (m *Manager) Exits(name string) ([]ExitRecord, error) {
+	s, err := m.find(name)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	records := make([]ExitRecord, len(s.exits))
+	for i, inst := range s.exits {
+		records[i] = inst.record
+	}
+	return records, nil
+}
+
+// ExitOf is the exit of an instance that has ended, as long as it is among
+// those that Exits lists.
+func (m *Manager) ExitOf(pid int) (ExitRecord, error) {
+	inst, err := m.pids.find(pid)
+	if err != nil {
+		return ExitRecord{}, err
+	}
+	inst.owner.mu.Lock()
+	defer inst.owner.mu.Unlock()
+	if !inst.ended {
+		return ExitRecord{}, fmt.Errorf("exit of %w: it is running", notFoundPID(pid))
+	}
+	return inst.record, nil
+}

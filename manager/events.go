@@ -1,0 +1,142 @@
+package manager
+
+import (
+	"sync"
+	"time"
+)
+
+// The types of events, and when each is published. All events of a template
+// come in the order in which things happened to it.
+//
+//	create    a template exists
+//	start     it was told to run: created with start, or started
+//	stop      it was told to stop, running or not: stopped, deleted, or the
+//	          manager is shutting down
+//	restart   it was told to replace its instances, or to run
+//	update    its description, or the number of its instances, was changed
+//	delete    it is forgotten and its name is free; comes after stop, and
+//	          before the exit of the instances that are still being stopped
+//	spawn     an instance runs
+//	reap      an instance was told to stop because there are too many
+//	stop_pid  an instance was told to stop for any other reason
+//	exit      an instance has ended, and its streams too; or it could not be
+//	          started: then there was no spawn, os_pid is 0, the reason says
+//	          why, and exit_status is 127 if there is no such program, else 126
+//	flap      a template is stopped because its instances end too often; comes
+//	          after the exit that was one too many
+//
+// So to start is create, start, spawn …; to scale down is update, reap, exit;
+// a roll (restart, or an update of more than the number) is stop_pid, exit,
+// spawn for one instance after the other.
+var eventTypes = []string{
+	"create", "start", "stop", "restart", "update", "delete",
+	"spawn", "reap", "exit", "stop_pid", "flap",
+}
+
+// Event is one happening under one of its two names.
+type Event struct {
+	Seq        uint64
+	Time       time.Time
+	Event      string // the name under which it is delivered: "exit" or "proc.web.exit"
+	Type       string // "exit"
+	Name       string // process name
+	PID, OSPid int    // 0 when it is about the template
+	ExitStatus int
+	TermSignal int
+	Reason     string
+	Detached   bool
+}
+
+// happenings is how many are kept. Each is two events.
+const happenings = 5_000
+
+// Events are what happened, in order, the last 10,000 of them. Each happening
+// is two events with consecutive numbers: "exit" and then "proc.web.exit".
+//
+// Nothing is pushed: a subscriber is an EventCursor, which costs nothing while
+// nobody reads from it. Events is safe for concurrent use and starts no
+// goroutines.
+type Events struct {
+	mu      sync.Mutex // guards everything below
+	ring    []Event    // happening i, counted from 0, is at i % happenings; Seq and Event unset
+	count   uint64     // happenings so far
+	closed  bool
+	changed chan struct{} // closed and dropped by wake; nil while nobody waits
+}
+
+// publish adds a happening and tells those who wait. It sets the time.
+func (e *Events) publish(ev Event) {
+	ev.Time = time.Now()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.ring) < happenings {
+		e.ring = append(e.ring, ev)
+	} else {
+		e.ring[e.count%happenings] = ev
+	}
+	e.count++
+	e.wake()
+}
+
+// close lets cursors end once they have read what there is.
+func (e *Events) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
+	e.wake()
+}
+
+// wake releases every waiting cursor. e.mu must be held.
+func (e *Events) wake() {
+	if e.changed != nil {
+		close(e.changed)
+		e.changed = nil
+	}
+}
+
+// Last is the number of the newest event, 0 before the first. Subscribing from
+// there on gets only what is new.
+func (e *Events) Last() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.last()
+}
+
+// last is Last. e.mu must be held.
+func (e *Events) last() uint64 { return 2 * e.count }
+
+// Subscribe is a cursor at the first event after the one numbered since. A
+// since that is yet to come is from another life of the daemon, to whose
+// subscriber all that is kept is new.
+func (e *Events) Subscribe(p Pattern, since uint64) *EventCursor {
+	if since > e.Last() {
+		since = 0
+	}
+	return &EventCursor{events: e, pattern: p, after: since}
+}
+
+// next is the first event after the one numbered so that the pattern wants.
+// after moves to it, or to the newest event, and missed counts those between
+// that are no longer kept. e.mu must be held.
+func (e *Events) next(p Pattern, after uint64) (ev Event, found bool, last, missed uint64) {
+	if oldest := e.last() - 2*uint64(len(e.ring)); after < oldest {
+		missed = oldest - after
+		after = oldest
+	}
+	for ; after < e.last(); after++ {
+		ev := &e.ring[after/2%happenings]
+		if named := after%2 == 1; p.matches(ev, named) {
+			return ev.delivered(after+1, named), true, after + 1, missed
+		}
+	}
+	return Event{}, false, after, missed
+}
+
+// delivered is the event under one of its names.
+func (ev Event) delivered(seq uint64, named bool) Event {
+	ev.Seq, ev.Event = seq, ev.Type
+	if named {
+		ev.Event = "proc." + ev.Name + "." + ev.Type
+	}
+	return ev
+}

@@ -1,0 +1,120 @@
+package manager
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gafferd/gaffer/process"
+)
+
+// instance is one run of a template's program.
+type instance struct {
+	pid        int // the daemon's own
+	index      int // its slot's
+	generation int // of the template it was made from
+	owner      *supervisor
+
+	proc *process.Process // set before anyone else sees it; nil if it could not be started
+
+	ended  bool       // guarded by owner.mu, like the rest
+	record ExitRecord // once ended
+	end    *Operation // its end, if anyone waits for it
+}
+
+// register numbers instances and finds them by their number: those that run,
+// and those that have ended while their exit is listed.
+type register struct {
+	mu    sync.RWMutex // guards everything below; no other is taken under it
+	last  int
+	byPID map[int]*instance
+}
+
+// next is a pid that was never used before.
+func (r *register) next() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last++
+	return r.last
+}
+
+func (r *register) add(inst *instance) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byPID == nil {
+		r.byPID = make(map[int]*instance)
+	}
+	r.byPID[inst.pid] = inst
+}
+
+func (r *register) remove(inst *instance) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.byPID, inst.pid)
+}
+
+func (r *register) find(pid int) (*instance, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if inst, ok := r.byPID[pid]; ok {
+		return inst, nil
+	}
+	return nil, notFoundPID(pid)
+}
+
+func notFoundPID(pid int) error { return fmt.Errorf("pid %d %w", pid, ErrNotFound) }
+
+// Instance is a running instance as it is at one moment.
+type Instance struct {
+	PID, OSPid, Index int
+	Name              string
+	State             string // running, stopping
+	StartedAt         time.Time
+	Streams           []string
+	Remaining         []int // os pids still alive while it is being stopped
+}
+
+// sighting is a running instance, noted while the supervisor's mutex was held.
+type sighting struct {
+	*instance
+	stopping bool
+}
+
+// shown asks the process for the rest, which may take a moment.
+func (s sighting) shown() Instance {
+	shown := Instance{
+		PID: s.pid, OSPid: s.proc.OSPid(), Index: s.index,
+		Name: s.owner.name, State: running.String(),
+		StartedAt: s.proc.StartedAt(), Streams: s.proc.Labels(),
+	}
+	if s.stopping {
+		shown.State = stopping.String()
+		shown.Remaining = s.proc.Remaining()
+	}
+	return shown
+}
+
+// sighted are all that run of the template, by slot.
+func (s *supervisor) sighted() []sighting {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen := make([]sighting, 0, s.counts[running]+s.counts[stopping])
+	for _, sl := range s.slots {
+		if sl.instance != nil {
+			seen = append(seen, sighting{sl.instance, sl.state == stopping})
+		}
+	}
+	return seen
+}
+
+// byPID sorts and shows.
+func byPID(seen []sighting) []Instance {
+	slices.SortFunc(seen, func(a, b sighting) int { return cmp.Compare(a.pid, b.pid) })
+	shown := make([]Instance, len(seen))
+	for i, s := range seen {
+		shown[i] = s.shown()
+	}
+	return shown
+}

@@ -1,0 +1,92 @@
+package manager
+
+import (
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/gafferd/gaffer/process"
+)
+
+// launch starts the instance of the slot that is next, if one still is. Only
+// run calls it, so a template's instances are started one after the other, and
+// what is wanted is looked at again before each.
+func (s *supervisor) launch() {
+	sl, inst, spec := s.prepare()
+	if sl == nil {
+		return
+	}
+	proc, err := process.Start(spec, process.Options{
+		Launcher: s.m.options.Launcher,
+		PID:      inst.pid,
+		Index:    inst.index,
+		Environ:  s.m.options.Environ,
+		Memory:   s.m.memory,
+		Sequence: &s.m.sequence,
+	})
+	if err != nil {
+		s.m.options.Logger.Warn("start failed", "process", s.name, "pid", inst.pid, "error", err)
+	} else {
+		s.m.options.Logger.Debug("started", "process", s.name, "pid", inst.pid, "os_pid", proc.OSPid())
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	if err != nil {
+		s.refuse(sl, inst, err)
+	} else {
+		inst.proc = proc
+		s.launched(sl, inst, spec.Detach)
+	}
+	s.settled(sl)
+}
+
+func (s *supervisor) prepare() (*slot, *instance, process.Spec) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sl := s.dequeue()
+	if sl == nil {
+		return nil, nil, process.Spec{}
+	}
+	s.setState(sl, starting)
+	inst := &instance{pid: s.m.pids.next(), index: sl.index, generation: s.generation, owner: s}
+	return sl, inst, s.template.Spec
+}
+
+// launched notes that the instance of sl runs. One that is detached is on its
+// own from here. s.mu must be held.
+func (s *supervisor) launched(sl *slot, inst *instance, detached bool) {
+	s.trouble = ""
+	sl.failed, sl.refused = false, false
+	s.m.events.publish(Event{
+		Type: "spawn", Name: s.name, PID: inst.pid, OSPid: inst.proc.OSPid(), Detached: detached,
+	})
+	if detached {
+		s.setState(sl, finished)
+		return
+	}
+	s.m.pids.add(inst)
+	sl.instance = inst
+	s.setState(sl, running)
+	s.watchers.Go(func() {
+		<-inst.proc.Done()
+		s.exited(sl, inst)
+	})
+}
+
+// refuse notes that the instance of sl could not be started. It leaves a
+// record as one that ran and ended does. s.mu must be held.
+func (s *supervisor) refuse(sl *slot, inst *instance, err error) {
+	now := time.Now()
+	status := 126
+	if errors.Is(err, fs.ErrNotExist) {
+		status = 127
+	}
+	s.trouble = err.Error()
+	if s.refusal == nil {
+		s.refusal = err
+	}
+	sl.failed, sl.refused = true, true
+	s.m.pids.add(inst)
+	s.ended(sl, inst, process.Exit{StartedAt: now, EndedAt: now, ExitStatus: status, Reason: err.Error()})
+	s.caughtUp(sl) // tried, which is all an operation waits for
+}

@@ -1,0 +1,97 @@
+package manager
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/gafferd/gaffer/process"
+)
+
+// Load adds many templates by priority: the lowest first, those without one
+// last, else in the order given. All are added or none: one mistake, or one name
+// that is taken, refuses all of them, and every mistake is told.
+//
+// They are there when Load returns, and start in batches of equal priority, the
+// next when every instance of the one before has been launched or could not be;
+// nobody waits for readiness. A template that is told something meanwhile does
+// not wait for its batch. The operation is over when the last batch is.
+func (m *Manager) Load(ts []Template) (*Operation, error) {
+	ts = slices.Clone(ts)
+	slices.SortStableFunc(ts, func(a, b Template) int { return comparePriorities(a.Priority, b.Priority) })
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.checkAll(ts); err != nil {
+		return nil, err
+	}
+	var batches [][]*supervisor
+	for i, t := range ts {
+		s := m.add(t)
+		if i == 0 || comparePriorities(ts[i-1].Priority, t.Priority) != 0 {
+			batches = append(batches, nil)
+		}
+		if t.Start {
+			s.hold()
+			last := len(batches) - 1
+			batches[last] = append(batches[last], s)
+		}
+	}
+	o := newOperation(1)
+	m.work.Go(func() { o.finish(m.startBatches(batches)) })
+	return o, nil
+}
+
+// checkAll reports all that keeps templates from being added. m.mu must be held.
+func (m *Manager) checkAll(ts []Template) error {
+	if m.closed {
+		return ErrClosed
+	}
+	var errs []error
+	names := make(map[string]bool, len(ts))
+	for i := range ts {
+		t := &ts[i]
+		err := errors.Join(m.check(t), m.free(t.Name))
+		if names[t.Name] {
+			err = errors.Join(err, &process.PropertyError{Property: "name", Problem: "is there twice"})
+		}
+		names[t.Name] = true
+		if err != nil {
+			errs = append(errs, fmt.Errorf("process %q: %w", t.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// startBatches starts one batch after the other, until Shutdown begins. It
+// returns why some could not be started.
+func (m *Manager) startBatches(batches [][]*supervisor) error {
+	var errs []error
+	for _, batch := range batches {
+		o := newOperation(len(batch))
+		for _, s := range batch {
+			s.release(o)
+		}
+		if err := o.Wait(m.closing); err != nil {
+			errs = append(errs, err)
+		}
+		if m.closing.Err() != nil {
+			return ErrClosed
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// comparePriorities orders no priority after every other.
+func comparePriorities(a, b *int) int {
+	switch {
+	case a != nil && b != nil:
+		return cmp.Compare(*a, *b)
+	case a != nil:
+		return -1
+	case b != nil:
+		return 1
+	default:
+		return 0
+	}
+}

@@ -1,0 +1,210 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/gafferd/gaffer/process"
+	"github.com/gafferd/gaffer/streams"
+)
+
+// Options configure a Manager. The zero value works.
+type Options struct {
+	Launcher        process.Launcher // nil: the in-process one
+	Memory          int64            // bytes for the output of all instances; 0: 256 MiB
+	MaxNumProcesses int              // of one template; 0: MaxNumProcesses
+	Environ         []string         // what os_env stands for; nil: the environment of this program
+	Logger          *slog.Logger     // nil: nothing is logged
+}
+
+// maxLaunching bounds how many programs are being started at one moment. Each
+// takes an OS thread until its exec.
+const maxLaunching = 32
+
+// Manager keeps programs running. Its operations say what is wanted from now
+// on, return at once, and are never refused because of one that is under way:
+// the last one wins. What happens is told as Events.
+//
+// A Manager is safe for concurrent use. It has no goroutine until there is a
+// template, and none after Shutdown.
+type Manager struct {
+	options   Options // set by New, never changed, like the fields up to the blank line
+	memory    *streams.Memory
+	launching chan struct{}      // holds a token for each launch under way
+	closing   context.Context    // ends when Shutdown begins
+	begin     context.CancelFunc // of closing
+	stopped   chan struct{}      // closed when Shutdown has finished its work
+	work      sync.WaitGroup     // supervisors and loads
+	sequence  streams.Sequence
+	events    Events
+	pids      register
+
+	mu      sync.RWMutex // guards everything below; taken before any supervisor's
+	order   []*supervisor
+	byName  map[string]*supervisor
+	leaving map[string]*supervisor // deleted ones that are still there, the last of each name
+	closed  bool
+}
+
+// New is a Manager without templates. Shutdown must be called in the end.
+func New(o Options) *Manager {
+	if o.Memory <= 0 {
+		o.Memory = 256 << 20
+	}
+	if o.MaxNumProcesses <= 0 {
+		o.MaxNumProcesses = MaxNumProcesses
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	m := &Manager{
+		options:   o,
+		memory:    streams.NewMemory(o.Memory),
+		launching: make(chan struct{}, maxLaunching),
+		stopped:   make(chan struct{}),
+		byName:    make(map[string]*supervisor),
+		leaving:   make(map[string]*supervisor),
+	}
+	m.closing, m.begin = context.WithCancel(context.Background())
+	return m
+}
+
+// Events are what has happened and will.
+func (m *Manager) Events() *Events { return &m.events }
+
+// Create adds a template and starts it if its Start says so. It returns
+// ErrInvalid or ErrBadValue for a description with mistakes, and ErrExists.
+//
+// A name is free as soon as its template is deleted; the new one starts when
+// the last instance of the old one is gone.
+func (m *Manager) Create(t Template) (*Operation, error) {
+	if err := m.check(&t); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.free(t.Name); err != nil {
+		return nil, err
+	}
+	s := m.add(t)
+	o := newOperation(1)
+	if !t.Start {
+		o.finish(nil)
+		return o, nil
+	}
+	return o, s.command(o, (*supervisor).start)
+}
+
+// Delete stops a template and forgets it, with its exits. The operation is
+// over when its instances are gone.
+func (m *Manager) Delete(name string) (*Operation, error) {
+	o := newOperation(1)
+	if err := m.delete(name, o); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+func (m *Manager) delete(name string, o *Operation) error {
+	orders, err := m.unlink(name, o)
+	giveOut(orders)
+	return err
+}
+
+// unlink makes the name free and tells the template, in one step, so that the
+// events of the next of that name come after this one's last.
+func (m *Manager) unlink(name string, o *Operation) ([]stopOrder, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return nil, ErrClosed
+	}
+	s, ok := m.byName[name]
+	if !ok {
+		return nil, notFound(name)
+	}
+	delete(m.byName, name)
+	m.order = slices.DeleteFunc(m.order, func(other *supervisor) bool { return other == s })
+	m.leaving[name] = s
+	return s.apply(o, (*supervisor).delete)
+}
+
+// add adds a template that is checked and whose name is free, and publishes
+// that. The goroutine started here ends when the template is deleted, or the
+// Manager shut down, and its instances are gone. m.mu must be held.
+func (m *Manager) add(t Template) *supervisor {
+	s := newSupervisor(m, t.clone(), m.leaving[t.Name])
+	m.byName[t.Name] = s
+	m.order = append(m.order, s)
+	s.publish("create", nil)
+	m.work.Go(func() {
+		s.run()
+		m.forget(s)
+	})
+	return s
+}
+
+// forget lets go of a template whose instances are gone.
+func (m *Manager) forget(s *supervisor) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.leaving[s.name] == s {
+		delete(m.leaving, s.name)
+	}
+}
+
+// check reports mistakes in a description, and numbers beyond the limit.
+func (m *Manager) check(t *Template) error {
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	return m.checkNumber(t.NumProcesses)
+}
+
+func (m *Manager) checkNumber(n int) error {
+	if n < 0 || n > m.options.MaxNumProcesses {
+		return &rangeError{"numprocesses", fmt.Sprintf("got %d, want 0 to %d", n, m.options.MaxNumProcesses)}
+	}
+	return nil
+}
+
+// free reports whether a template of that name may be added. m.mu must be held.
+func (m *Manager) free(name string) error {
+	if m.closed {
+		return ErrClosed
+	}
+	if _, taken := m.byName[name]; taken {
+		return fmt.Errorf("process %q %w", name, ErrExists)
+	}
+	return nil
+}
+
+func notFound(name string) error { return fmt.Errorf("process %q %w", name, ErrNotFound) }
+
+// find is the template of that name, also after Shutdown.
+func (m *Manager) find(name string) (*supervisor, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if s, ok := m.byName[name]; ok {
+		return s, nil
+	}
+	return nil, notFound(name)
+}
+
+// open is find for operations.
+func (m *Manager) open(name string) (*supervisor, error) {
+	if m.closing.Err() != nil {
+		return nil, ErrClosed
+	}
+	return m.find(name)
+}
+
+// all are the templates in creation order.
+func (m *Manager) all() []*supervisor {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return slices.Clone(m.order)
+}

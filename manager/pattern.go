@@ -1,0 +1,60 @@
+package manager
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Pattern is which events a subscriber wants. Its zero value is all of them,
+// under both of their names.
+type Pattern struct {
+	plain string // the type, for events by their plain name
+	proc  bool   // events by their long name, of …
+	name  string // … this process, "" for every one, and …
+	kind  string // … this type, "" for every one
+}
+
+// ParsePattern reads a pattern from its parts, as in the path of /watch:
+//
+//	(nothing)         everything, under both names
+//	exit              one event of every process
+//	proc              everything, under the long names
+//	proc, web         everything about one process
+//	proc, web, exit   one event of one process
+//
+// A name is one part, also with dots or colons in it, and need not exist. The
+// error for anything else is ErrBadEvent.
+func ParsePattern(parts ...string) (Pattern, error) {
+	switch {
+	case len(parts) == 0:
+		return Pattern{}, nil
+	case len(parts) == 1 && slices.Contains(eventTypes, parts[0]):
+		return Pattern{plain: parts[0]}, nil
+	case parts[0] == "proc" && len(parts) <= 3 && !slices.Contains(parts, ""):
+		p := Pattern{proc: true}
+		if len(parts) > 1 {
+			p.name = parts[1]
+		}
+		if len(parts) < 3 {
+			return p, nil
+		}
+		if p.kind = parts[2]; slices.Contains(eventTypes, p.kind) {
+			return p, nil
+		}
+	}
+	last := parts[len(parts)-1]
+	return Pattern{}, fmt.Errorf("%w: %q, the nearest is %q", ErrBadEvent, shorten(last), nearest(last, eventTypes))
+}
+
+// matches reports whether the event is wanted under its long name, if named,
+// or else under its plain one.
+func (p Pattern) matches(ev *Event, named bool) bool {
+	switch {
+	case p.plain != "":
+		return !named && ev.Type == p.plain
+	case p.proc:
+		return named && (p.name == "" || p.name == ev.Name) && (p.kind == "" || p.kind == ev.Type)
+	default:
+		return true
+	}
+}

@@ -1,0 +1,120 @@
+package manager
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gafferd/gaffer/process"
+	"github.com/gafferd/gaffer/streams"
+)
+
+// Names are the names of all templates in creation order, which for those that
+// were loaded is by priority.
+func (m *Manager) Names() []string {
+	all := m.all()
+	names := make([]string, len(all))
+	for i, s := range all {
+		names[i] = s.name
+	}
+	return names
+}
+
+// Template is the description of a process, with as many NumProcesses as it has
+// been scaled to. It is the caller's own.
+func (m *Manager) Template(name string) (Template, error) {
+	s, err := m.find(name)
+	if err != nil {
+		return Template{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.template.clone(), nil
+}
+
+// Instances are all that run, by pid.
+func (m *Manager) Instances() []Instance {
+	var seen []sighting
+	for _, s := range m.all() {
+		seen = append(seen, s.sighted()...)
+	}
+	return byPID(seen)
+}
+
+// InstancesOf are the instances of one template, by pid.
+func (m *Manager) InstancesOf(name string) ([]Instance, error) {
+	s, err := m.find(name)
+	if err != nil {
+		return nil, err
+	}
+	return byPID(s.sighted()), nil
+}
+
+// Instance is the running instance of that pid.
+func (m *Manager) Instance(pid int) (Instance, error) {
+	inst, err := m.pids.find(pid)
+	if err != nil {
+		return Instance{}, err
+	}
+	s := inst.owner
+	s.mu.Lock()
+	seen := sighting{instance: inst, stopping: !inst.ended && s.slots[inst.index-1].state == stopping}
+	ended := inst.ended
+	s.mu.Unlock()
+	if ended {
+		return Instance{}, notFoundPID(pid)
+	}
+	return seen.shown(), nil
+}
+
+// running is the instance of that pid if it has not ended.
+func (m *Manager) running(pid int) (*instance, error) {
+	inst, err := m.pids.find(pid)
+	if err != nil {
+		return nil, err
+	}
+	inst.owner.mu.Lock()
+	defer inst.owner.mu.Unlock()
+	if inst.ended {
+		return nil, notFoundPID(pid)
+	}
+	return inst, nil
+}
+
+// Log is the output of an instance under a label, also of one that has ended
+// while its exit is listed. The error is ErrNotFound, process.ErrNoStream or
+// process.ErrNotRedirected.
+func (m *Manager) Log(pid int, label string) (*streams.Log, error) {
+	inst, err := m.pids.find(pid)
+	if err != nil {
+		return nil, err
+	}
+	if inst.proc == nil {
+		return nil, fmt.Errorf("pid %d could not be started: %w", pid, process.ErrNoStream)
+	}
+	return inst.proc.Log(label)
+}
+
+// Labels are the labels of an instance whose Log there is.
+func (m *Manager) Labels(pid int) ([]string, error) {
+	inst, err := m.pids.find(pid)
+	if err != nil || inst.proc == nil {
+		return nil, err
+	}
+	return inst.proc.Labels(), nil
+}
+
+// Input is what can be written to an instance under a label. For one that has
+// ended the error is process.ErrInputClosed.
+func (m *Manager) Input(pid int, label string) (*process.Input, error) {
+	inst, err := m.running(pid)
+	switch {
+	case err == nil:
+		return inst.proc.Input(label)
+	case !errors.Is(err, ErrNotFound):
+		return nil, err
+	}
+	if _, listed := m.ExitOf(pid); listed == nil {
+		return nil, fmt.Errorf("pid %d has ended: %w", pid, process.ErrInputClosed)
+	}
+	return nil, err
+}

@@ -1,0 +1,132 @@
+package manager
+
+// wants reports whether sl should have an instance, or the prospect of one.
+// s.mu must be held.
+func (s *supervisor) wants(sl *slot) bool {
+	return s.active && !s.held && !s.blocked && !s.suspended && sl.index <= s.template.NumProcesses
+}
+
+// plan brings every slot in line with what is wanted, after that has changed,
+// and notes which of them the operation under way has to wait for. It is the
+// only thing here that takes longer with more slots. s.mu must be held.
+func (s *supervisor) plan() {
+	if s.active {
+		s.grow()
+	}
+	for _, sl := range s.slots {
+		s.settle(sl)
+	}
+	s.trim()
+	s.behind = 0
+	for _, sl := range s.slots {
+		if sl.behind = s.pending(sl); sl.behind {
+			s.behind++
+		}
+	}
+	s.roll()
+	s.conclude()
+}
+
+// settle brings one slot in line with what is wanted. s.mu must be held.
+func (s *supervisor) settle(sl *slot) {
+	wanted := s.wants(sl)
+	switch sl.state {
+	case off:
+		if wanted {
+			s.setState(sl, due)
+		}
+	case due, waiting, finished:
+		if !wanted {
+			s.setState(sl, off)
+		}
+	case running:
+		if !wanted {
+			s.tell(sl)
+		}
+	case starting, stopping:
+		// settled when that is over
+	}
+}
+
+// settled brings one slot, to which something has happened, in line with what
+// is wanted, and lets the others go on that waited for it. s.mu must be held.
+func (s *supervisor) settled(sl *slot) {
+	s.settle(sl)
+	s.trim()
+	s.roll()
+	s.conclude()
+}
+
+// pending reports whether something is yet to happen to sl before what is
+// wanted has been done, or tried. s.mu must be held.
+func (s *supervisor) pending(sl *slot) bool {
+	switch sl.state {
+	case due, starting, stopping:
+		return true
+	case running:
+		return sl.instance.generation != s.generation
+	default:
+		return false
+	}
+}
+
+// caughtUp notes that the operation under way need not wait for sl any more.
+// s.mu must be held.
+func (s *supervisor) caughtUp(sl *slot) {
+	if sl.behind {
+		sl.behind = false
+		s.behind--
+	}
+}
+
+// conclude ends the operation under way if it has happened. s.mu must be held.
+func (s *supervisor) conclude() {
+	if s.operation == nil || s.behind > 0 && !s.halted || s.active && (s.held || s.blocked) {
+		return
+	}
+	s.operation.finish(s.refusal)
+	s.operation = nil
+}
+
+// roll replaces instances of older generations, one after the other: the next
+// one is told to stop when the slot before has had its new instance. A slot
+// that cannot be started stops the roll, so that a mistake in a description
+// does not take down what still runs. s.mu must be held.
+func (s *supervisor) roll() {
+	s.halted = false
+	for s.rolled < len(s.slots) {
+		sl := s.slots[s.rolled]
+		switch {
+		case sl.state == due, sl.state == starting, sl.state == stopping:
+			return
+		case sl.refused && (sl.state == waiting || sl.state == finished):
+			s.halted = true
+			return
+		case sl.state == running && sl.instance.generation != s.generation:
+			s.tell(sl)
+			return
+		}
+		s.rolled++
+	}
+}
+
+// tell tells the instance of sl to stop. s.mu must be held.
+func (s *supervisor) tell(sl *slot) {
+	event, reason := "stop_pid", s.cause
+	if s.active && sl.index > s.template.NumProcesses {
+		event, reason = "reap", "scaled down"
+	}
+	s.setState(sl, stopping)
+	s.publish(event, sl.instance)
+	s.stops = append(s.stops, stopOrder{sl.instance, reason})
+}
+
+// publish publishes something about the template, or about an instance of it.
+// s.mu must be held, so that events come in the order of what they tell.
+func (s *supervisor) publish(event string, inst *instance) {
+	ev := Event{Type: event, Name: s.name}
+	if inst != nil {
+		ev.PID, ev.OSPid = inst.pid, inst.proc.OSPid()
+	}
+	s.m.events.publish(ev)
+}

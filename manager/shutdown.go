@@ -1,0 +1,114 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// lastWait is how long Shutdown waits for instances that were killed. Only one
+// that the kernel cannot end takes longer.
+const lastWait = 5 * time.Second
+
+// Shutdown stops everything gracefully and waits until nothing is left: no
+// instance (but the detached), no goroutine. Templates stop in the reverse order
+// of their loading, those of one priority together. When ctx ends first, all
+// that is left is killed.
+//
+// From its beginning on, operations return ErrClosed; what was stays readable,
+// and event cursors get io.EOF after the last event. Calling it again waits for
+// the same end. The error names os pids that would not go.
+func (m *Manager) Shutdown(ctx context.Context) error {
+	m.mu.Lock()
+	first := !m.closed
+	m.closed = true
+	m.mu.Unlock()
+	if first {
+		m.begin()
+		go m.stopAll() // outlives this call if an instance cannot be killed
+	}
+	select {
+	case <-m.stopped:
+		return nil
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(lastWait)
+	defer timer.Stop()
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		// Again each time: a launch that was under way may have ended.
+		for _, s := range m.everyone() {
+			s.end()
+			s.kill("shut down")
+		}
+		again := time.NewTimer(pause)
+		select {
+		case <-m.stopped:
+			again.Stop()
+			return nil
+		case <-again.C:
+		case <-timer.C:
+			again.Stop()
+			return m.stuck()
+		}
+	}
+}
+
+// stopAll stops one batch after the other, and closes m.stopped when all that
+// New and the operations have started is gone.
+func (m *Manager) stopAll() {
+	rest := m.everyone()
+	slices.SortStableFunc(rest, func(a, b *supervisor) int { return comparePriorities(b.priority(), a.priority()) })
+	for len(rest) > 0 {
+		n := 1
+		for n < len(rest) && comparePriorities(rest[0].priority(), rest[n].priority()) == 0 {
+			n++
+		}
+		for _, s := range rest[:n] {
+			s.end()
+		}
+		for _, s := range rest[:n] {
+			<-s.gone
+		}
+		rest = rest[n:]
+	}
+	m.work.Wait()
+	m.events.close()
+	close(m.stopped)
+}
+
+// everyone are all templates that may have instances, those deleted too.
+func (m *Manager) everyone() []*supervisor {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	all := slices.Clone(m.order)
+	for _, s := range m.leaving {
+		all = append(all, s)
+	}
+	return all
+}
+
+// stuck names what could not be ended.
+func (m *Manager) stuck() error {
+	errs := []error{errors.New("shutdown is not complete: kill these by hand")}
+	for _, s := range m.everyone() {
+		for _, inst := range byPID(s.sighted()) {
+			errs = append(errs, fmt.Errorf("pid %d of %s, os pids %v", inst.PID, inst.Name, inst.Remaining))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// end stops the template for good. Doing so again does nothing.
+func (s *supervisor) end() {
+	o := newOperation(1)
+	s.command(o, func(s *supervisor) { s.leave(ErrClosed, "shut down") }) // an error: it is leaving
+}
+
+// priority is nil for a template without one.
+func (s *supervisor) priority() *int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.template.Priority
+}

@@ -1,0 +1,172 @@
+package manager
+
+import (
+	"sync"
+	"time"
+)
+
+// supervisor keeps the instances of one template. What is wanted is changed by
+// its commands, at once; run, the only goroutine that launches anything, brings
+// about what is wanted. Each instance has a goroutine that waits for its end.
+//
+// A supervisor is safe for concurrent use.
+type supervisor struct {
+	m      *Manager // set by newSupervisor, never changed, like the fields up to the blank line
+	name   string
+	before <-chan struct{} // closed when those who had the name before are gone; nil if nobody had
+	wake   chan struct{}   // has a token when there may be something for run to do
+	gone   chan struct{}   // closed when run has returned
+
+	mu sync.Mutex // guards everything below, also what slots and instances hold
+
+	// What is wanted.
+	template   Template
+	generation int   // of the template; instances of an older one are to be replaced
+	active     bool  // there should be instances …
+	held       bool  // … when the batch it was loaded in begins
+	blocked    bool  // … when those who had the name before are gone
+	suspended  bool  // … when it is retried at retryAt, for it was flapping
+	forgotten  bool  // deleted: nothing of it is kept
+	leaving    error // why it will never run again: deleted, or the manager is stopping; else nil
+
+	// What there is.
+	slots    []*slot // slot i has the index i+1
+	counts   [numStates]int
+	due      []*slot // slots to be launched, in that order
+	retries  retries
+	rolled   int  // slots before this one are of the current generation
+	halted   bool // one that could not be started holds up the others' turn
+	flaps    flaps
+	retryAt  time.Time
+	gaveUp   bool   // it was flapping once too often
+	trouble  string // why the last start failed; "" since one succeeded
+	exits    []*instance
+	watchers sync.WaitGroup
+
+	// The operation under way.
+	operation *Operation // nil if there is none
+	behind    int        // how many slots it waits for
+	refusal   error      // why it could not start something
+	cause     string     // why instances are replaced, for their exit
+
+	stops []stopOrder // given out when the mutex is free
+}
+
+// stopOrder is an instance to be stopped. Orders are given without the mutex.
+type stopOrder struct {
+	*instance
+	reason string
+}
+
+func newSupervisor(m *Manager, t Template, before *supervisor) *supervisor {
+	s := &supervisor{
+		m:        m,
+		name:     t.Name,
+		wake:     make(chan struct{}, 1),
+		gone:     make(chan struct{}),
+		template: t,
+	}
+	if before != nil {
+		s.before = before.gone
+		s.blocked = true
+	}
+	return s
+}
+
+// unlock ends a critical section in which something may have changed. s.mu
+// must be held.
+func (s *supervisor) unlock() {
+	orders := s.takeOrders()
+	s.mu.Unlock()
+	giveOut(orders)
+}
+
+// takeOrders lets run look at what has changed, and returns what is to be told
+// to instances. s.mu must be held.
+func (s *supervisor) takeOrders() []stopOrder {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+	orders := s.stops
+	s.stops = nil
+	return orders
+}
+
+// giveOut stops instances. No lock may be held: a process may take a moment.
+func giveOut(orders []stopOrder) {
+	for _, o := range orders {
+		o.proc.Stop(o.reason)
+	}
+}
+
+// run launches what is due when it is due. It returns when the template is
+// leaving, its last instance is gone, and so are those who had its name before.
+func (s *supervisor) run() {
+	defer close(s.gone)
+	defer s.watchers.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	before := s.before
+	for {
+		launch, next, over := s.look()
+		switch {
+		case over && before == nil:
+			return
+		case launch:
+			select {
+			case s.m.launching <- struct{}{}:
+				s.launch()
+				<-s.m.launching
+			case <-s.wake:
+			}
+			continue
+		}
+		var alarm <-chan time.Time
+		if !next.IsZero() {
+			timer.Reset(time.Until(next))
+			alarm = timer.C
+		}
+		select {
+		case <-s.wake:
+		case <-alarm:
+		case <-before:
+			before = nil
+			s.unblock()
+		}
+	}
+}
+
+// look makes due what waited for a time that has come. It reports whether
+// anything is to be launched, when the next time comes (zero: never), and
+// whether all is over.
+func (s *supervisor) look() (launch bool, next time.Time, over bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if s.suspended && !now.Before(s.retryAt) {
+		s.suspended = false
+		s.plan()
+	}
+	for next = s.retries.next(); !next.IsZero() && !now.Before(next); next = s.retries.next() {
+		s.setState(s.retries[0], due)
+	}
+	if s.suspended {
+		next = s.retryAt
+	}
+	return s.counts[due] > 0, next, s.leaving != nil && s.alive() == 0
+}
+
+// unblock lets a template begin whose name was still taken.
+func (s *supervisor) unblock() {
+	s.mu.Lock()
+	defer s.unlock()
+	s.blocked = false
+	s.plan()
+}
+
+// alive is how many instances there are or may be in a moment. s.mu must be
+// held.
+func (s *supervisor) alive() int {
+	return s.counts[starting] + s.counts[running] + s.counts[stopping]
+}
