@@ -1,0 +1,153 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gafferd/gaffer/manager"
+)
+
+// Config is what a configuration file says, checked and complete. Paths in it
+// are absolute.
+type Config struct {
+	Endpoints []Endpoint         // those in use; none when the file leaves it to the default
+	Templates []manager.Template // in the order of the file, which is not the order of starting
+	Settings  Settings
+	Warnings  []*Problem // what is odd about the file, or not served by this build
+}
+
+// Endpoint is one of the servers' front doors. It may have several addresses.
+type Endpoint struct {
+	Name     string
+	Bind     []Address
+	Backlog  int    // 0 is the system's
+	CertFile string // TLS on the TCP addresses when it is there
+	KeyFile  string // empty: the key is in CertFile
+	CACert   string // clients must show a certificate that it signed
+}
+
+// Settings are those that concern the daemon as a whole.
+type Settings struct {
+	AllowOrigins []string
+	AllowHosts   []string
+}
+
+// maxSize is far above any file that a person or a generator would write.
+const maxSize = 4 << 20
+
+// Load reads a configuration file and those that it includes.
+//
+// An error names everything that is wrong: it joins a *Problem for each
+// mistake, in the order of the lines. A file that cannot be read is an error of
+// package os.
+func Load(file string) (*Config, error) {
+	var ps problems
+	doc, err := readAll(file, &ps)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	c := build(doc, &ps)
+	c.Warnings = sorted(ps.warnings)
+	if err := ps.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// readAll reads a file and, one level deep, what it includes.
+func readAll(file string, ps *problems) (document, error) {
+	sections, err := readFile(file, ps)
+	if err != nil {
+		return document{}, err
+	}
+	doc := document{sections: sections}
+	read := map[string]bool{absolute(file, workingDir()): true}
+	for _, s := range sections {
+		if s.kind != "gaffer" {
+			continue
+		}
+		for _, key := range []string{"include", "include_dir"} {
+			for _, name := range included(s, key, ps) {
+				if path := absolute(name, workingDir()); read[path] {
+					continue // include_dir may well hold the file itself
+				} else {
+					read[path] = true
+				}
+				_, at := get[[]any](s, key)
+				more, err := readFile(name, ps)
+				if err != nil {
+					ps.add(at.at, s.String(), key, "%v", err)
+				}
+				doc.sections = append(doc.sections, withoutGaffer(more, ps)...)
+			}
+		}
+	}
+	return doc, nil
+}
+
+// included are the files that one of the two include keys of [gaffer] names.
+func included(s section, key string, ps *problems) []string {
+	values, at := get[[]any](s, key)
+	var files []string
+	for _, v := range values {
+		name := fmt.Sprint(v)
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(filepath.Dir(s.at.file), name) // not s.dir: it is shown to the user
+		}
+		if key == "include" {
+			files = append(files, name)
+			continue
+		}
+		entries, err := os.ReadDir(name)
+		if err != nil {
+			ps.add(at.at, s.String(), key, "%v", err)
+		}
+		for _, entry := range entries {
+			if !entry.IsDir() && strings.EqualFold(filepath.Ext(entry.Name()), ".ini") {
+				files = append(files, filepath.Join(name, entry.Name()))
+			}
+		}
+	}
+	return files
+}
+
+// withoutGaffer refuses [gaffer] in an included file: which file won would
+// depend on their order.
+func withoutGaffer(sections []section, ps *problems) []section {
+	kept := sections[:0]
+	for _, s := range sections {
+		if s.kind == "gaffer" {
+			ps.add(s.at, s.String(), "", "stands in an included file: move it to the file that includes this one")
+			continue
+		}
+		kept = append(kept, s)
+	}
+	return kept
+}
+
+func readFile(name string, ps *problems) ([]section, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(content) > maxSize {
+		return nil, &os.PathError{Op: "read", Path: name, Err: errors.New("larger than 4 MiB, which no configuration is")}
+	}
+	return readINI(string(content), name, ps), nil
+}
+
+// workingDir is what relative paths on the command line are relative to. Where
+// it cannot be told they stay relative, which the kernel takes the same way.
+func workingDir() string {
+	dir, _ := os.Getwd()
+	return dir
+}

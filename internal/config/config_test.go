@@ -1,0 +1,328 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/gafferd/gaffer/internal/config"
+	"github.com/gafferd/gaffer/manager"
+)
+
+// unpack writes the files of an archive to a folder, and makes that the
+// working directory, so that messages name files as a user would.
+func unpack(t *testing.T, a *txtar.Archive) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	for _, f := range a.Files {
+		if err := os.MkdirAll(filepath.Dir(f.Name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(f.Name, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// load reads text as gaffer.ini in a folder of its own.
+func load(t *testing.T, text string) *config.Config {
+	t.Helper()
+	unpack(t, txtar.Parse([]byte("-- gaffer.ini --\n"+text)))
+	c, err := config.Load("gaffer.ini")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestWrongFiles loads each archive of testdata/wrong, which must fail with
+// exactly the lines that its file "want" has.
+func TestWrongFiles(t *testing.T) {
+	archives, err := filepath.Glob("testdata/wrong/*.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatalf("no archives: %v", err)
+	}
+	for _, name := range archives {
+		a, err := txtar.ParseFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			unpack(t, a)
+			want, err := os.ReadFile("want")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := config.Load("gaffer.ini")
+			if err == nil {
+				t.Fatalf("loaded as %+v, want an error", c)
+			}
+			if diff := cmp.Diff(string(want), err.Error()+"\n"); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestExample loads the example of the repository from elsewhere.
+func TestExample(t *testing.T) {
+	folder, err := filepath.Abs("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	c, err := config.Load(filepath.Join(folder, "gaffer.ini"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []config.Endpoint{{Name: "public", Bind: []config.Address{{Network: "tcp", Address: "127.0.0.1:5000"}}}}
+	if diff := cmp.Diff(want, c.Endpoints); diff != "" {
+		t.Errorf("endpoints (-want +got):\n%s", diff)
+	}
+	if len(c.Warnings) > 0 {
+		t.Errorf("warnings: %v", c.Warnings)
+	}
+	var names []string
+	for _, p := range c.Templates {
+		names = append(names, p.Name)
+		if p.Cwd != folder {
+			t.Errorf("%s runs in %s, want the file's folder %s", p.Name, p.Cwd, folder)
+		}
+	}
+	if diff := cmp.Diff([]string{"dummy", "echo", "priority0"}, names); diff != "" {
+		t.Errorf("templates (-want +got):\n%s", diff)
+	}
+	dummy := c.Templates[0]
+	if diff := cmp.Diff(map[string]string{"PORT": "80"}, dummy.Env); diff != "" {
+		t.Errorf("environment of dummy (-want +got):\n%s", diff)
+	}
+	if p := c.Templates[2].Priority; p == nil || *p != 0 {
+		t.Errorf("priority0 has priority %v, want 0", p)
+	}
+}
+
+// TestEveryKey gives each key a value of its own and looks for it.
+func TestEveryKey(t *testing.T) {
+	c := load(t, `
+[GAFFER]
+HTTP_Endpoints = private, public
+allow_origins = https://console.example.org, http://localhost:3000
+allow_hosts = gaffer.example.org
+plugins_dir =
+
+[endpoint:public]
+bind = 127.0.0.1:5000,
+    [::1]:5000   ; both
+backlog = 16
+certfile = tls/cert.pem
+keyfile = /etc/key.pem
+cacert = ca.pem
+
+[endpoint:private]
+bind = unix:run/gaffer.sock
+
+[process:shop:web]
+cmd = ./web --name "a ; b" # the shop
+args = -p $PORT
+    --verbose
+env:PORT = 80
+ENV:Motto = "#1; really"
+os_env = no
+uid = 1000
+gid = nogroup
+cwd = www
+umask = 022
+shell = yes
+detach = off
+numprocesses = 3
+start = 0
+priority = -1
+graceful_timeout = 2.5
+stop_signal = int
+restart = on-failure
+backoff = 0.1, 30, 10
+flapping = 2, 1., 7., 5
+redirect_output = stdout, "stderr"
+redirect_input = True
+custom_streams = control
+backpressure = 1
+
+[env:shop:web]
+lang = C
+
+[process:silent]
+cmd = true
+redirect_output =
+flapping = 3 1 2 1
+backoff = 0
+`)
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	priority := -1
+	web := manager.NewTemplate("shop:web", `./web --name "a ; b"`)
+	web.ArgsLine = "-p $PORT --verbose"
+	web.Env = map[string]string{"PORT": "80", "Motto": "#1; really", "LANG": "C"}
+	web.OSEnv = false
+	web.UID, web.GID = "1000", "nogroup"
+	web.Cwd = filepath.Join(dir, "www")
+	web.Umask = 0o022
+	web.Shell = true
+	web.NumProcesses = 3
+	web.Start = false
+	web.Priority = &priority
+	web.GracefulTimeout = 2500 * time.Millisecond
+	web.StopSignal = 2
+	web.Restart = manager.RestartOnFailure
+	web.Backoff = manager.Backoff{Initial: 100 * time.Millisecond, Max: 30 * time.Second, Reset: 10 * time.Second}
+	web.Flapping = &manager.Flapping{Attempts: 2, Window: time.Second, RetryIn: 7 * time.Second, MaxRetry: 5}
+	web.RedirectOutput = []string{"stdout", "stderr"}
+	web.RedirectInput = true
+	web.CustomStreams = []string{"control"}
+	web.Backpressure = true
+
+	silent := manager.NewTemplate("silent", "true")
+	silent.Cwd = dir
+	silent.RedirectOutput = []string{}
+	silent.Flapping = &manager.Flapping{Attempts: 3, Window: time.Second, RetryIn: 2 * time.Second, MaxRetry: 1}
+	silent.Backoff.Initial = 0
+
+	want := &config.Config{
+		Endpoints: []config.Endpoint{
+			{Name: "private", Bind: []config.Address{{Network: "unix", Address: filepath.Join(dir, "run/gaffer.sock")}}},
+			{
+				Name:     "public",
+				Bind:     []config.Address{{Network: "tcp", Address: "127.0.0.1:5000"}, {Network: "tcp", Address: "[::1]:5000"}},
+				Backlog:  16,
+				CertFile: filepath.Join(dir, "tls/cert.pem"), KeyFile: "/etc/key.pem", CACert: filepath.Join(dir, "ca.pem"),
+			},
+		},
+		Templates: []manager.Template{web, silent},
+		Settings: config.Settings{
+			AllowOrigins: []string{"https://console.example.org", "http://localhost:3000"},
+			AllowHosts:   []string{"gaffer.example.org"},
+		},
+	}
+	if diff := cmp.Diff(want, c); diff != "" {
+		t.Errorf("configuration (-want +got):\n%s", diff)
+	}
+}
+
+// TestEveryProperty sets each property that there is, so that one that is added
+// to a process without a way to write it in a file is found.
+func TestEveryProperty(t *testing.T) {
+	written := map[manager.Kind]string{
+		manager.KindString: "always", manager.KindBool: "yes", manager.KindInt: "1", manager.KindSeconds: "1.5",
+		manager.KindArgs: "a b", manager.KindList: "stdout", manager.KindOwner: "0", manager.KindUmask: "022",
+		manager.KindSignal: "TERM", manager.KindBackoff: "1, 2, 3", manager.KindFlapping: "1, 2, 3, 4",
+	}
+	for _, name := range manager.PropertyNames() {
+		kind, _ := manager.PropertyKind(name)
+		key := name
+		switch {
+		case name == "name" || name == "cmd":
+			continue
+		case kind == manager.KindMap:
+			key, written[kind] = name+":KEY", "value"
+		case name == "custom_streams":
+			written[kind] = "control"
+		}
+		load(t, "[process:web]\ncmd = ./web\n"+key+" = "+written[kind]+"\n")
+	}
+}
+
+func TestIncludes(t *testing.T) {
+	unpack(t, txtar.Parse([]byte(`
+-- etc/gaffer.ini --
+[gaffer]
+include = "two words.ini" apps/b.ini
+include_dir = apps .
+[process:a]
+cmd = ./a
+-- etc/two words.ini --
+[process:words]
+cmd = ./words
+[env:b]
+port = 80
+-- etc/apps/b.ini --
+[process:b]
+cmd = ./b
+cwd = run
+-- etc/apps/c.ini --
+[process:c]
+cmd = ./c
+-- etc/apps/d.txt --
+not read
+`)))
+	c, err := config.Load("etc/gaffer.ini")
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range c.Templates {
+		dir, _ := filepath.Rel(here, p.Cwd)
+		got = append(got, p.Name+" in "+dir+" "+p.Env["PORT"])
+	}
+	want := []string{"a in etc ", "words in etc ", "b in etc/apps/run 80", "c in etc/apps "}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("processes (-want +got):\n%s", diff)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	c := load(t, `[gaffer]
+plugins_dir = plugins
+state_dir = /var/lib/gaffer
+[endpoint:spare]
+bind = 127.0.0.1:5000
+[webhooks]
+create = http://127.0.0.1:8000/
+[process:web]
+cmd = ./web
+  numprocesses = 2
+  --port = 80
+[env:wbe]
+port = 80
+`)
+	var got []string
+	for _, w := range c.Warnings {
+		got = append(got, w.Error())
+	}
+	want := []string{
+		`gaffer.ini:2: [gaffer] plugins_dir: is not served by this build, and nothing is done with "plugins"`,
+		`gaffer.ini:3: [gaffer] state_dir: is not served by this build, and nothing is done with "/var/lib/gaffer"`,
+		`gaffer.ini:4: [endpoint:spare]: is not used, because http_endpoints of [gaffer] does not name it`,
+		`gaffer.ini:6: [webhooks]: is not served by this build: nothing is sent`,
+		`gaffer.ini:10: [process:web] cmd: goes on with "numprocesses = 2", because the line is indented: move it to the left if it is a key of its own`,
+		`gaffer.ini:12: [env:wbe]: is not used, because there is no [process:wbe]; the nearest is [process:web]`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+	if len(c.Endpoints) > 0 {
+		t.Errorf("endpoints %v without http_endpoints, want none", c.Endpoints)
+	}
+}
+
+func TestUnreadableFile(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct{ file, want string }{
+		{filepath.Join(dir, "none.ini"), "no such file"},
+		{dir, "is a directory"},
+		{"/dev/zero", "larger than 4 MiB"},
+	} {
+		if _, err := config.Load(c.file); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.file) {
+			t.Errorf("Load(%s) fails with %v, want the file's name and %q", c.file, err, c.want)
+		}
+	}
+}

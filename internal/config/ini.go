@@ -1,0 +1,126 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gafferd/gaffer/internal/nearest"
+	"github.com/gafferd/gaffer/manager"
+)
+
+// readINI turns the text of an INI file into sections. at names the file.
+func readINI(content, file string, ps *problems) []section {
+	at := func(line int) place { return place{file, line} }
+	blocks, mistakes := scan(content)
+	for _, m := range mistakes {
+		ps.add(at(m.line), "", "", "%s", m.text)
+	}
+	dir := filepath.Dir(absolute(file, workingDir()))
+	var sections []section
+	for _, b := range blocks {
+		if b.title == "" {
+			continue
+		}
+		s, wrong := sectionOf(b.title)
+		if wrong != "" {
+			ps.add(at(b.line), "", "", "%s", wrong)
+			continue
+		}
+		s.at, s.dir = at(b.line), dir
+		for _, e := range b.entries {
+			s.readEntry(e, ps)
+		}
+		sections = append(sections, s)
+	}
+	return sections
+}
+
+// sectionOf takes a title apart. wrong says why it names no section.
+func sectionOf(title string) (s section, wrong string) {
+	kind, name, colon := strings.Cut(title, ":")
+	s = section{kind: strings.ToLower(strings.TrimSpace(kind)), name: strings.TrimSpace(name)}
+	kinds := slices.Sorted(maps.Keys(schema))
+	switch _, known := schema[s.kind]; {
+	case !known:
+		near := nearest.Name(s.kind, kinds)
+		if named[near] {
+			near += ":" + cmp.Or(s.name, "NAME")
+		}
+		return s, fmt.Sprintf("[%s] is not a known section; the nearest is [%s]", title, near)
+	case named[s.kind] && s.name == "":
+		return s, fmt.Sprintf("[%s] needs a name: write [%s:NAME]", title, s.kind)
+	case !named[s.kind] && colon:
+		return s, fmt.Sprintf("[%s] takes no name: write [%s]", title, s.kind)
+	}
+	return s, ""
+}
+
+// readEntry adds one key to the section, or says what is wrong with it.
+func (s *section) readEntry(e entry, ps *problems) {
+	at := place{s.at.file, e.line}
+	key, how, ok := s.keyOf(e.key)
+	if !ok {
+		ps.add(at, s.String(), e.key, "is not a known key; the nearest is %s", nearest.Name(key, slices.Sorted(maps.Keys(schema[s.kind]))))
+		return
+	}
+	if i := slices.IndexFunc(s.keys, func(k setting) bool { return k.key == key }); i >= 0 {
+		ps.add(at, s.String(), e.key, "is given a second time, first on line %d: keep one", s.keys[i].at.line)
+		return
+	}
+	value, err := how.parse(e.value())
+	if err != nil {
+		ps.add(at, s.String(), e.key, "%v", err)
+		return
+	}
+	s.keys = append(s.keys, setting{key, value, at})
+
+	// gaffer read an indented key as part of the value above it, silently.
+	for i, line := range e.lines[1:] {
+		key, _, ok := strings.Cut(strings.TrimSpace(line), "=")
+		key, _, known := s.keyOf(strings.TrimSpace(key))
+		if ok && known && s.lists(key) {
+			ps.warn(place{s.at.file, e.line + 1 + i}, s.String(), e.key,
+				"goes on with %s, because the line is indented: move it to the left if it is a key of its own", quote(strings.TrimSpace(line)))
+		}
+	}
+}
+
+// keyOf is a key's name in the document, how its value is written, and whether
+// a section of this kind may have it.
+func (s *section) keyOf(written string) (key string, how form, ok bool) {
+	key = strings.ToLower(written)
+	switch s.kind {
+	case "env":
+		return strings.ToUpper(written), text, true
+	case "webhooks":
+		return key, text, true
+	case "process":
+		if name, ok := cutPrefixFold(written, "env:"); ok {
+			return "env:" + strings.TrimSpace(name), text, true
+		}
+		return key, propertyForm(key), true
+	}
+	how, ok = schema[s.kind][key]
+	return key, how, ok
+}
+
+// lists reports whether the section has a key of that very name.
+func (s *section) lists(key string) bool {
+	if s.kind == "process" {
+		_, ok := manager.PropertyKind(key)
+		return ok || strings.HasPrefix(key, "env:")
+	}
+	_, ok := schema[s.kind][key]
+	return ok
+}
+
+func cutPrefixFold(s, prefix string) (after string, ok bool) {
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
+}

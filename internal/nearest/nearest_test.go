@@ -1,0 +1,28 @@
+package nearest_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/gafferd/gaffer/internal/nearest"
+)
+
+func TestName(t *testing.T) {
+	known := []string{"cmd", "args", "numprocesses", "redirect_output", "redirect_input"}
+	for _, c := range []struct{ came, want string }{
+		{"cmd", "cmd"},
+		{"comand", "cmd"},
+		{"numprocess", "numprocesses"},
+		{"redirect_ouput", "redirect_output"},
+		{"redirect-input", "redirect_input"},
+		{"", "cmd"},
+		{strings.Repeat("z", 1<<20), "redirect_output"},
+	} {
+		if got := nearest.Name(c.came, known); got != c.want {
+			t.Errorf("Name(%.20q) = %q, want %q", c.came, got, c.want)
+		}
+	}
+	if got := nearest.Name("cmd", nil); got != "" {
+		t.Errorf("Name with no candidates = %q, want none", got)
+	}
+}
