@@ -1,0 +1,83 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+// Error is an answer of the daemon that says no.
+type Error struct {
+	Status int    // the HTTP status
+	Code   string // stable, for programs: "not_found", "conflict" …; "" when it was not gafferd that answered
+	Reason string // one sentence for people
+
+	// What a write to a process got done before it failed.
+	Written int64
+	Offset  int64
+}
+
+func (e *Error) Error() string {
+	if e.Code == "" {
+		return fmt.Sprintf("unexpected answer %d %s: is it gafferd that listens there?", e.Status, http.StatusText(e.Status))
+	}
+	return fmt.Sprintf("%s (%s)", e.Reason, e.Code)
+}
+
+// Code is the code of the *Error in err's chain, or "".
+func Code(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+// Errors that callers may test for with errors.Is.
+var (
+	// ErrUnreachable: no connection to the daemon could be made, or it broke
+	// before the answer came. Whether the request was carried out is unknown.
+	ErrUnreachable = errors.New("gafferd cannot be reached")
+	// ErrNotDone: what was asked for is under way, but did not happen within
+	// the time given to WaitFor.
+	ErrNotDone = errors.New("accepted, but not done within the time given")
+	// ErrReplaced: the stream that was being followed is no longer there; the
+	// daemon has been restarted and another has taken its place.
+	ErrReplaced = errors.New("the daemon was restarted and this stream is gone")
+)
+
+// unreachable says which daemon could not be reached, and why.
+type unreachable struct {
+	address string
+	cause   error
+}
+
+func (u *unreachable) Error() string {
+	return fmt.Sprintf("cannot reach gafferd at %s: %v", u.address, u.cause)
+}
+
+func (u *unreachable) Unwrap() []error { return []error{ErrUnreachable, u.cause} }
+
+// lost wraps what net/http reports when there is no answer. The URL that
+// *url.Error repeats is left out: the address says it better.
+func (c *Client) lost(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	return &unreachable{c.endpoint.address, err}
+}
+
+// refusal reads the error out of an answer that is not a success.
+func refusal(resp *http.Response) error {
+	var body struct {
+		Error, Reason   string
+		Written, Offset int64
+	}
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if json.Unmarshal(text, &body) != nil {
+		body.Error = "" // not ours, whatever it is
+	}
+	return &Error{resp.StatusCode, body.Error, body.Reason, body.Written, body.Offset}
+}

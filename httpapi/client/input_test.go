@@ -1,0 +1,53 @@
+package client_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/gafferd/gaffer/httpapi/client"
+)
+
+func TestInputWritesEveryByteOnce(t *testing.T) {
+	want := make([]byte, 300_000)
+	rand.Read(want)
+	d := &daemon{}
+	proxy := newCutter(t, serve(t, d), 60_000)
+	c := connect(t, proxy.address)
+	var in *client.Input
+	for err := error(client.ErrUnreachable); errors.Is(err, client.ErrUnreachable); {
+		in, err = c.Input(t.Context(), 1, "stdin")
+	}
+	n, err := io.Copy(in, bytes.NewReader(want))
+	if err != nil || n != int64(len(want)) || in.Offset() != n {
+		t.Fatalf("wrote %d bytes to offset %d: %v", n, in.Offset(), err)
+	}
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(d.stdin, want) {
+		t.Errorf("the process got %d bytes that are not the %d written", len(d.stdin), len(want))
+	}
+	if proxy.cuts.Load() == 0 {
+		t.Error("no cut: this test has shown nothing")
+	}
+}
+
+func TestInputFromTheMiddle(t *testing.T) {
+	d := &daemon{stdin: []byte("before ")}
+	in, err := connect(t, serve(t, d)).Input(t.Context(), 1, "stdin")
+	if err != nil || in.Offset() != 7 {
+		t.Fatalf("offset %d: %v", in.Offset(), err)
+	}
+	if n, err := in.Write([]byte("after")); n != 5 || err != nil {
+		t.Fatalf("wrote %d: %v", n, err)
+	}
+	if err := in.Close(); err != nil || string(d.stdin) != "before after" || !d.closed {
+		t.Errorf("close: %v, stdin %q", err, d.stdin)
+	}
+	if _, err := in.Write([]byte("late")); client.Code(err) != "conflict" {
+		t.Errorf("a write to a closed stdin: %v, want conflict", err)
+	}
+}
