@@ -46,6 +46,9 @@ var (
 	// ErrReplaced: the stream that was being followed is no longer there; the
 	// daemon has been restarted and another has taken its place.
 	ErrReplaced = errors.New("the daemon was restarted and this stream is gone")
+	// ErrShared: somebody else wrote to the stream that an Input counts on
+	// having for itself, so not all of the last Write is in it.
+	ErrShared = errors.New("somebody else writes to this stream too")
 )
 
 // unreachable says which daemon could not be reached, and why.

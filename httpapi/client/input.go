@@ -4,19 +4,19 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 )
 
-// Input writes to a process: to its stdin or to a custom stream. It remembers
-// how much the process has been sent, so that a write whose connection broke is
-// repeated from where it stopped and no byte is written twice.
+// Input writes to a process: to its stdin or to a custom stream. It says with
+// every write at which offset it belongs, so that a write whose connection broke
+// is repeated from where it stopped and no byte is written twice.
 //
-// That count is right as long as nobody else writes to the same stream during
-// a broken connection; otherwise nothing is written twice either, but the
-// repeated write may take the other's bytes for its own and skip as many.
+// That needs the stream for itself. Where others write too a Write returns
+// ErrShared, and WriteInput is the one to use.
 //
 // An Input is for one goroutine at a time.
 type Input struct {
@@ -31,7 +31,33 @@ type Input struct {
 // not created with redirect_input.
 func (c *Client) Input(ctx context.Context, pid int, label string) (*Input, error) {
 	in := &Input{ctx: ctx, client: c, path: route("streams", strconv.Itoa(pid), label)}
-	return in, in.post(nil, url.Values{}) // an empty write asks for the offset
+	_, err := in.post(nil, url.Values{}) // an empty write asks for the offset
+	return in, err
+}
+
+// WriteInput writes all of r to a stream of a process as it comes, in one
+// request, in order with others who write to it, and closes the stream for the
+// process if eof is set. It returns when all is in the pipe. It cannot be
+// repeated: after ErrUnreachable nobody knows how much was written; after an
+// *Error its Written says.
+func (c *Client) WriteInput(ctx context.Context, pid int, label string, r io.Reader, eof bool) (written int64, err error) {
+	query := url.Values{}
+	if eof {
+		query.Set("eof", "true")
+	}
+	resp, err := c.send(ctx, http.MethodPost, route("streams", strconv.Itoa(pid), label), query, r)
+	if refused, ok := errors.AsType[*Error](err); ok {
+		return refused.Written, err
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	written, err = strconv.ParseInt(resp.Header.Get("Gaffer-Written"), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s does not say how much was written: is it gafferd that listens there?", c.endpoint.address)
+	}
+	return written, nil
 }
 
 // Offset counts all bytes ever written to this stream, as far as known here.
@@ -86,25 +112,28 @@ func (in *Input) Close() error {
 	return in.repeat(nil, url.Values{"eof": {"true"}})
 }
 
-// repeat posts p until it went through. The first attempt takes its place
-// behind whatever others wrote. A repetition asks how far the last one came and
-// says at which offset the rest belongs, because what is left of the broken one
-// may still be on its way into the pipe.
+// repeat posts p until it went through. A repetition first asks how far the
+// last one came, so as to send only the rest; what is left of the broken one may
+// still be on its way, and is skipped by its offset when it arrives.
 func (in *Input) repeat(p []byte, query url.Values) error {
 	start := in.offset
 	again := retry{client: in.client}
-	err := in.post(p, query)
+	query.Set("at", strconv.FormatInt(start, 10))
+	written, err := in.post(p, query)
+	if err == nil && written < int64(len(p)) {
+		return ErrShared // only the first attempt can tell
+	}
 	for err != nil {
 		if err := again.again(in.ctx, err); err != nil {
 			return err
 		}
-		if err = in.post(nil, url.Values{}); err == nil {
+		if _, err = in.post(nil, url.Values{}); err == nil {
 			again.connected()
 			if in.offset > start {
 				again.alive()
 			}
 			query.Set("at", strconv.FormatInt(in.offset, 10))
-			err = in.post(p[min(max(in.offset-start, 0), int64(len(p))):], query)
+			_, err = in.post(p[min(max(in.offset-start, 0), int64(len(p))):], query)
 		}
 		if refused, ok := errors.AsType[*Error](err); ok && query.Has("eof") && refused.Status == http.StatusConflict {
 			return nil // it was closed before, only the answer was lost
@@ -114,21 +143,22 @@ func (in *Input) repeat(p []byte, query url.Values) error {
 }
 
 // post sends one request and learns the offset from its answer.
-func (in *Input) post(p []byte, query url.Values) error {
+func (in *Input) post(p []byte, query url.Values) (written int64, err error) {
 	resp, err := in.client.send(in.ctx, http.MethodPost, in.path, query, bytes.NewReader(p))
 	if refused, ok := errors.AsType[*Error](err); ok && refused.Written > 0 {
 		in.offset = refused.Offset
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer resp.Body.Close()
-	if offset, err := strconv.ParseInt(resp.Header.Get("Gaffer-Offset"), 10, 64); err == nil {
-		in.offset = offset
+	offset, err := strconv.ParseInt(resp.Header.Get("Gaffer-Offset"), 10, 64)
+	if err == nil {
+		written, err = strconv.ParseInt(resp.Header.Get("Gaffer-Written"), 10, 64)
 	}
-	_, err = io.Copy(io.Discard, resp.Body)
-	if err != nil && in.ctx.Err() == nil {
-		return in.client.lost(err)
+	if err != nil {
+		return 0, fmt.Errorf("%s does not say how much was written: is it gafferd that listens there?", in.client.endpoint.address)
 	}
-	return nil
+	in.offset = offset
+	return written, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/gafferd/gaffer/httpapi/client"
@@ -49,5 +50,31 @@ func TestInputFromTheMiddle(t *testing.T) {
 	}
 	if _, err := in.Write([]byte("late")); client.Code(err) != "conflict" {
 		t.Errorf("a write to a closed stdin: %v, want conflict", err)
+	}
+}
+
+func TestInputNoticesOthers(t *testing.T) {
+	d := &daemon{}
+	c := connect(t, serve(t, d))
+	in, err := c.Input(t.Context(), 1, "stdin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.WriteInput(t.Context(), 1, "stdin", strings.NewReader("other"), false); n != 5 || err != nil {
+		t.Fatalf("wrote %d: %v", n, err)
+	}
+	if _, err := in.Write([]byte("mine")); !errors.Is(err, client.ErrShared) {
+		t.Errorf("got %v, want ErrShared", err)
+	}
+}
+
+func TestWriteInput(t *testing.T) {
+	d := &daemon{}
+	c := connect(t, serve(t, d))
+	if n, err := c.WriteInput(t.Context(), 1, "stdin", strings.NewReader("all"), true); n != 3 || err != nil || !d.closed {
+		t.Errorf("wrote %d, closed %v: %v", n, d.closed, err)
+	}
+	if _, err := c.WriteInput(t.Context(), 1, "stdin", strings.NewReader("late"), true); client.Code(err) != "conflict" {
+		t.Errorf("got %v, want conflict", err)
 	}
 }

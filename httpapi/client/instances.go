@@ -12,9 +12,11 @@ type Instance struct {
 	Process
 	PID       int       `json:"pid"` // the daemon's own number for it
 	OSPid     int       `json:"os_pid"`
+	Index     int       `json:"index"` // which of its process's it is, from 1
 	State     string    `json:"state"`
 	StartedAt time.Time `json:"started_at"`
-	Streams   []string  `json:"streams"` // labels of its outputs, custom streams last
+	Streams   []string  `json:"streams"`   // labels of its outputs, custom streams last
+	Remaining []int     `json:"remaining"` // os pids that are still alive while it is being stopped
 }
 
 // Instance describes a running instance. An *Error not_found means that it has
@@ -35,6 +37,11 @@ func (c *Client) PIDs(ctx context.Context, name string) ([]int, error) {
 // Running lists the pids of all running instances of all processes.
 func (c *Client) Running(ctx context.Context) ([]int, error) {
 	return get[[]int](ctx, c, "/processes", url.Values{"running": {"true"}})
+}
+
+// Instances describes all running instances of all processes.
+func (c *Client) Instances(ctx context.Context) ([]Instance, error) {
+	return get[[]Instance](ctx, c, "/processes", url.Values{"running": {"true"}, "info": {"true"}})
 }
 
 // Entry is one line of the list of running instances.

@@ -18,6 +18,7 @@ func (c *Client) Processes(ctx context.Context) ([]string, error) {
 type Info struct {
 	Process
 	State       string    `json:"state"`
+	Active      bool      `json:"active"` // it should run
 	Running     int       `json:"running"`
 	PIDs        []int     `json:"pids"`
 	NextRetryAt time.Time `json:"next_retry_at"` // zero unless a restart is pending
