@@ -1,0 +1,23 @@
+//go:build !linux
+
+package main
+
+import (
+	"errors"
+	"syscall"
+	"time"
+)
+
+var errNotLinux = errors.New("bench measures with clocks and files that only Linux has: run it there")
+
+func measurable() error { return errNotLinux }
+
+func dieWithUs() *syscall.SysProcAttr { return nil }
+
+func cpuTime(int) (time.Duration, error) { return 0, errNotLinux }
+
+type memory struct{ pss, private int64 }
+
+func memoryOf(int) (memory, error) { return memory{}, errNotLinux }
+
+func subscribe([]string) error { return errNotLinux }

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+)
+
+// printTable prints a Markdown table with a row for each measure.
+func printTable(w io.Writer, sides [2]side, results []result) {
+	fmt.Fprintf(w, "\n| axis | measure | %s | %s | ratio (quartiles) | target | reached | pairs |\n", sides[0].name, sides[1].name)
+	fmt.Fprintln(w, "| --- | --- | ---: | ---: | ---: | --- | --- | ---: |")
+	for _, r := range results {
+		name := r.axis.name
+		for i, m := range r.axis.measures {
+			first, second, ratio := summarize(r.values[0][i]), summarize(r.values[1][i]), summarize(r.ratios[i])
+			target, reached := "", ""
+			if !math.IsNaN(second.median) {
+				target, reached = m.goal.judge(second, ratio)
+			}
+			fmt.Fprintf(w, "| %s | %s, %s | %s | %s | %s | %s | %s | %d |\n", name, m.name, m.unit,
+				figure(first.median), figure(second.median), spread(ratio), target, reached, len(r.ratios[i]))
+			name = ""
+		}
+	}
+}
+
+// judge tells the target, and whether the median reaches it. Where only the
+// better quartile does, the noise of the machine has the last word.
+func (g goal) judge(value, ratio quartiles) (target, reached string) {
+	within := func(q quartiles) string {
+		switch {
+		case q.median <= g.limit:
+			return "yes"
+		case q.lower <= g.limit:
+			return "nearly"
+		}
+		return "no"
+	}
+	limit := figure(g.limit)
+	switch g.kind {
+	case ratioAtLeast:
+		switch {
+		case ratio.median >= g.limit:
+			reached = "yes"
+		case ratio.upper >= g.limit:
+			reached = "nearly"
+		default:
+			reached = "no"
+		}
+		return "ratio ≥ " + limit, reached
+	case ratioAtMost:
+		return "ratio ≤ " + limit, within(ratio)
+	case valueAtMost:
+		if g.limit == 0 {
+			return "0", within(value)
+		}
+		return "≤ " + limit, within(value)
+	}
+	return "", ""
+}
+
+func spread(q quartiles) string {
+	if math.IsNaN(q.median) || math.IsInf(q.median, 0) {
+		return "–"
+	}
+	return fmt.Sprintf("%s (%s–%s)", figure(q.median), figure(q.lower), figure(q.upper))
+}
+
+// figure prints three digits that count.
+func figure(v float64) string {
+	switch {
+	case math.IsNaN(v) || math.IsInf(v, 0):
+		return "–"
+	case v == math.Trunc(v) && math.Abs(v) < 1e15:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case math.Abs(v) >= 100:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	digits := 2 - int(math.Floor(math.Log10(math.Abs(v))))
+	return strconv.FormatFloat(v, 'f', min(digits, 6), 64)
+}
