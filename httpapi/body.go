@@ -1,0 +1,81 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+const (
+	// maxBody is the largest body of a request, except what goes to a process.
+	maxBody = 1 << 20
+
+	// bodyTimeout is how long such a body may take to arrive.
+	bodyTimeout = 30 * time.Second
+
+	// lingerTime and lingerSize bound what is still read from a client that was
+	// refused while it sends.
+	lingerTime = 5 * time.Second
+	lingerSize = 256 << 20
+)
+
+var errBodyTooLarge = errors.New("request body too large")
+
+// readBody reads a whole small body. It is an error to the client if that is
+// too large; if it does not arrive in time the connection is dropped.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	if r.ContentLength > maxBody {
+		return nil, errBodyTooLarge
+	}
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout)) // a writer that cannot is a test's
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if len(body) > maxBody {
+		return nil, errBodyTooLarge
+	}
+	// Left in place it would end the request when it comes: net/http reads on to
+	// notice that the client goes away.
+	_ = rc.SetReadDeadline(time.Time{})
+	return body, nil
+}
+
+// skipBody reads a body that means nothing here, so that the connection can be
+// used again and its end be noticed.
+func skipBody(w http.ResponseWriter, r *http.Request) error {
+	_, err := readBody(w, r)
+	return err
+}
+
+// linger sends the answer off and goes on reading, for a moment, the rest of a
+// body that nobody wants. A client that is still sending would otherwise be
+// cut off before it sees the answer.
+func linger(w http.ResponseWriter, r *http.Request) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Now().Add(lingerTime))
+	_ = rc.EnableFullDuplex() // else net/http reads the body before it sends the answer
+	if rc.Flush() == nil {
+		_, _ = io.CopyN(io.Discard, r.Body, lingerSize)
+	}
+}
+
+// checkContentType is asked for JSON bodies only. No type, and the type that curl
+// and gaffer's own client send, are as good as JSON: a page of another site
+// that could send those is refused before.
+func checkContentType(r *http.Request) error {
+	got := r.Header.Get("Content-Type")
+	if got == "" || isJSON(got) {
+		return nil
+	}
+	return fmt.Errorf("%w: Content-Type is %q; send application/json", errMediaType, got)
+}

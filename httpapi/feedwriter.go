@@ -1,0 +1,62 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+)
+
+// feedWriter sends a feed: whatever is written goes to the client at once, as
+// one chunk. Its methods never return an error. A feed that cannot go on is
+// broken off with a panic of http.ErrAbortHandler: nobody is left to tell, and
+// the missing last chunk says that this is not the end.
+type feedWriter struct {
+	w     http.ResponseWriter
+	rc    *http.ResponseController
+	stall time.Duration
+
+	deadline time.Time // of the next write
+}
+
+// startFeed sends the header of a feed.
+func (s *Server) startFeed(w http.ResponseWriter, contentType string) *feedWriter {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("X-Accel-Buffering", "no") // proxies that buffer would hold it back
+	f := &feedWriter{w: w, rc: http.NewResponseController(w), stall: s.stallTimeout}
+	w.WriteHeader(http.StatusOK)
+	f.flush()
+	return f
+}
+
+// send writes p and flushes it.
+func (f *feedWriter) send(p []byte) {
+	f.extend()
+	if _, err := f.w.Write(p); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	f.flush()
+}
+
+func (f *feedWriter) flush() {
+	f.extend()
+	if f.rc.Flush() != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// extend gives the next write its time. To set a deadline costs more than to
+// look at the clock, and nobody minds whether it is a few seconds early.
+func (f *feedWriter) extend() {
+	now := time.Now()
+	if f.deadline.Sub(now) < f.stall-f.stall/16 {
+		f.deadline = now.Add(f.stall)
+		_ = f.rc.SetWriteDeadline(f.deadline)
+	}
+}
+
+// end gives what net/http still has to send, the last chunk, its time: a feed
+// may have been idle for longer than that.
+func (f *feedWriter) end() {
+	f.deadline = time.Time{}
+	f.extend()
+}

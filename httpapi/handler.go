@@ -1,0 +1,119 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+// handler is an HTTP handler that may fail. It returns an error only while
+// nothing has been written; a stream that breaks midway panics with
+// http.ErrAbortHandler, so that nobody takes the break for the end.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// serveHTTP is where every request comes in: the gate first, then the router.
+func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	a := &answer{ResponseWriter: w, stall: s.stallTimeout}
+	began := time.Now()
+	defer func() {
+		failure := recover()
+		if s.log.Enabled(r.Context(), slog.LevelDebug) {
+			// The query is left out: it may hold a token.
+			s.log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", a.status,
+				"bytes", a.bytes, "took", time.Since(began), "from", r.RemoteAddr)
+		}
+		if failure == nil {
+			return
+		}
+		if failure != http.ErrAbortHandler {
+			s.log.Error("handler failed", "method", r.Method, "path", r.URL.Path, "failure", failure, "stack", string(debug.Stack()))
+			if a.status == 0 {
+				writeProblem(a, http.StatusInternalServerError, problemBody{Error: "internal", Reason: internalReason})
+				return
+			}
+		}
+		panic(http.ErrAbortHandler)
+	}()
+	if err := s.admit(a, r); err != nil {
+		s.fail(a, r, err)
+	}
+}
+
+// admit lets a request through the gate and has it routed.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request) error {
+	if err := s.gate.check(w, r); err != nil {
+		return err
+	}
+	if !plainPath(r.URL) {
+		return s.serveResource(nil, w, r)
+	}
+	s.router.Load().mux.ServeHTTP(w, r)
+	return nil
+}
+
+// fail answers err. The peer of a request whose body was not read to its end
+// gets the answer at once and a moment to stop sending, so that it sees the
+// answer and not a broken pipe.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if a, ok := w.(*answer); ok && a.status != 0 {
+		panic(http.ErrAbortHandler) // too late to tell
+	}
+	status, code, reason := s.problemOf(r, err)
+	if status == 0 {
+		panic(http.ErrAbortHandler) // the client is gone
+	}
+	problem := problemBody{Error: code, Reason: reason}
+	if input, ok := errors.AsType[*inputError](err); ok {
+		problem.Written, problem.Offset = &input.written, &input.offset
+	}
+	writeProblem(w, status, problem)
+	linger(w, r)
+}
+
+// clientGone says whether a request ended because its client went away, which
+// there is nobody to tell about.
+func clientGone(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && errors.Is(err, context.Canceled) && !errors.Is(context.Cause(ctx), errStopping)
+}
+
+// answer notes what was answered, for the log and for handlers that fail, and
+// bounds how long the peer may take no byte of it.
+type answer struct {
+	http.ResponseWriter
+	stall  time.Duration // 0: no bound
+	status int           // 0 while nothing is written
+	bytes  int64
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.begin(status)
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) begin(status int) {
+	a.status = status
+	var deadline time.Time // none: an earlier request of this connection may have left one
+	if a.stall > 0 {
+		deadline = time.Now().Add(a.stall)
+	}
+	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(deadline)
+}
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(p []byte) (int, error) {
+	if a.status == 0 {
+		a.begin(http.StatusOK)
+	}
+	n, err := a.ResponseWriter.Write(p)
+	a.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap is for http.ResponseController and for websocket.Accept.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -1,0 +1,117 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/gafferd/gaffer/manager"
+	"github.com/gafferd/gaffer/process"
+)
+
+// Errors that are the request's own fault, wrapped with what is wrong with it.
+var (
+	errJSON          = errors.New("body is not JSON")
+	errBadValue      = errors.New("bad value")
+	errBadFeed       = errors.New("no such feed")
+	errNoSignal      = errors.New("no such signal")
+	errMediaType     = errors.New("unsupported media type")
+	errConflict      = errors.New("conflict")
+	errUnauthorized  = errors.New("token is not valid")
+	errCrossOrigin   = errors.New("cross-origin request refused")
+	errBadHost       = errors.New("host name refused")
+	errNoResource    = errors.New("no such resource")
+	errMethod        = errors.New("method not allowed")
+	errNotStarted    = errors.New("could not be started")
+	errInputTimedOut = errors.New("not all was written in time")
+	errStopping      = errors.New("the server is stopping")
+)
+
+// problem is how an error is answered.
+type problem struct {
+	err    error
+	status int
+	code   string // clients switch on it
+	reason string // what to tell besides the error, or instead of it
+}
+
+// problems is the one place where an error becomes an HTTP answer. The first
+// row that matches is the answer; an error that matches none is an internal
+// one, whose text goes to the log only.
+var problems = []problem{
+	{errJSON, http.StatusBadRequest, "invalid_json", ""},
+	{errMediaType, http.StatusUnsupportedMediaType, "unsupported_media_type", ""},
+	{errBodyTooLarge, http.StatusRequestEntityTooLarge, "body_too_large", "the body has more than 1 MiB; only what is sent to a stream may be larger"},
+	{errBadValue, http.StatusBadRequest, "bad_value", ""},
+	{errBadFeed, http.StatusBadRequest, "bad_feed", ""},
+	{errNoSignal, http.StatusBadRequest, "no_signal_number", ""},
+	{errUnauthorized, http.StatusUnauthorized, "unauthorized", ""},
+	{errCrossOrigin, http.StatusForbidden, "cross_origin", ""},
+	{errBadHost, http.StatusForbidden, "bad_host", ""},
+	{errNoResource, http.StatusNotFound, "resource_not_found", ""},
+	{errMethod, http.StatusMethodNotAllowed, "method_not_allowed", ""},
+	{errStopping, http.StatusServiceUnavailable, "stopping", "the server is stopping; try again when it is back"},
+	{manager.ErrClosed, http.StatusServiceUnavailable, "stopping", "the daemon is stopping; try again when it is back"},
+	{manager.ErrBadEvent, http.StatusNotFound, "bad_event_type", ""},
+	{process.ErrNoStream, http.StatusNotFound, "io_not_found", ""},
+	{process.ErrNotRedirected, http.StatusBadRequest, "io_not_redirected", ""},
+	{process.ErrNotWritable, http.StatusForbidden, "forbidden_write", ""},
+	{process.ErrInputClosed, http.StatusConflict, "conflict", ""},
+	{process.ErrInputHole, http.StatusConflict, "conflict", ""},
+	{errInputTimedOut, http.StatusConflict, "conflict", ""},
+	{manager.ErrInvalid, http.StatusBadRequest, "invalid_process_info", ""},
+	{manager.ErrBadValue, http.StatusBadRequest, "bad_value", ""},
+	{manager.ErrExists, http.StatusConflict, "conflict", ""},
+	{manager.ErrNotFound, http.StatusNotFound, "not_found", ""},
+	{process.ErrNotRunning, http.StatusConflict, "conflict", ""},
+	{syscall.EMFILE, http.StatusTooManyRequests, "too_many", shortage("file descriptors", "ulimit -n")},
+	{syscall.ENFILE, http.StatusTooManyRequests, "too_many", shortage("file descriptors", "fs.file-max")},
+	{syscall.EAGAIN, http.StatusTooManyRequests, "too_many", shortage("processes", "ulimit -u")},
+	{syscall.ENOMEM, http.StatusTooManyRequests, "too_many", shortage("memory", "or add memory")},
+	{errNotStarted, http.StatusConflict, "conflict", ""},
+	{errConflict, http.StatusConflict, "conflict", ""},
+}
+
+const internalReason = "the server failed; its log says why"
+
+func shortage(of, limit string) string {
+	return fmt.Sprintf("the system has no more %s; stop something or raise the limit (%s)", of, limit)
+}
+
+// problemOf says how err is answered. The status is 0 if there is nobody left
+// to answer to.
+func (s *Server) problemOf(r *http.Request, err error) (status int, code, reason string) {
+	if clientGone(r.Context(), err) {
+		return 0, "", ""
+	}
+	for _, p := range problems {
+		if errors.Is(err, p.err) {
+			if p.reason != "" {
+				return p.status, p.code, p.reason
+			}
+			return p.status, p.code, sentence(err)
+		}
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return 0, "", ""
+	}
+	s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+	return http.StatusInternalServerError, "internal", internalReason
+}
+
+// sentence is an error's text as one sentence: errors.Join puts each on a line.
+func sentence(err error) string {
+	return strings.ReplaceAll(err.Error(), "\n", "; ")
+}
+
+// badValue is the error for a value in the path or the query.
+func badValue(name, got, want string) error {
+	if r := []rune(got); len(r) > 64 {
+		got = string(r[:64]) + "…"
+	}
+	return fmt.Errorf("%w: %s is %q; give %s", errBadValue, name, got, want)
+}

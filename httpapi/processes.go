@@ -1,0 +1,229 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/gorilla/mux"
+
+	"github.com/gafferd/gaffer/manager"
+	"github.com/gafferd/gaffer/process"
+)
+
+// listProcesses lists names, or pids with ?running, or objects with ?info.
+func (s *Server) listProcesses(w http.ResponseWriter, r *http.Request) error {
+	q := queryOf(r)
+	running, info := q.flag("running"), q.flag("info")
+	if q.err != nil {
+		return q.err
+	}
+	switch {
+	case running && info:
+		objects := []object{}
+		for _, i := range s.manager.Instances() {
+			objects = append(objects, s.instanceObject(i))
+		}
+		return writeJSON(w, objects)
+	case running:
+		return writeJSON(w, pidsOf(s.manager.Instances()))
+	case info:
+		objects := []object{}
+		for _, name := range s.manager.Names() {
+			if o, err := s.processObject(name); err == nil { // else deleted just now
+				objects = append(objects, o)
+			}
+		}
+		return writeJSON(w, objects)
+	}
+	return writeJSON(w, append([]string{}, s.manager.Names()...))
+}
+
+// processObject is a template with its state.
+func (s *Server) processObject(name string) (object, error) {
+	t, err := s.manager.Template(name)
+	if err != nil {
+		return nil, err
+	}
+	status, err := s.manager.Status(name)
+	if err != nil {
+		return nil, err
+	}
+	instances, err := s.manager.InstancesOf(name)
+	if err != nil {
+		return nil, err
+	}
+	o := object(t.Properties()).
+		with("state", status.State).
+		with("active", status.Active).
+		with("running", status.Running).
+		with("pids", pidsOf(instances)).
+		with("next_retry_at", timeOrNull(status.NextRetryAt))
+	if status.LastError != "" {
+		o = o.with("last_error", status.LastError)
+	}
+	return o, nil
+}
+
+func pidsOf(instances []manager.Instance) []int {
+	pids := make([]int, len(instances))
+	for i, instance := range instances {
+		pids[i] = instance.PID
+	}
+	return pids
+}
+
+// instanceObject is an instance with what its template says now. A template
+// that was deleted, while the instance is being stopped, is left out.
+func (s *Server) instanceObject(i manager.Instance) object {
+	o := object{{Name: "name", Value: i.Name}}
+	if t, err := s.manager.Template(i.Name); err == nil {
+		o = t.Properties()
+	}
+	o = o.with("pid", i.PID).
+		with("os_pid", i.OSPid).
+		with("index", i.Index).
+		with("state", i.State).
+		with("started_at", timeOrNull(i.StartedAt)).
+		with("streams", append([]string{}, i.Streams...))
+	if len(i.Remaining) > 0 {
+		o = o.with("remaining", i.Remaining)
+	}
+	return o
+}
+
+func (s *Server) showProcess(w http.ResponseWriter, r *http.Request) error {
+	t, err := s.manager.Template(mux.Vars(r)["name"])
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, object(t.Properties()))
+}
+
+// createProcess makes a template of the body.
+func (s *Server) createProcess(w http.ResponseWriter, r *http.Request) error {
+	wait, err := waitOf(r)
+	if err != nil {
+		return err
+	}
+	description, err := readDescription(w, r)
+	if err != nil {
+		return err
+	}
+	t, err := manager.ParseTemplate(description)
+	if err != nil {
+		return err
+	}
+	op, err := s.manager.Create(t)
+	if err != nil {
+		return err
+	}
+	return s.finish(w, r, op, wait, nil)
+}
+
+// updateProcess replaces a template. The path names it; the body need not.
+func (s *Server) updateProcess(w http.ResponseWriter, r *http.Request) error {
+	name := mux.Vars(r)["name"]
+	wait, err := waitOf(r)
+	if err != nil {
+		return err
+	}
+	description, err := readDescription(w, r)
+	if err != nil {
+		return err
+	}
+	if _, err := s.manager.Template(name); err != nil {
+		return err
+	}
+	if other, ok := description["name"].(string); ok && other != name {
+		return &process.PropertyError{
+			Property: "name",
+			Problem:  fmt.Sprintf("got %q, want %q, the name in the path, or none", shorten(other), name),
+		}
+	}
+	if description["name"] == nil {
+		description["name"] = name
+	}
+	t, err := manager.ParseTemplate(description)
+	if err != nil {
+		return err
+	}
+	op, err := s.manager.Update(name, t)
+	if err != nil {
+		return err
+	}
+	return s.finish(w, r, op, wait, nil)
+}
+
+func readDescription(w http.ResponseWriter, r *http.Request) (map[string]any, error) {
+	body, err := readBody(w, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkContentType(r); err != nil {
+		return nil, err
+	}
+	return decodeObject(body)
+}
+
+func (s *Server) listPIDs(w http.ResponseWriter, r *http.Request) error {
+	instances, err := s.manager.InstancesOf(mux.Vars(r)["name"])
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, object{{Name: "ok", Value: true}, {Name: "pids", Value: pidsOf(instances)}})
+}
+
+func (s *Server) listExits(w http.ResponseWriter, r *http.Request) error {
+	exits, err := s.manager.Exits(mux.Vars(r)["name"])
+	if err != nil {
+		return err
+	}
+	objects := []object{}
+	for _, e := range exits {
+		objects = append(objects, object{
+			{Name: "pid", Value: e.PID},
+			{Name: "os_pid", Value: e.OSPid},
+			{Name: "started_at", Value: timeOrNull(e.StartedAt)},
+			{Name: "ended_at", Value: timeOrNull(e.EndedAt)},
+			{Name: "exit_status", Value: e.ExitStatus},
+			{Name: "term_signal", Value: e.TermSignal},
+			{Name: "reason", Value: e.Reason},
+			{Name: "next_retry_at", Value: timeOrNull(e.NextRetryAt)},
+			{Name: "stderr", Value: append([]string{}, e.Stderr...)},
+		})
+	}
+	return writeJSON(w, objects)
+}
+
+// pidOf is the pid in the path, which the router has found to be digits.
+func pidOf(r *http.Request) (int, error) {
+	text := mux.Vars(r)["pid"]
+	pid, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("pid %s: %w", shorten(text), manager.ErrNotFound)
+	}
+	return pid, nil
+}
+
+func (s *Server) showInstance(w http.ResponseWriter, r *http.Request) error {
+	pid, err := pidOf(r)
+	if err != nil {
+		return err
+	}
+	i, err := s.manager.Instance(pid)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, s.instanceObject(i))
+}
+
+func (s *Server) listInstances(w http.ResponseWriter, _ *http.Request) error {
+	objects := []object{}
+	for _, i := range s.manager.Instances() {
+		objects = append(objects, object{
+			{Name: "pid", Value: i.PID}, {Name: "name", Value: i.Name}, {Name: "os_pid", Value: i.OSPid},
+		})
+	}
+	return writeJSON(w, objects)
+}

@@ -1,0 +1,187 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+)
+
+// bodyKind says who reads a request's body.
+type bodyKind int
+
+const (
+	bodyIgnored  bodyKind = iota // read and dropped before the handler runs
+	bodyJSON                     // the handler, with readBody
+	bodyStreamed                 // the handler, as it comes
+)
+
+// route is one row of the table that the router, the answers to OPTIONS and
+// the OpenAPI document are made from. HEAD comes with GET.
+type route struct {
+	method string
+	path   string // a pattern of gorilla/mux
+	body   bodyKind
+	handle handler
+	doc    RouteDoc
+}
+
+// resource is all routes of one path.
+type resource struct {
+	path   string
+	routes map[string]*route // by method
+	allow  string
+}
+
+func (res *resource) add(r *route) {
+	if res.routes[r.method] != nil {
+		panic(fmt.Sprintf("httpapi: %s %s is there already", r.method, r.path))
+	}
+	res.routes[r.method] = r
+	methods := []string{http.MethodOptions}
+	for m := range res.routes {
+		methods = append(methods, m)
+	}
+	if res.routes[http.MethodGet] != nil && res.routes[http.MethodHead] == nil {
+		methods = append(methods, http.MethodHead)
+	}
+	slices.Sort(methods)
+	res.allow = strings.Join(methods, ", ")
+}
+
+// router finds the route of a request. It is never changed once made.
+type router struct {
+	mux       *mux.Router
+	resources []*resource
+	document  []byte // OpenAPI
+}
+
+// newRouter makes a router of a table. It panics on a pattern that is wrong
+// and on two rows for the same thing.
+func (s *Server) newRouter(table []route) *router {
+	rt := &router{mux: mux.NewRouter().SkipClean(true).UseEncodedPath()}
+	rt.mux.NotFoundHandler = s.failing(func(w http.ResponseWriter, r *http.Request) error {
+		return s.serveResource(nil, w, r)
+	})
+	byPath := map[string]*resource{}
+	for i := range table {
+		r := &table[i]
+		res := byPath[r.path]
+		if res == nil {
+			res = &resource{path: r.path, routes: map[string]*route{}}
+			byPath[r.path] = res
+			rt.resources = append(rt.resources, res)
+			added := rt.mux.Handle(r.path, s.failing(func(w http.ResponseWriter, r *http.Request) error {
+				return s.serveResource(res, w, r)
+			}))
+			if err := added.GetError(); err != nil {
+				panic(fmt.Sprintf("httpapi: pattern %q: %v", r.path, err))
+			}
+		}
+		res.add(r)
+	}
+	rt.document = newDocument(rt.resources, s.version)
+	return rt
+}
+
+// failing lets h's error be answered.
+func (s *Server) failing(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// serveResource serves a request for a path that is known, or for res == nil
+// for one that is not.
+func (s *Server) serveResource(res *resource, w http.ResponseWriter, r *http.Request) error {
+	if r.Method == http.MethodOptions {
+		return s.options(res, w, r)
+	}
+	if res == nil {
+		return fmt.Errorf("%w: there is nothing at %s; /openapi.json lists what there is", errNoResource, shorten(r.URL.Path))
+	}
+	route := res.routes[r.Method]
+	if route == nil && r.Method == http.MethodHead {
+		route = res.routes[http.MethodGet]
+	}
+	if route == nil {
+		w.Header().Set("Allow", res.allow)
+		return fmt.Errorf("%w: %s takes %s and not %s", errMethod, shorten(r.URL.Path), res.allow, shorten(r.Method))
+	}
+	if !decodeVars(mux.Vars(r)) {
+		return fmt.Errorf("%w: %s is not percent-encoded as it should be", errNoResource, shorten(r.URL.Path))
+	}
+	if route.body == bodyIgnored {
+		if err := skipBody(w, r); err != nil {
+			return err
+		}
+	}
+	return route.handle(w, r)
+}
+
+// options answers OPTIONS, to which each path has an answer. For a preflight
+// of a page that is allowed to use the API, it says what the page may do.
+func (s *Server) options(res *resource, w http.ResponseWriter, r *http.Request) error {
+	if err := skipBody(w, r); err != nil {
+		return err
+	}
+	allow := http.MethodOptions
+	if res != nil {
+		allow = res.allow
+	}
+	w.Header().Set("Allow", allow)
+	s.gate.preflight(w, r, allow)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// decodeVars percent-decodes what the router found in the path, once.
+func decodeVars(vars map[string]string) bool {
+	for name, v := range vars {
+		if strings.Contains(v, "%") {
+			decoded, err := url.PathUnescape(v)
+			if err != nil {
+				return false
+			}
+			vars[name] = decoded
+		}
+	}
+	return true
+}
+
+// plainPath brings the path into the one spelling that the router's patterns
+// are written for, percent-encoded only where it must be. It is false for a
+// path that another server would have cleaned: with dot segments, empty
+// segments or a slash at its end.
+func plainPath(u *url.URL) bool {
+	path := u.EscapedPath()
+	if path == "/" {
+		return true
+	}
+	if !strings.HasPrefix(path, "/") {
+		return false
+	}
+	segments := strings.Split(path[1:], "/")
+	for i, segment := range segments {
+		decoded, err := url.PathUnescape(segment)
+		if err != nil || decoded == "" || decoded == "." || decoded == ".." {
+			return false
+		}
+		segments[i] = url.PathEscape(decoded)
+	}
+	u.RawPath = "/" + strings.Join(segments, "/")
+	return true
+}
+
+// shorten keeps what a client sent from filling the answer.
+func shorten(text string) string {
+	if r := []rune(text); len(r) > 128 {
+		return string(r[:128]) + "…"
+	}
+	return text
+}

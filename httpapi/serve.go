@@ -1,0 +1,92 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// headerTimeout is how long the head of a request, or a TLS handshake, may
+	// take to arrive; idleTimeout how long a connection may wait for another
+	// request.
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+
+	maxHeader = 64 << 10
+
+	// shutdownGrace is how long answers that are under way may take at the end.
+	shutdownGrace = 2 * time.Second
+)
+
+// Serve serves the listeners until ctx ends or one of them fails. Then feeds
+// and websockets are broken off, answers under way are completed, and Serve
+// returns when every connection and every handler is gone and the listeners
+// are closed: nil, or why a listener failed.
+//
+// For TLS, give it TLSListener(l, config).
+func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
+	requests, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	var handlers sync.WaitGroup
+	conns := newConns()
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			handlers.Add(1)
+			defer handlers.Done()
+			s.serveHTTP(w, r)
+		}),
+		BaseContext:                  func(net.Listener) context.Context { return requests },
+		ConnContext:                  withCaller,
+		ConnState:                    conns.changed,
+		ReadHeaderTimeout:            headerTimeout,
+		IdleTimeout:                  idleTimeout,
+		MaxHeaderBytes:               maxHeader,
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+
+	var accepting sync.WaitGroup
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
+		accepting.Go(func() {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		})
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+
+	stop(errStopping)
+	conns.closeSilent()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+	defer cancel()
+	_ = server.Shutdown(grace) // what it does not manage in time is closed next
+	accepting.Wait()
+	_ = server.Close() // also what was accepted after Shutdown looked
+	conns.wait()
+	handlers.Wait()
+	return err
+}
+
+// TLSListener makes connections of l speak TLS, with HTTP/2 for clients that
+// know it.
+func TLSListener(l net.Listener, config *tls.Config) net.Listener {
+	config = config.Clone()
+	for _, protocol := range []string{"h2", "http/1.1"} {
+		if !slices.Contains(config.NextProtos, protocol) {
+			config.NextProtos = append(config.NextProtos, protocol)
+		}
+	}
+	return tls.NewListener(l, config)
+}

@@ -1,0 +1,105 @@
+package httpapi
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gafferd/gaffer/manager"
+)
+
+// DefaultStallTimeout is how long a peer may take no byte of an answer before
+// its connection is given up. It is generous: a reader that was stopped in a
+// debugger goes on where it was, and costs nobody else anything meanwhile.
+const DefaultStallTimeout = 10 * time.Minute
+
+// Options configure a Server. The zero value works.
+type Options struct {
+	// AllowOrigins are the web origins, besides the server's own, whose pages
+	// may use the API: "https://console.example.org". There is no wildcard: the
+	// API runs programs.
+	AllowOrigins []string
+
+	// AllowHosts are the names, besides localhost and IP addresses, by which
+	// clients may call the server on TCP.
+	AllowHosts []string
+
+	// Version and Commit are what /version tells. "" means "dev" and "".
+	Version, Commit string
+
+	// StallTimeout bounds each write to a peer that does not read. 0 means
+	// DefaultStallTimeout.
+	StallTimeout time.Duration
+
+	// Logger gets each request at level debug and failures of the server itself
+	// above that. nil means slog.Default.
+	Logger *slog.Logger
+}
+
+// Server is the HTTP side of a manager. It may serve any number of listeners
+// (Serve) or be mounted in a server of the embedding program (Handler). All
+// methods may be called at any time by any goroutine.
+type Server struct {
+	manager      *manager.Manager // set by New, never changed, as are the next six
+	gate         gate
+	version      string
+	commit       string
+	stallTimeout time.Duration
+	log          *slog.Logger
+	polls        *polls
+
+	router atomic.Pointer[router] // made anew by Handle
+
+	mu    sync.Mutex // guards everything below
+	table []route
+}
+
+// New makes a Server for m. It starts nothing; the manager remains the
+// caller's to shut down.
+func New(m *manager.Manager, o Options) *Server {
+	s := &Server{
+		manager:      m,
+		gate:         newGate(o.AllowOrigins, o.AllowHosts),
+		version:      cmp.Or(o.Version, "dev"),
+		commit:       o.Commit,
+		stallTimeout: cmp.Or(o.StallTimeout, DefaultStallTimeout),
+		log:          o.Logger,
+		polls:        newPolls(),
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	s.table = s.routes()
+	s.router.Store(s.newRouter(s.table))
+	return s
+}
+
+// Handle adds a handler of the embedding program. path is a pattern of
+// gorilla/mux; the handler finds its variables, percent-decoded, in mux.Vars.
+// Requests for it pass the same gate as all others, and doc puts it into the
+// OpenAPI document. The handler reads the request's body by itself, without a
+// limit or time-out of the server's, and writes without one.
+//
+// As http.ServeMux does, Handle panics if the pattern is wrong or is taken.
+func (s *Server) Handle(method, path string, h http.Handler, doc RouteDoc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	added := route{method: method, path: path, body: bodyStreamed, doc: doc, handle: func(w http.ResponseWriter, r *http.Request) error {
+		if a, ok := w.(*answer); ok {
+			a.stall = 0
+		}
+		h.ServeHTTP(w, r)
+		return nil
+	}}
+	table := append(s.table[:len(s.table):len(s.table)], added)
+	s.router.Store(s.newRouter(table))
+	s.table = table
+}
+
+// Handler serves the API, for programs that have an http.Server of their own.
+// Such a server should have a ReadHeaderTimeout and must not have a
+// WriteTimeout or ReadTimeout, which would cut streams off.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }

@@ -1,0 +1,256 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/coder/websocket"
+
+	"github.com/gafferd/gaffer/manager"
+	"github.com/gafferd/gaffer/process"
+	"github.com/gafferd/gaffer/streams"
+)
+
+const (
+	// maxMessage is the largest message that a client may send.
+	maxMessage = 64 << 20
+
+	pingInterval = 30 * time.Second
+	pongTimeout  = 30 * time.Second
+
+	// closeGrace is how long the end of a websocket may take.
+	closeGrace = 2 * time.Second
+
+	// holdRune is how long half a rune waits for its other half.
+	holdRune = time.Second
+)
+
+var errPeerGone = errors.New("the client went away")
+
+// socket is one client on a websocket. Output goes out in the request's own
+// goroutine; input comes in in another, so that a process that does not read
+// does not keep what it prints from the client; and now and then there is a
+// third, which waits for a pong. serve waits for all of them.
+type socket struct {
+	server  *Server
+	pid     int
+	binary  bool // no text messages
+	tellGap bool // in a message, rather than by closing
+	oldest  bool // since=0: what is gone already need not be told
+	cursor  *streams.Cursor
+	input   *process.Input // nil: messages are dropped
+	exits   *manager.EventCursor
+	conn    *websocket.Conn
+	peer    net.Conn // what conn runs on
+
+	deadline time.Time // of the next write
+	held     []byte    // the first bytes of a rune whose rest is to come
+
+	writing atomic.Bool
+	reading atomic.Int64 // since when input waits for the client, in Unix ns; 0 if it does not
+	pinging atomic.Bool
+}
+
+// serve runs the socket until the stream or the client is gone.
+func (k *socket) serve(request context.Context) {
+	ctx, cancel := context.WithCancelCause(request)
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer k.peer.Close()
+	defer cancel(nil)
+	// Whatever the reason, from the end of ctx on there is not much time.
+	kill := time.AfterFunc(math.MaxInt64, func() { k.peer.Close() })
+	defer kill.Stop()
+	defer context.AfterFunc(ctx, func() { kill.Reset(closeGrace) })()
+
+	parts.Go(func() { cancel(k.receive(ctx)) })
+	code, reason := k.send(ctx, &parts)
+	if code == 0 {
+		return
+	}
+	cancel(nil) // frees an input that waits for the process, so that the client's close is read
+	_ = k.conn.Close(code, reason)
+}
+
+// send sends what the stream has until that ends, and says how the connection
+// is to be closed: 0 for not at all, the client is gone.
+func (k *socket) send(ctx context.Context, parts *sync.WaitGroup) (websocket.StatusCode, string) {
+	ping := time.Now().Add(pingInterval)
+	for {
+		now := time.Now()
+		if !now.Before(ping) {
+			ping = now.Add(pingInterval)
+			k.ping(ctx, parts)
+		}
+		idle := ping.Sub(now)
+		if len(k.held) > 0 {
+			idle = min(idle, holdRune)
+		}
+		chunk, err := k.cursor.Next(ctx, idle)
+		switch {
+		case err == nil && chunk.Missed > 0:
+			if code, reason := k.gap(chunk.Missed); code != 0 {
+				return code, reason
+			}
+			err = k.deliver(chunk.Data)
+		case err == nil:
+			err = k.deliver(chunk.Data)
+		case errors.Is(err, streams.ErrIdle):
+			err = k.release()
+		case errors.Is(err, io.EOF):
+			if k.release() != nil {
+				return 0, ""
+			}
+			return websocket.StatusNormalClosure, k.exitReason(ctx)
+		case errors.Is(err, errStopping):
+			return websocket.StatusGoingAway, "the server is stopping"
+		}
+		if err != nil {
+			return 0, ""
+		}
+		k.oldest = false
+	}
+}
+
+// gap tells the client of bytes that it missed, or says how to close.
+func (k *socket) gap(missed int64) (websocket.StatusCode, string) {
+	if k.release() != nil {
+		return 0, ""
+	}
+	switch {
+	case k.tellGap:
+		_ = k.write(websocket.MessageText, []byte(`{"event": "gap", "missed": `+fmt.Sprint(missed)+`}`)) // the next write fails too
+	case !k.oldest:
+		return websocket.StatusPolicyViolation, fmt.Sprintf("missed %d bytes; connect with gap=true to be told and go on", missed)
+	}
+	return 0, ""
+}
+
+// deliver sends output: as text if it is, as binary if not. A rune is not cut
+// in two by the end of a chunk.
+func (k *socket) deliver(data []byte) error {
+	if len(data) == 0 {
+		return nil
+	}
+	if k.binary {
+		return k.write(websocket.MessageBinary, data)
+	}
+	if len(k.held) > 0 {
+		data = append(k.held, data...)
+		k.held = nil
+	}
+	whole := data[:len(data)-cutRune(data)]
+	if !utf8.Valid(whole) {
+		return k.write(websocket.MessageBinary, data)
+	}
+	k.held = append(k.held, data[len(whole):]...)
+	if len(whole) == 0 {
+		return nil
+	}
+	return k.write(websocket.MessageText, whole)
+}
+
+// release sends half a rune whose other half does not come.
+func (k *socket) release() error {
+	if len(k.held) == 0 {
+		return nil
+	}
+	held := k.held
+	k.held = nil
+	return k.write(websocket.MessageBinary, held)
+}
+
+// cutRune is how many bytes at the end of data are the beginning of a rune
+// whose rest is missing.
+func cutRune(data []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(data); n++ {
+		if tail := data[len(data)-n:]; utf8.RuneStart(tail[0]) {
+			if utf8.FullRune(tail) {
+				return 0
+			}
+			return n
+		}
+	}
+	return 0
+}
+
+// write sends one message. The deadline stands on the connection itself: a
+// context that could end would cost a timer for each message.
+func (k *socket) write(kind websocket.MessageType, data []byte) error {
+	now := time.Now()
+	if stall := k.server.stallTimeout; k.deadline.Sub(now) < stall-stall/16 {
+		k.deadline = now.Add(stall)
+		if err := k.peer.SetWriteDeadline(k.deadline); err != nil {
+			return err
+		}
+	}
+	k.writing.Store(true)
+	defer k.writing.Store(false)
+	return k.conn.Write(context.Background(), kind, data)
+}
+
+// receive takes messages from the client, one after the other, and writes them
+// to the process. It returns when the connection is closed.
+func (k *socket) receive(ctx context.Context) error {
+	in := k.input
+	for {
+		k.reading.Store(time.Now().UnixNano())
+		_, message, err := k.conn.Reader(context.Background())
+		k.reading.Store(0)
+		if err != nil {
+			return errPeerGone
+		}
+		from := &attentive{message, &k.reading}
+		if in != nil {
+			_, _, err = in.Copy(ctx, from, -1)
+		}
+		if in == nil || errors.Is(err, process.ErrInputClosed) || ctx.Err() != nil {
+			in = nil // nobody reads it any more; the client's close may still come
+			_, err = io.Copy(io.Discard, from)
+		}
+		if err != nil {
+			return errPeerGone
+		}
+	}
+}
+
+// attentive notes while its reader waits for the client.
+type attentive struct {
+	r     io.Reader
+	since *atomic.Int64
+}
+
+// Read implements io.Reader.
+func (a *attentive) Read(p []byte) (int, error) {
+	a.since.Store(time.Now().UnixNano())
+	defer a.since.Store(0)
+	return a.r.Read(p)
+}
+
+// ping asks the client for a sign of life, and drops it if none comes. A client
+// that is not listened to, since the process does not read what it sent, or
+// that is slow to take what it is sent, is not dead.
+func (k *socket) ping(ctx context.Context, parts *sync.WaitGroup) {
+	if !k.pinging.CompareAndSwap(false, true) {
+		return
+	}
+	parts.Go(func() {
+		defer k.pinging.Store(false)
+		waited, cancel := context.WithTimeout(ctx, pongTimeout)
+		defer cancel()
+		if k.conn.Ping(waited) == nil || k.writing.Load() {
+			return
+		}
+		if since := k.reading.Load(); since != 0 && time.Since(time.Unix(0, since)) > pongTimeout/4 {
+			k.peer.Close()
+		}
+	})
+}

@@ -1,0 +1,62 @@
+package httpapi
+
+import (
+	"encoding/base64"
+	"strconv"
+	"unicode/utf8"
+)
+
+const (
+	sseType = "text/event-stream"
+
+	// sseBeat is a comment and an empty line, which every client skips.
+	sseBeat = ":\r\n\r\n"
+)
+
+// sseEvent is the text of server-sent events, one behind the other. Lines end
+// in CRLF, as gaffer's did.
+type sseEvent []byte
+
+func (e sseEvent) field(name, value string) sseEvent {
+	e = append(e, name...)
+	e = append(e, ": "...)
+	e = append(e, value...)
+	return append(e, "\r\n"...)
+}
+
+func (e sseEvent) id(id int64) sseEvent {
+	e = append(e, "id: "...)
+	e = strconv.AppendInt(e, id, 10)
+	return append(e, "\r\n"...)
+}
+
+// data adds text, which has no line ends in it, with U+FFFD in place of each
+// byte that is not UTF-8.
+func (e sseEvent) data(text []byte) sseEvent {
+	e = append(e, "data: "...)
+	if utf8.Valid(text) {
+		e = append(e, text...)
+	} else {
+		for _, r := range string(text) {
+			e = utf8.AppendRune(e, r)
+		}
+	}
+	return append(e, "\r\n"...)
+}
+
+func (e sseEvent) base64(bytes []byte) sseEvent {
+	e = append(e, "data: "...)
+	e = base64.StdEncoding.AppendEncode(e, bytes)
+	return append(e, "\r\n"...)
+}
+
+// end is the empty line by which a client knows that the event is whole.
+func (e sseEvent) end() sseEvent { return append(e, "\r\n"...) }
+
+// gap is the event that tells of what is no longer kept. Who resumes behind id
+// is not told again.
+func (e sseEvent) gap(id int64, missed int64) sseEvent {
+	return e.field("event", "gap").id(id).field("data", gapJSON(missed)).end()
+}
+
+func gapJSON(missed int64) string { return `{"missed": ` + strconv.FormatInt(missed, 10) + `}` }

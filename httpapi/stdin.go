@@ -1,0 +1,109 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/gafferd/gaffer/process"
+)
+
+// inputError is why not all of a body was written to a stream.
+type inputError struct {
+	err             error
+	written, offset int64
+}
+
+func (e *inputError) Error() string { return e.err.Error() }
+func (e *inputError) Unwrap() error { return e.err }
+
+// writeStream writes the body to stdin or to a custom stream, as it comes.
+func (s *Server) writeStream(w http.ResponseWriter, r *http.Request) error {
+	pid, err := pidOf(r)
+	if err != nil {
+		return err
+	}
+	q := queryOf(r)
+	at, given := q.count("at")
+	if !given {
+		at = -1
+	}
+	eof := q.flag("eof")
+	timeout, bounded := q.seconds("timeout", 0)
+	if q.err != nil {
+		return q.err
+	}
+	in, err := s.manager.Input(pid, mux.Vars(r)["stream"])
+	if err != nil {
+		return err
+	}
+	ctx := r.Context()
+	if bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errInputTimedOut)
+		defer cancel()
+	}
+	written, offset, err := copyBody(ctx, w, r, in, at)
+	if err != nil {
+		return inputFailed(pid, err, written, offset)
+	}
+	if eof {
+		if err := in.Close(); err != nil {
+			return inputFailed(pid, err, written, offset)
+		}
+	}
+	w.Header().Set("Gaffer-Written", strconv.FormatInt(written, 10))
+	setOffset(w.Header(), offset)
+	return writeOK(w)
+}
+
+// copyBody writes a body to an input. It gives a body that stalls up when ctx
+// ends or when nothing can be written any more.
+func copyBody(ctx context.Context, w http.ResponseWriter, r *http.Request, in *process.Input, at int64) (written, offset int64, err error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return in.Copy(ctx, http.NoBody, at)
+	}
+	rc := http.NewResponseController(w)
+	done, watched := make(chan struct{}), make(chan struct{})
+	given := false
+	go func() {
+		defer close(watched)
+		select {
+		case <-ctx.Done():
+		case <-in.Closed():
+		case <-done:
+			return
+		}
+		given = true
+		_ = rc.SetReadDeadline(time.Unix(1, 0)) // the read that Copy may wait in ends now
+	}()
+	written, offset, err = in.Copy(ctx, r.Body, at)
+	close(done)
+	<-watched
+	if given {
+		_ = rc.SetReadDeadline(time.Time{})
+	}
+	switch {
+	case err == nil || errors.Is(err, process.ErrInputHole) || !given:
+		return written, offset, err
+	case ctx.Err() != nil:
+		return written, offset, context.Cause(ctx)
+	default:
+		return written, offset, process.ErrInputClosed
+	}
+}
+
+func inputFailed(pid int, err error, written, offset int64) error {
+	switch {
+	case errors.Is(err, errInputTimedOut):
+		err = fmt.Errorf("pid %d does not read its input: %w; send the rest again with at=%d", pid, err, offset)
+	case errors.Is(err, process.ErrInputClosed):
+		err = fmt.Errorf("pid %d has closed its input or has ended: %w", pid, err)
+	}
+	return &inputError{err, written, offset}
+}

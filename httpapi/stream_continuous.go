@@ -1,0 +1,60 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+// continuous sends the bytes of a stream as the process wrote them, until it
+// ends. There is no room among them for word of a gap: the response is broken
+// off then, unless the client asked to skip it.
+func (s *Server) continuous(w http.ResponseWriter, r *http.Request, req *reading) error {
+	heartbeat := req.heartbeat(noHeartbeat)
+	skip := req.text("gap") == "skip"
+	if req.err != nil {
+		return req.err
+	}
+	cursor := req.log.Subscribe(req.place.in(req.log))
+	defer cursor.Close()
+
+	// What was asked for and is gone already is told in the header.
+	var first streams.Chunk
+	start := cursor.Offset()
+	if start < req.log.Start() {
+		var err error
+		if first, err = cursor.Next(r.Context(), 0); err != nil {
+			return err
+		}
+		start = first.Offset
+	}
+	setOffset(w.Header(), start)
+	setMissed(w.Header(), first.Missed)
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", streamType)
+		return nil
+	}
+	f := s.startFeed(w, streamType)
+	if len(first.Data) > 0 {
+		f.send(first.Data)
+	}
+	for {
+		chunk, err := cursor.Next(r.Context(), heartbeat)
+		switch {
+		case err == nil && chunk.Missed > 0 && !skip:
+			panic(http.ErrAbortHandler)
+		case err == nil && len(chunk.Data) > 0:
+			f.send(chunk.Data)
+		case err == nil:
+		case errors.Is(err, streams.ErrIdle):
+			f.send([]byte("\n"))
+		case errors.Is(err, io.EOF):
+			f.end()
+			return nil
+		default:
+			panic(http.ErrAbortHandler)
+		}
+	}
+}

@@ -1,0 +1,234 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/gafferd/gaffer/manager"
+	"github.com/gafferd/gaffer/streams"
+)
+
+// maxPolledEvents is how many events one longpoll answers with at most.
+const maxPolledEvents = 1000
+
+// watching is a request for events.
+type watching struct {
+	cursor    *manager.EventCursor
+	since     uint64
+	resumed   bool // since was given
+	heartbeat time.Duration
+	timeout   time.Duration
+	bounded   bool // timeout was given
+}
+
+func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
+	vars := mux.Vars(r)
+	var parts []string
+	for _, name := range []string{"p1", "p2", "p3"} {
+		if part, ok := vars[name]; ok {
+			parts = append(parts, part)
+		}
+	}
+	pattern, err := manager.ParsePattern(parts...)
+	if err != nil {
+		return err
+	}
+	q := queryOf(r)
+	feed := q.text("feed")
+	unasked := time.Duration(noHeartbeat)
+	if feed == feedEventsource {
+		unasked = sseHeartbeat
+	}
+	req := &watching{since: s.manager.Events().Last(), heartbeat: q.heartbeat(unasked)}
+	req.timeout, req.bounded = q.seconds("timeout", 0)
+	if since, ok := sinceOf(r, q); ok {
+		req.since, req.resumed = since, true
+	}
+	if q.err != nil {
+		return q.err
+	}
+	if req.since > s.manager.Events().Last() {
+		req.since = 0 // from another life of the daemon
+	}
+	// The seq after which this answer starts: a client whose connection breaks
+	// before any event came resumes there.
+	w.Header().Set("Gaffer-Seq", strconv.FormatUint(req.since, 10))
+	req.cursor = s.manager.Events().Subscribe(pattern, req.since)
+	switch feed {
+	case "", feedLongpoll:
+		return s.watchLongpoll(w, r, req)
+	case feedContinuous:
+		s.watchFeed(w, r, req, "application/json", "\n", eventLine)
+		return nil
+	case feedEventsource:
+		s.watchFeed(w, r, req, sseType, sseBeat, eventSSE)
+		return nil
+	}
+	return badFeed(feed, feedLongpoll, feedContinuous, feedEventsource)
+}
+
+// sinceOf is the number of the last event that the client has seen. The header
+// wins, as with streams.
+func sinceOf(r *http.Request, q *query) (since uint64, ok bool) {
+	name, text := "Last-Event-ID", r.Header.Get("Last-Event-ID")
+	if text == "" {
+		if !q.has("since") {
+			return 0, false
+		}
+		name, text = "since", q.text("since")
+	}
+	since, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		q.wrong(name, text, "the seq of an event, which is a whole number from 0 up")
+	}
+	return since, true
+}
+
+// watchFeed sends each event as one write and one flush: gaffer's published
+// client takes one chunk for one event.
+func (s *Server) watchFeed(w http.ResponseWriter, r *http.Request, req *watching, contentType, beat string, encode func([]byte, manager.Event, int64) []byte) {
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", contentType)
+		return
+	}
+	f := s.startFeed(w, contentType)
+	var buf []byte
+	for {
+		ev, missed, err := req.cursor.Next(r.Context(), req.heartbeat)
+		if missed > 0 {
+			f.send(encode(nil, gapEvent(req.since, missed), int64(missed)))
+		}
+		switch {
+		case err == nil:
+			buf = encode(buf[:0], ev, 0)
+			f.send(buf)
+			req.since = ev.Seq
+		case errors.Is(err, streams.ErrIdle):
+			f.send([]byte(beat))
+		case errors.Is(err, io.EOF):
+			f.end()
+			return
+		default:
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+// watchLongpoll answers with the next event, one object a line. A client that
+// says what it has seen gets all that it has not.
+func (s *Server) watchLongpoll(w http.ResponseWriter, r *http.Request, req *watching) error {
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", "application/json")
+		return nil
+	}
+	var beats *feedWriter
+	timeout := time.Now().Add(req.timeout)
+	for {
+		idle, last := req.heartbeat, false
+		if req.bounded {
+			if left := max(time.Until(timeout), 1); idle <= 0 || left <= idle {
+				idle, last = left, true
+			}
+		}
+		ev, missed, err := req.cursor.Next(r.Context(), idle)
+		switch {
+		case err == nil:
+			body := req.pending(r.Context(), ev, missed)
+			if beats == nil {
+				return writeBody(w, http.StatusOK, "application/json", body)
+			}
+			beats.send(body)
+			beats.end()
+			return nil
+		case errors.Is(err, streams.ErrIdle) && !last:
+			if beats == nil {
+				beats = s.startFeed(w, "application/json")
+			}
+			beats.send([]byte("\n"))
+		case beats != nil && (last || errors.Is(err, io.EOF)):
+			beats.end()
+			return nil
+		case errors.Is(err, streams.ErrIdle), errors.Is(err, io.EOF):
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		case beats != nil:
+			panic(http.ErrAbortHandler)
+		default:
+			return err
+		}
+	}
+}
+
+// pending is an event and, for a client that resumes, those that are there
+// behind it.
+func (req *watching) pending(ctx context.Context, ev manager.Event, missed uint64) []byte {
+	var body []byte
+	for n := 1; ; n++ {
+		if missed > 0 {
+			body = eventLine(body, gapEvent(req.since, missed), int64(missed))
+		}
+		body = eventLine(body, ev, 0)
+		req.since = ev.Seq
+		if !req.resumed || n == maxPolledEvents {
+			return body
+		}
+		var err error
+		if ev, missed, err = req.cursor.Next(ctx, 1); err != nil {
+			return body
+		}
+	}
+}
+
+// gapEvent stands for events after since that are no longer kept.
+func gapEvent(since, missed uint64) manager.Event {
+	return manager.Event{Seq: since + missed, Event: "gap"}
+}
+
+func eventLine(buf []byte, ev manager.Event, missed int64) []byte {
+	return append(append(buf, eventJSON(ev, missed)...), '\n')
+}
+
+func eventSSE(buf []byte, ev manager.Event, missed int64) []byte {
+	e := sseEvent(buf)
+	if missed > 0 {
+		return e.gap(int64(ev.Seq), missed)
+	}
+	return e.field("event", ev.Event).id(int64(ev.Seq)).data(eventJSON(ev, 0)).end()
+}
+
+// eventJSON is an event as an object; one about a template has no pid.
+func eventJSON(ev manager.Event, missed int64) []byte {
+	if missed > 0 {
+		o := object{{Name: "event", Value: ev.Event}, {Name: "missed", Value: missed}, {Name: "seq", Value: ev.Seq}}
+		return marshal(o)
+	}
+	o := object{{Name: "event", Value: ev.Event}, {Name: "name", Value: ev.Name}}
+	if ev.PID > 0 {
+		o = o.with("pid", ev.PID).with("os_pid", ev.OSPid)
+	}
+	switch ev.Type {
+	case "exit":
+		o = o.with("exit_status", ev.ExitStatus).with("term_signal", ev.TermSignal)
+	case "spawn":
+		o = o.with("detached", ev.Detached)
+	}
+	if ev.Reason != "" {
+		o = o.with("reason", ev.Reason)
+	}
+	return marshal(o.with("seq", ev.Seq).with("time", ev.Time.UTC()))
+}
+
+func marshal(o object) []byte {
+	text, err := json.Marshal(o)
+	if err != nil {
+		panic(err) // strings, numbers and times always marshal
+	}
+	return text
+}
