@@ -48,7 +48,7 @@ func (s *supervisor) ended(sl *slot, inst *instance, exit process.Exit) {
 	s.setState(sl, next)
 	s.record(inst, record)
 	s.m.events.publish(Event{
-		Type: "exit", Name: s.name, PID: inst.pid, OSPid: exit.OSPid,
+		Type: "exit", Name: s.name, PID: inst.pid, OSPid: exit.OSPid, Index: inst.index,
 		ExitStatus: exit.ExitStatus, TermSignal: exit.TermSignal, Reason: exit.Reason,
 	})
 	if inst.end != nil {

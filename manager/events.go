@@ -41,6 +41,7 @@ type Event struct {
 	Type       string // "exit"
 	Name       string // process name
 	PID, OSPid int    // 0 when it is about the template
+	Index      int    // of the instance among its template's, from 1
 	ExitStatus int
 	TermSignal int
 	Reason     string

@@ -48,7 +48,7 @@ func (s *supervisor) prepare() (*slot, *instance, process.Spec) {
 		return nil, nil, process.Spec{}
 	}
 	s.setState(sl, starting)
-	inst := &instance{pid: s.m.pids.next(), index: sl.index, generation: s.generation, owner: s}
+	inst := &instance{pid: sl.pid, index: sl.index, generation: s.generation, owner: s}
 	return sl, inst, s.template.Spec
 }
 
@@ -58,7 +58,7 @@ func (s *supervisor) launched(sl *slot, inst *instance, detached bool) {
 	s.trouble = ""
 	sl.failed, sl.refused = false, false
 	s.m.events.publish(Event{
-		Type: "spawn", Name: s.name, PID: inst.pid, OSPid: inst.proc.OSPid(), Detached: detached,
+		Type: "spawn", Name: s.name, PID: inst.pid, OSPid: inst.proc.OSPid(), Index: inst.index, Detached: detached,
 	})
 	if detached {
 		s.setState(sl, finished)

@@ -126,7 +126,7 @@ func (s *supervisor) tell(sl *slot) {
 func (s *supervisor) publish(event string, inst *instance) {
 	ev := Event{Type: event, Name: s.name}
 	if inst != nil {
-		ev.PID, ev.OSPid = inst.pid, inst.proc.OSPid()
+		ev.PID, ev.OSPid, ev.Index = inst.pid, inst.proc.OSPid(), inst.index
 	}
 	s.m.events.publish(ev)
 }

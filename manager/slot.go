@@ -40,6 +40,7 @@ func (s state) String() string {
 type slot struct {
 	index    int // 1 … numprocesses; more while there are too many
 	state    state
+	pid      int       // of the next instance: given when it is due, so that pids go by the order in which instances were wanted
 	instance *instance // in running and stopping
 	queued   bool      // is in supervisor.due
 	behind   bool      // the operation under way waits for it
@@ -66,12 +67,17 @@ func (s *supervisor) setState(sl *slot, to state) {
 	sl.state = to
 	switch to {
 	case due:
+		sl.pid = s.m.pids.next()
 		s.enqueue(sl)
 	case waiting:
 		s.retries.add(sl)
 		s.caughtUp(sl)
-	case finished, off:
+	case finished:
 		s.caughtUp(sl)
+	case off:
+		if !s.wants(sl) { // else it is due in a moment
+			s.caughtUp(sl)
+		}
 	case running:
 		if sl.instance.generation == s.generation {
 			s.caughtUp(sl)

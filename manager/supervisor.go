@@ -146,6 +146,9 @@ func (s *supervisor) look() (launch bool, next time.Time, over bool) {
 	now := time.Now()
 	if s.suspended && !now.Before(s.retryAt) {
 		s.suspended = false
+		for _, sl := range s.slots {
+			sl.restarts = 0
+		}
 		s.plan()
 	}
 	for next = s.retries.next(); !next.IsZero() && !now.Before(next); next = s.retries.next() {

@@ -1,0 +1,111 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestShutdownStopsInReverseOrder(t *testing.T) {
+	bubble(t, &fakeLauncher{stopFor: time.Second}, func(f *fixture) {
+		f.do(f.Load([]Template{quiet("db", priority(0), count(3)), quiet("cache", priority(1)), quiet("queue", priority(1)), quiet("web")}))
+		start := time.Now()
+		done := make(chan error)
+		go func() { done <- f.Shutdown(context.Background()) }()
+		for _, alive := range []string{"cache-1 db-1 db-2 db-3 queue-1 web-1", "cache-1 db-1 db-2 db-3 queue-1", "db-1 db-2 db-3"} {
+			synctest.Wait()
+			f.wantAlive(alive)
+			for _, err := range []error{opErr(f.Start("web")), opErr(f.Create(quiet("x"))), opErr(f.Delete("web")), opErr(f.StopGroup("web")), opErr(f.StopPID(1))} {
+				if !errors.Is(err, ErrClosed) {
+					t.Error(err)
+				}
+			}
+			time.Sleep(time.Second)
+		}
+		if err := <-done; err != nil || time.Since(start) != 3*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		f.wantAlive("")
+		if err := f.Shutdown(context.Background()); err != nil {
+			t.Errorf("the second: %v", err)
+		}
+		if exits, err := f.Exits("web"); err != nil || len(exits) != 1 || exits[0].Reason != "shut down" {
+			t.Errorf("%+v, %v", exits, err)
+		}
+		c := f.Events().Subscribe(pattern(t, "stop"), 0)
+		for _, name := range []string{"web", "cache", "queue", "db"} {
+			if ev, _, err := c.Next(f.Context(), 0); err != nil || ev.Name != name {
+				t.Errorf("%+v, %v; want %s", ev, err, name)
+			}
+		}
+		if _, _, err := c.Next(f.Context(), 0); err != io.EOF {
+			t.Error(err)
+		}
+	})
+}
+
+func opErr(_ *Operation, err error) error { return err }
+
+func TestShutdownKillsWhenItsTimeIsOver(t *testing.T) {
+	bubble(t, &fakeLauncher{stopFor: -1}, func(f *fixture) {
+		f.do(f.Load([]Template{quiet("db", priority(0), graceful(time.Hour)), quiet("web", count(2), graceful(time.Hour))}))
+		ctx, cancel := context.WithTimeout(f.Context(), 3*time.Second)
+		defer cancel()
+		start := time.Now()
+		if err := f.Shutdown(ctx); err != nil || time.Since(start) > 4*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		if exits, err := f.Exits("db"); err != nil || exits[0].TermSignal != 9 {
+			t.Errorf("%+v, %v", exits, err)
+		}
+	})
+}
+
+func TestShutdownOfNothing(t *testing.T) {
+	m := New(Options{})
+	if err := m.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := m.Load([]Template{quiet("web")}); !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+}
+
+// A slow launch holds up neither a stop nor a shutdown for longer than itself.
+func TestStopDoesNotWaitForAllLaunches(t *testing.T) {
+	l := &fakeLauncher{takes: 100 * time.Millisecond}
+	bubble(t, l, func(f *fixture) {
+		f.do(f.Create(quiet("web", count(5000))))
+		time.Sleep(250 * time.Millisecond)
+		start := time.Now()
+		o, err := f.Stop("web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := o.Wait(f.Context()); err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(start); waited > 100*time.Millisecond || l.launches != 3 {
+			t.Errorf("waited %v, with %d launches", waited, l.launches)
+		}
+		f.wantAlive("")
+	})
+}
+
+func TestTemplatesLaunchInParallel(t *testing.T) {
+	bubble(t, &fakeLauncher{takes: time.Second}, func(f *fixture) {
+		var all []Template
+		for i := range maxLaunching {
+			all = append(all, quiet("p"+strconv.Itoa(i)))
+		}
+		start := time.Now()
+		o := f.do(f.Load(all))
+		if err := o.Wait(f.Context()); err != nil || time.Since(start) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
