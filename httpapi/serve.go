@@ -26,7 +26,7 @@ const (
 )
 
 // Serve serves the listeners until ctx ends or one of them fails. Then feeds
-// and websockets are broken off, answers under way are completed, and Serve
+// and websockets are broken off (after DrainTimeout), answers under way are completed, and Serve
 // returns when every connection and every handler is gone and the listeners
 // are closed: nil, or why a listener failed.
 //
@@ -67,6 +67,9 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	case err = <-failed:
 	}
 
+	if s.drainTimeout > 0 {
+		drain(context.WithoutCancel(ctx), s.drainTimeout, server, &handlers)
+	}
 	stop(errStopping)
 	conns.closeSilent()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
@@ -77,6 +80,26 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	conns.wait()
 	handlers.Wait()
 	return err
+}
+
+// drain accepts nothing any more, and waits for a while until those who are
+// being answered have got everything.
+func drain(ctx context.Context, patience time.Duration, server *http.Server, handlers *sync.WaitGroup) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if server.Shutdown(ctx) != nil {
+		return
+	}
+	// What is left are websockets, which Shutdown does not know of.
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		handlers.Wait() // Serve waits for the same, so this ends with it
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // TLSListener makes connections of l speak TLS, with HTTP/2 for clients that

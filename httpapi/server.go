@@ -34,6 +34,11 @@ type Options struct {
 	// DefaultStallTimeout.
 	StallTimeout time.Duration
 
+	// DrainTimeout is how long, when Serve is to end, answers under way may take
+	// to end by themselves before they are broken off: those who read the last
+	// output of processes that are gone get it all. 0 breaks them off at once.
+	DrainTimeout time.Duration
+
 	// Logger gets each request at level debug and failures of the server itself
 	// above that. nil means slog.Default.
 	Logger *slog.Logger
@@ -43,11 +48,12 @@ type Options struct {
 // (Serve) or be mounted in a server of the embedding program (Handler). All
 // methods may be called at any time by any goroutine.
 type Server struct {
-	manager      *manager.Manager // set by New, never changed, as are the next six
+	manager      *manager.Manager // set by New, never changed, as are the next seven
 	gate         gate
 	version      string
 	commit       string
 	stallTimeout time.Duration
+	drainTimeout time.Duration
 	log          *slog.Logger
 	polls        *polls
 
@@ -65,6 +71,7 @@ func New(m *manager.Manager, o Options) *Server {
 		gate:         newGate(o.AllowOrigins, o.AllowHosts),
 		version:      cmp.Or(o.Version, "dev"),
 		commit:       o.Commit,
+		drainTimeout: o.DrainTimeout,
 		stallTimeout: cmp.Or(o.StallTimeout, DefaultStallTimeout),
 		log:          o.Logger,
 		polls:        newPolls(),
