@@ -38,17 +38,24 @@ type Cursor struct {
 // Subscribe attaches a Cursor at offset: Latest is the end, 0 the oldest byte.
 // An offset beyond the end is the end. The Cursor must be closed.
 func (l *Log) Subscribe(offset int64) *Cursor {
+	c := l.at(offset)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if offset < 0 || offset > l.store.end {
-		offset = l.store.end
-	}
-	c := &Cursor{log: l, pos: offset, next: offset}
 	if l.cursors == nil {
 		l.cursors = make(map[*Cursor]struct{})
 	}
 	l.cursors[c] = struct{}{}
 	return c
+}
+
+// at is a Cursor that is not attached.
+func (l *Log) at(offset int64) *Cursor {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if offset < 0 || offset > l.store.end {
+		offset = l.store.end
+	}
+	return &Cursor{log: l, pos: offset, next: offset}
 }
 
 // Close detaches the Cursor. Closing again does nothing.
@@ -68,6 +75,9 @@ func (c *Cursor) detach() (last bool) {
 		return false
 	}
 	delete(l.cursors, c)
+	if l.tap == c {
+		l.tap = nil
+	}
 	c.pos, c.next = l.store.end, l.store.end
 	l.pass(c) // a writer need not wait for it
 	if l.closed && len(l.cursors) == 0 {
@@ -108,6 +118,22 @@ func (c *Cursor) Next(ctx context.Context, idle time.Duration) (Chunk, error) {
 	}
 }
 
+// Poll is Next without waiting: it returns ErrIdle when there is nothing now.
+func (c *Cursor) Poll() (Chunk, error) {
+	l := c.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.took(c)
+	chunk, ok := c.take()
+	switch {
+	case ok:
+		return chunk, nil
+	case l.closed:
+		return Chunk{}, io.EOF
+	}
+	return Chunk{}, ErrIdle
+}
+
 // All yields every chunk from here on and ends with the Log or with ctx. Other
 // ends than io.EOF are yielded as an error.
 func (c *Cursor) All(ctx context.Context) iter.Seq2[Chunk, error] {
@@ -121,8 +147,12 @@ func (c *Cursor) All(ctx context.Context) iter.Seq2[Chunk, error] {
 	}
 }
 
-// take moves to the next chunk if there is one. l.mu must be held.
+// take moves to the next chunk if there is one. l.mu must be held; it may be
+// given up meanwhile.
 func (c *Cursor) take() (Chunk, bool) {
+	if chunk, ok := c.log.recall(c); ok {
+		return chunk, true
+	}
 	s := &c.log.store
 	var missed int64
 	if start := s.start(); c.next < start {

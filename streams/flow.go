@@ -74,14 +74,19 @@ func (l *Log) Pace(ctx context.Context) error {
 		if l.store.size+needs <= l.flow.limit || len(l.store.blocks) == 0 {
 			return nil
 		}
-		lag := l.stragglers(l.store.barrier(needs, l.flow.limit))
-		if l.flow.behind == 0 {
+		barrier := l.store.barrier(needs, l.flow.limit)
+		lag := l.stragglers(barrier)
+		tapped := l.tap != nil && l.tap.pos < barrier
+		if l.flow.behind == 0 && !tapped {
 			l.shrink(lag)
 			return nil
 		}
 		if l.flow.limit < l.maxWindow && l.memory.room(l.flow.limit) {
 			l.flow.limit = min(2*l.flow.limit, l.maxWindow)
 			continue
+		}
+		if l.flow.behind == 0 {
+			return nil
 		}
 		if err := l.await(ctx); err != nil {
 			return err
@@ -101,7 +106,7 @@ func (l *Log) stragglers(barrier int64) (lag int64) {
 			continue
 		}
 		lag = max(lag, l.store.end-c.pos)
-		if c.pos < f.barrier {
+		if c.pos < f.barrier && c != l.tap {
 			c.patient.behind = true
 			f.behind++
 		}

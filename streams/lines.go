@@ -32,7 +32,7 @@ type Line struct {
 	Continuation bool
 
 	Time   time.Time // when Text's first byte was read from the process
-	Number uint64    // of the write that it came with
+	Number uint64    // of the write that brought its last byte
 }
 
 // Lines reads a Log line by line. CR, LF and CRLF end a line. A line of more
@@ -50,10 +50,11 @@ type Lines struct {
 	missed int64 // to be told before anything of chunk
 
 	held      []byte // the line so far, from chunks that are used up
-	heldMark  Mark   // covers held[0]
+	heldNano  int64  // when held[0] was read from the process
 	heldSince time.Time
-	offset    int64 // of held[0]
-	continued bool  // a piece of this line was given already
+	number    uint64 // of the last write that was looked at
+	offset    int64  // of held[0]
+	continued bool   // a piece of this line was given already
 }
 
 // NewLines reads l from offset on, as Log.Subscribe does. The Lines must be
@@ -165,9 +166,9 @@ func (ls *Lines) line(n int) Line {
 		ls.skip(ended)
 		return ls.give(len(ls.held), end, false)
 	}
-	m := ls.mark()
-	line := Line{Offset: ls.chunk.Offset, End: end, Text: data[:n:n], Time: m.Time(), Number: m.Number}
+	line := Line{Offset: ls.chunk.Offset, End: end, Text: data[:n:n], Time: ls.chunk.Marks[0].Time()}
 	ls.skip(n + ended)
+	line.Number = ls.number
 	return line
 }
 
@@ -177,28 +178,31 @@ func (ls *Lines) hold() { ls.keep(min(len(ls.chunk.Data), maxLine-len(ls.held)))
 // keep moves n bytes of the chunk in hand to the line so far.
 func (ls *Lines) keep(n int) {
 	if len(ls.held) == 0 {
-		ls.offset, ls.heldMark, ls.heldSince = ls.chunk.Offset, ls.mark(), time.Now()
+		ls.offset, ls.heldSince = ls.chunk.Offset, time.Now()
+		if len(ls.chunk.Marks) > 0 {
+			ls.heldNano = ls.chunk.Marks[0].UnixNano
+		}
 	}
 	ls.held = append(ls.held, ls.chunk.Data[:n]...)
 	ls.skip(n)
 }
 
-// skip moves on in the chunk in hand.
+// skip moves on by n bytes in the chunk in hand, and notes with which write the
+// last of them came.
 func (ls *Lines) skip(n int) {
+	if n == 0 {
+		return
+	}
 	c := &ls.chunk
 	c.Offset += int64(n)
 	c.Data = c.Data[n:]
-	for len(c.Marks) > 1 && c.Marks[1].Offset <= c.Offset {
+	for len(c.Marks) > 1 && c.Marks[1].Offset < c.Offset {
 		c.Marks = c.Marks[1:]
 	}
-}
-
-// mark covers the first byte of the chunk in hand.
-func (ls *Lines) mark() Mark {
-	if len(ls.chunk.Marks) == 0 {
-		return ls.heldMark
+	ls.number = c.Marks[0].Number
+	if len(c.Marks) > 1 && c.Marks[1].Offset == c.Offset {
+		c.Marks = c.Marks[1:]
 	}
-	return ls.chunk.Marks[0]
 }
 
 // piece returns the line so far without the beginning of a rune at its end, if
@@ -226,7 +230,7 @@ func (ls *Lines) give(n int, end int64, partial bool) Line {
 	line := Line{
 		Offset: ls.offset, End: end, Text: ls.held[:n:n],
 		Partial: partial, Continuation: ls.continued,
-		Time: ls.heldMark.Time(), Number: ls.heldMark.Number,
+		Time: time.Unix(0, ls.heldNano), Number: ls.number,
 	}
 	ls.held = append([]byte(nil), ls.held[n:]...)
 	ls.offset += int64(n)

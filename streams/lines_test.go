@@ -171,7 +171,7 @@ func TestLineTimesAndNumbers(t *testing.T) {
 			text   string
 			after  time.Duration
 			number uint64
-		}{{"a", 0, 1}, {"bb", 0, 1}, {"c", time.Second / 2, 2}} {
+		}{{"a", 0, 1}, {"bb", 0, 2}, {"c", time.Second / 2, 2}} {
 			got := lines(t, l, 0)[i]
 			if string(got.Text) != want.text || !got.Time.Equal(began.Add(want.after)) || got.Number != want.number {
 				t.Errorf("line %d: %q %+v", i, got.Text, got)

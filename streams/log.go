@@ -37,6 +37,13 @@ type Options struct {
 	// Sequence numbers the writes of all Logs that share it. nil means one of
 	// the Log's own.
 	Sequence *Sequence
+
+	// Bell is rung by every write and by the end. nil means none.
+	Bell *Bell
+
+	// Archive is where readers find what is no longer in memory. nil means
+	// nowhere.
+	Archive Archive
 }
 
 // Log is the output of one stream: an append-only sequence of bytes, each with
@@ -48,11 +55,13 @@ type Options struct {
 // be called by any number of goroutines at any time. A Log starts no
 // goroutines.
 type Log struct {
-	window       int64     // set by NewLog, never changed, as are the next four
+	window       int64     // set by NewLog, never changed, as are the next six
 	maxWindow    int64     //
 	backpressure bool      //
 	memory       *Memory   // nil: no shared budget
 	sequence     *Sequence //
+	bell         *Bell     // nil: none
+	archive      Archive   // nil: none
 
 	done chan struct{} // closed by Close
 
@@ -63,6 +72,7 @@ type Log struct {
 	retired   bool          // to be discarded when no Cursor is attached
 	grown     chan struct{} // closed to wake waiting readers; nil when none waits
 	cursors   map[*Cursor]struct{}
+	tap       *Cursor // one of them that the writer never waits for; nil: none
 	flow      flow
 	accounted int64 // what of store.size Memory knows of
 }
@@ -75,6 +85,8 @@ func NewLog(o Options) *Log {
 		backpressure: o.Backpressure,
 		memory:       o.Memory,
 		sequence:     o.Sequence,
+		bell:         o.Bell,
+		archive:      o.Archive,
 		done:         make(chan struct{}),
 	}
 	if l.window <= 0 {
@@ -155,8 +167,10 @@ func (l *Log) append(p []byte, inPlace bool, err error) (int, error) {
 		l.trim()
 		l.wake()
 	}
+	urgent := l.tap != nil && l.store.end-l.tap.pos > urgentBytes
 	freed := l.settle()
 	l.mu.Unlock()
+	l.bell.ring(urgent)
 	l.memory.account(-freed)
 	return len(p), err
 }
@@ -173,6 +187,7 @@ func (l *Log) Close() error {
 	close(l.done)
 	l.wake()
 	l.mu.Unlock()
+	l.bell.Ring()
 	l.memory.finished(l)
 	return nil
 }
@@ -201,11 +216,16 @@ func (l *Log) Retire() {
 // Done is closed when the Log has been closed.
 func (l *Log) Done() <-chan struct{} { return l.done }
 
-// Start is the offset of the oldest byte still kept; it equals End when none is.
+// Start is the offset of the oldest byte still kept, in memory or in the
+// archive; it equals End when none is.
 func (l *Log) Start() int64 {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.store.start()
+	start := l.store.start()
+	l.mu.Unlock()
+	if l.archive == nil || l.archive.Start() == l.archive.End() {
+		return start
+	}
+	return min(start, l.archive.Start())
 }
 
 // End is the offset behind the newest byte: how many were ever written.
@@ -215,24 +235,20 @@ func (l *Log) End() int64 {
 	return l.store.end
 }
 
-// Read copies what is kept now, at most limit bytes from offset from on. missed
-// is how many bytes between from and the first one returned are no longer kept.
+// Read copies what is kept now, at most limit bytes that lie together from
+// offset from on. missed is how many bytes between from and the first one
+// returned are no longer kept.
 func (l *Log) Read(from int64, limit int) (data []byte, missed int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if start := l.store.start(); from < start {
-		missed, from = start-from, start
-	}
-	size := l.store.end - from
-	data = make([]byte, 0, min(max(size, 0), int64(limit)))
+	c := l.at(from)
+	end := l.End()
+	data = make([]byte, 0, min(max(end-c.next, 0), int64(limit)))
 	for len(data) < limit {
-		b, _, ok := l.store.at(from)
-		if !ok {
+		chunk, err := c.Poll()
+		if err != nil || chunk.Missed > 0 && len(data) > 0 {
 			break
 		}
-		b = b[:min(len(b), limit-len(data))]
-		data = append(data, b...)
-		from += int64(len(b))
+		missed += chunk.Missed
+		data = append(data, chunk.Data[:min(len(chunk.Data), limit-len(data))]...)
 	}
 	return data, missed
 }

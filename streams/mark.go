@@ -14,6 +14,17 @@ type Sequence struct{ n atomic.Uint64 }
 // Next returns the next number, beginning with 1.
 func (s *Sequence) Next() uint64 { return s.n.Add(1) }
 
+// Last is the number that Next returned last. When it is read, the writes with
+// all numbers up to it can be seen in their Logs.
+func (s *Sequence) Last() uint64 { return s.n.Load() }
+
+// Skip makes Next go on behind n, if it is not there yet: what is in an archive
+// keeps its numbers.
+func (s *Sequence) Skip(n uint64) {
+	for last := s.n.Load(); last < n && !s.n.CompareAndSwap(last, n); last = s.n.Load() {
+	}
+}
+
 func (s *Sequence) mark(offset int64) Mark {
 	return Mark{Offset: offset, UnixNano: time.Now().UnixNano(), Number: s.Next()}
 }
