@@ -2,6 +2,7 @@ package manager
 
 import (
 	"errors"
+	"math"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -109,10 +110,9 @@ func TestNumbersBeyondTheLimitAreRefused(t *testing.T) {
 			_, _, err := op("web", n)
 			return err
 		}
-		max := int(^uint(0) >> 1)
 		for _, err := range []error{
-			scale(f.Scale, 10_001), scale(f.Scale, -1), scale(f.Add, 10_000), scale(f.Add, max),
-			scale(f.Add, -1), scale(f.Sub, -1), scale(f.Scale, max), scale(f.Sub, -max-1),
+			scale(f.Scale, 10_001), scale(f.Scale, -1), scale(f.Add, 10_000), scale(f.Add, math.MaxInt),
+			scale(f.Add, -1), scale(f.Sub, -1), scale(f.Scale, math.MaxInt), scale(f.Sub, math.MinInt),
 		} {
 			if !errors.Is(err, ErrBadValue) {
 				t.Error(err)

@@ -79,7 +79,7 @@ func (s *supervisor) setState(sl *slot, to state) {
 			s.caughtUp(sl)
 		}
 	case running:
-		if sl.instance.generation == s.generation {
+		if s.wants(sl) && sl.instance.generation == s.generation {
 			s.caughtUp(sl)
 		}
 	}
