@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gafferd/gaffer/internal/version"
+)
+
+// The exit codes of gafferd.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// options are what the command line says.
+type options struct {
+	config   string // a file, or empty
+	verbose  int    // 1: debug logs; 2: also the output of the processes
+	bind     []string
+	certFile string
+	keyFile  string
+	backlog  int
+	pidFile  string
+}
+
+// usageError is a mistake in the command line itself.
+type usageError struct{ error }
+
+// run is gafferd from its arguments to its exit code. It returns when
+// everything that it started has ended.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	cmd := newCommand(stdout, stderr)
+	cmd.SetArgs(args)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	err := cmd.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintf(stderr, "gafferd: %v\n", err)
+	if _, ok := errors.AsType[usageError](err); ok {
+		fmt.Fprintln(stderr, "Run 'gafferd --help' for usage.")
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func newCommand(stdout, stderr io.Writer) *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:   "gafferd [CONFIG]",
+		Short: "Run processes, keep them running, and control and watch them over HTTP",
+		Long: `gafferd runs processes, keeps them running, and lets others start, stop, scale,
+watch and talk to them over HTTP.
+
+Without a configuration file it starts empty and listens on 127.0.0.1:5000.
+SIGTERM and SIGINT stop all processes gracefully, then gafferd; a second one
+stops them at once.`,
+		Example: `  gafferd examples/gaffer.ini
+  gafferd -vv --bind 127.0.0.1:5000,unix:/run/gaffer.sock`,
+		Version:       version.Version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) > 1:
+				return usageError{fmt.Errorf("one configuration file at most, not %d: it can include others", len(args))}
+			case len(args) == 1 && o.config != "" && o.config != args[0]:
+				return usageError{fmt.Errorf("two configuration files, %s and %s: leave one out", o.config, args[0])}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				o.config = args[0]
+			}
+			if o.backlog < 0 {
+				return usageError{fmt.Errorf("--backlog %d: the queue cannot be shorter than nothing", o.backlog)}
+			}
+			return serve(cmd.Context(), o, stdout, stderr)
+		},
+	}
+	cmd.SetVersionTemplate(version.Line("gafferd"))
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVarP(&o.config, "config", "c", "", "configuration `FILE`")
+	f.CountVarP(&o.verbose, "verbose", "v", "debug logs; -vv also prints what the processes print")
+	f.StringSliceVar(&o.bind, "bind", nil, "listen on `ADDR[,ADDR…]` instead of what the file says: host:port, [v6]:port or unix:/path")
+	f.StringVar(&o.certFile, "certfile", "", "serve TLS on TCP addresses, with the certificates in `FILE`")
+	f.StringVar(&o.keyFile, "keyfile", "", "the key of --certfile, when it is not in the same `FILE`")
+	f.IntVar(&o.backlog, "backlog", 0, "queue at most `N` new connections (the system's limit)")
+	f.StringVar(&o.pidFile, "pidfile", "", "keep the process id in `FILE`, and refuse to start while another gafferd holds it")
+	f.BoolP("help", "h", false, "show this text")
+	f.Bool("version", false, "show the version")
+	return cmd
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestWrongUsage(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--check"}, "unknown flag: --check"},
+		{[]string{"--bind"}, "flag needs an argument"},
+		{[]string{"--bind", "5000"}, `--bind: "5000" is not an address`},
+		{[]string{"--backlog", "many"}, "invalid argument"},
+		{[]string{"--backlog", "-1"}, "--backlog"},
+		{[]string{"a.ini", "b.ini"}, "one configuration file at most"},
+		{[]string{"a.ini", "-c", "b.ini"}, "two configuration files, b.ini and a.ini"},
+	} {
+		says(t, fails(t, exitUsage, c.args...), "gafferd: ", c.want, "gafferd --help")
+	}
+}
+
+func TestWrongConfiguration(t *testing.T) {
+	path := file(t, "gaffer.ini", "[process:web]\ncmd = ./web\nnumproceses = 2\n[process:api]\nnumprocesses = x\n")
+	text := fails(t, exitFailed, "-c", path)
+	says(t, text, path+":3: [process:web] numproceses: ", path+":4: [process:api] cmd: ", path+":5: [process:api] numprocesses: ")
+	if strings.Contains(text, "listens") {
+		t.Errorf("it listened:\n%s", text)
+	}
+	says(t, fails(t, exitFailed, "/nonexistent.ini"), "open /nonexistent.ini: no such file or directory")
+}
+
+func TestWarningsAreLogged(t *testing.T) {
+	d := start(t, nil, file(t, "gaffer.ini", "[gaffer]\nplugins_dir = plugins\n[webhooks]\ncreate = http://127.0.0.1:1/\n"))
+	says(t, d.stderr.String(), "gaffer.ini:2: [gaffer] plugins_dir: is not served by this build", "gaffer.ini:3: [webhooks]")
+}
+
+func TestPIDFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gafferd.pid")
+	d := start(t, nil, "--pidfile", path)
+	pid := strconv.Itoa(d.cmd.Process.Pid)
+	if text, err := os.ReadFile(path); err != nil || string(text) != pid+"\n" {
+		t.Errorf("the pid file holds %q, %v; want %s", text, err, pid)
+	}
+	says(t, fails(t, exitFailed, "--bind=127.0.0.1:0", "--pidfile", path), "held by another gafferd (pid "+pid+")")
+	if text, err := os.ReadFile(path); err != nil || string(text) != pid+"\n" {
+		t.Errorf("the pid file holds %q, %v after another daemon was refused; want %s", text, err, pid)
+	}
+
+	// A file that was left over by a daemon that was killed says nothing.
+	d.signal(syscall.SIGKILL)
+	d.wait()
+	if err := os.WriteFile(path, []byte("1\nand more\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d = start(t, nil, "--pidfile", path)
+	if text, err := os.ReadFile(path); err != nil || string(text) != strconv.Itoa(d.cmd.Process.Pid)+"\n" {
+		t.Errorf("the pid file holds %q, %v; want %d", text, err, d.cmd.Process.Pid)
+	}
+	d.signal(syscall.SIGTERM)
+	d.wait()
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the pid file is still there after the end")
+	}
+}
+
+// TestPIDFileOutlivedByChildren holds that a process does not keep the lock of
+// a daemon that was killed.
+func TestPIDFileOutlivedByChildren(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gafferd.pid")
+	conf := file(t, "gaffer.ini", "[process:web]\ncmd = "+child(t, "stubborn")+"\n")
+	d := start(t, nil, conf, "--pidfile", path)
+	osPid := d.running()
+	defer syscall.Kill(osPid, syscall.SIGKILL)
+	d.signal(syscall.SIGKILL)
+	d.wait()
+	if err := syscall.Kill(osPid, 0); err != nil {
+		t.Fatalf("the process did not outlive the daemon: %v", err)
+	}
+	start(t, nil, "--pidfile", path)
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/gafferd/gaffer/httpapi"
+	"github.com/gafferd/gaffer/internal/config"
+	"github.com/gafferd/gaffer/internal/console"
+	"github.com/gafferd/gaffer/internal/version"
+	"github.com/gafferd/gaffer/manager"
+	"github.com/gafferd/gaffer/process"
+)
+
+// serve is the daemon: it returns when it was told to stop and has stopped, or
+// when it could not start or go on.
+func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	signals, release := catchSignals()
+	defer release()
+	log := newLogger(stderr, o.verbose)
+
+	cfg, err := configuration(o)
+	if err != nil {
+		return err
+	}
+	for _, w := range cfg.Warnings {
+		log.Warn("configuration", "problem", w.Error())
+	}
+	if o.pidFile != "" {
+		held, err := holdPIDFile(o.pidFile)
+		if err != nil {
+			return err
+		}
+		defer held.release()
+	}
+	// Listening comes before any process is started: a second daemon on the
+	// same address must end without having done anything.
+	listeners, err := listenAll(cfg.Endpoints)
+	if err != nil {
+		return err
+	}
+	defer closeAll(listeners) // in case nobody gets to serve them
+	for _, l := range listeners {
+		if beyondThisMachine(l) {
+			log.Warn("listening beyond this machine without access control: whoever reaches the address can run programs as this user", "address", l.Addr().String())
+		}
+	}
+	// The daemon starts children in no other way, so every orphan is its own.
+	launcher, err := process.NewLauncher(process.LauncherOptions{Subreaper: true, OwnsChildren: true})
+	if err != nil {
+		return err
+	}
+	defer launcher.Close()
+	return supervise(ctx, setup{o, cfg, log, signals, listeners, launcher, stdout, stderr})
+}
+
+// setup is what the daemon has gathered when it begins to work.
+type setup struct {
+	options
+	config    *config.Config
+	log       *slog.Logger
+	signals   <-chan os.Signal
+	listeners []listener
+	launcher  process.Launcher
+	stdout    io.Writer
+	stderr    io.Writer
+}
+
+// supervise runs the processes and serves them until it is told to stop, and
+// then ends everything in the direction in which the data flows: the processes
+// with all that they started, their streams, those who read them, the server.
+func supervise(ctx context.Context, s setup) error {
+	m := manager.New(manager.Options{Launcher: s.launcher, Logger: s.log})
+	server := httpapi.New(m, httpapi.Options{
+		AllowOrigins: s.config.Settings.AllowOrigins,
+		AllowHosts:   s.config.Settings.AllowHosts,
+		Version:      version.Version(),
+		Commit:       version.Commit(),
+		DrainTimeout: drainTime,
+		Logger:       s.log,
+	})
+	serving := begin(func(ctx context.Context) error { return server.Serve(ctx, plain(s.listeners)...) })
+	printing := begin(s.printer(m))
+
+	_, err := m.Load(s.config.Templates)
+	if err == nil {
+		fmt.Fprintln(s.stderr, greeting(s.listeners))
+		s.untilToldToStop(ctx, serving)
+	}
+	err = errors.Join(err, s.stopProcesses(m), serving.stop())
+	select {
+	case <-printing.done:
+	case <-time.After(drainTime):
+		// Its write does not return: nobody takes our output. It ends with us.
+		s.log.Warn("the output of the processes was not printed to its end")
+	}
+	return err
+}
+
+// printer is what prints the output of the processes, if that was asked for.
+func (s setup) printer(m *manager.Manager) func(context.Context) error {
+	if s.verbose < 2 {
+		return func(context.Context) error { return nil }
+	}
+	output := console.New(m, s.stdout, console.Options{Color: colored(s.stdout)})
+	return func(ctx context.Context) error {
+		err := output.Run(ctx)
+		if err != nil {
+			s.log.Warn("the output of the processes is not printed any more", "error", err)
+		}
+		return err
+	}
+}
+
+// greeting says where the daemon listens and what to try.
+func greeting(listeners []listener) string {
+	urls := make([]string, len(listeners))
+	for i, l := range listeners {
+		urls[i] = l.url
+	}
+	connect := ""
+	if urls[0] != "http://"+config.DefaultAddress.Address {
+		connect = " --connect " + urls[0]
+	}
+	return fmt.Sprintf("gafferd %s listens on %s. Try: gafferctl%s status", version.Version(), strings.Join(urls, ", "), connect)
+}
+
+// configuration is the file's, with what the command line says laid over it.
+func configuration(o options) (*config.Config, error) {
+	cfg := &config.Config{}
+	if o.config != "" {
+		var err error
+		if cfg, err = config.Load(o.config); err != nil {
+			return nil, err
+		}
+	}
+	if len(o.bind) > 0 {
+		endpoint := config.Endpoint{}
+		for _, s := range o.bind {
+			address, err := config.ParseAddress(strings.TrimSpace(s), ".")
+			if err != nil {
+				return nil, usageError{fmt.Errorf("--bind: %w", err)}
+			}
+			endpoint.Bind = append(endpoint.Bind, address)
+		}
+		cfg.Endpoints = []config.Endpoint{endpoint}
+	}
+	if len(cfg.Endpoints) == 0 {
+		cfg.Endpoints = []config.Endpoint{{Bind: []config.Address{config.DefaultAddress}}}
+	}
+	if o.keyFile != "" && o.certFile == "" {
+		return nil, usageError{errors.New("--keyfile does nothing without --certfile")}
+	}
+	for i := range cfg.Endpoints {
+		e := &cfg.Endpoints[i]
+		if o.certFile != "" {
+			e.CertFile, e.KeyFile = o.certFile, o.keyFile
+		}
+		e.Backlog = cmp.Or(o.backlog, e.Backlog)
+	}
+	return cfg, nil
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gafferd/gaffer/httpapi"
+	"github.com/gafferd/gaffer/internal/config"
+)
+
+// listener is one address that the daemon listens on.
+type listener struct {
+	net.Listener
+	url string // as gafferctl --connect takes it
+}
+
+// listenAll opens every address of every endpoint, or none of them.
+func listenAll(endpoints []config.Endpoint) (opened []listener, err error) {
+	defer func() {
+		if err != nil {
+			closeAll(opened)
+		}
+	}()
+	for _, e := range endpoints {
+		secure, err := tlsConfig(e)
+		if err != nil {
+			return opened, err
+		}
+		for _, a := range e.Bind {
+			l, err := listen(a, e.Backlog)
+			if err != nil {
+				return opened, err
+			}
+			switch {
+			case a.Network == "unix":
+				// Its file's mode is its lock: TLS would add nothing.
+				opened = append(opened, listener{l, "unix://" + a.Address})
+			case secure != nil:
+				opened = append(opened, listener{httpapi.TLSListener(l, secure), "https://" + l.Addr().String()})
+			default:
+				opened = append(opened, listener{l, "http://" + l.Addr().String()})
+			}
+		}
+	}
+	return opened, nil
+}
+
+func closeAll(ls []listener) {
+	for _, l := range ls {
+		l.Close() // closing it twice is an error that means nothing
+	}
+}
+
+// plain are the listeners as a server takes them.
+func plain(ls []listener) []net.Listener {
+	out := make([]net.Listener, len(ls))
+	for i, l := range ls {
+		out[i] = l.Listener
+	}
+	return out
+}
+
+func listen(a config.Address, backlog int) (net.Listener, error) {
+	open := listenTCP
+	if a.Network == "unix" {
+		open = listenUnix
+	}
+	l, err := open(a.Address)
+	if err != nil {
+		return nil, explain(a, err)
+	}
+	if backlog > 0 {
+		if err := setBacklog(l, backlog); err != nil {
+			l.Close()
+			return nil, fmt.Errorf("listen on %s: set the backlog to %d: %w", a, backlog, err)
+		}
+	}
+	return l, nil
+}
+
+func listenTCP(address string) (net.Listener, error) { return net.Listen("tcp", address) }
+
+// listenUnix listens on a socket that only this user may connect to. It
+// replaces a socket that nobody listens on any more.
+func listenUnix(path string) (net.Listener, error) {
+	// Between finding a socket dead and replacing it, nobody else may do the
+	// same: the folder's lock leaves nothing behind, as a lock file would.
+	folder, err := lockFolder(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	if err := removeStale(path); err != nil {
+		return nil, err
+	}
+	// The mode must be right from the first moment on. The mask is the whole
+	// process's, but no other thread makes files yet.
+	defer unix.Umask(unix.Umask(0o177))
+	return net.Listen("unix", path)
+}
+
+// lockFolder takes the lock of a folder, which closing the folder gives back.
+// It waits for no longer than two daemons that start at once take.
+func lockFolder(path string) (*os.File, error) {
+	folder, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	for end := time.Now().Add(3 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		err := unix.Flock(int(folder.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return folder, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(end) {
+			folder.Close()
+			return nil, fmt.Errorf("lock the folder %s: %w", path, err)
+		}
+	}
+}
+
+// errAlive means that a socket has a listener.
+var errAlive = errors.New("another program listens there")
+
+// removeStale removes a socket that nobody listens on. Anything else it leaves.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return fmt.Errorf("%s is there and is no socket", path)
+	}
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
+		conn.Close()
+		return errAlive
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return err
+	}
+	return os.Remove(path)
+}
+
+// explain says what can be done about an address that cannot be had.
+func explain(a config.Address, err error) error {
+	advice := ""
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE), errors.Is(err, errAlive):
+		return fmt.Errorf("cannot listen on %s: address already in use by another program, perhaps another gafferd: stop it, or choose another address with --bind", a)
+	case errors.Is(err, syscall.EACCES) && a.Network == "tcp":
+		advice = ": ports below 1024 are the administrator's; choose another with --bind"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		advice = ": this machine has no such address"
+	case errors.Is(err, syscall.EINVAL) && a.Network == "unix":
+		advice = ": the path of a socket has about 100 characters at most"
+	}
+	return fmt.Errorf("cannot listen on %s: %w%s", a, err, advice)
+}
+
+// setBacklog bounds the queue of connections that wait to be accepted. Go
+// always asks for the most; listening again on the same socket changes it.
+func setBacklog(l net.Listener, n int) error {
+	conn, err := l.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	if err := conn.Control(func(fd uintptr) { failed = unix.Listen(int(fd), n) }); err != nil {
+		return err
+	}
+	return failed
+}
+
+// beyondThisMachine reports whether others than this machine can connect.
+func beyondThisMachine(l net.Listener) bool {
+	addr, ok := l.Addr().(*net.TCPAddr)
+	return ok && !addr.IP.IsLoopback()
+}

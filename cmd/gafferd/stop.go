@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/gafferd/gaffer/manager"
+)
+
+// drainTime bounds how long readers may take for the last of the output, once
+// the processes are gone.
+const drainTime = 3 * time.Second
+
+// errInterrupted makes the exit code tell that not all ended gracefully.
+var errInterrupted = errors.New("stopped at once, on a second signal: processes were killed")
+
+// catchSignals takes the signals that the daemon acts on. release gives them
+// back.
+func catchSignals() (caught <-chan os.Signal, release func()) {
+	c := make(chan os.Signal, 8)
+	signal.Notify(c, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	// Whoever reads our output may go away (gafferd -vv | head). To catch
+	// SIGPIPE makes the write fail and nothing else; ignored, it would be
+	// ignored in the processes too.
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	return c, func() {
+		signal.Stop(c)
+		signal.Stop(pipe)
+	}
+}
+
+// untilToldToStop returns when a signal or ctx says to stop, or when there is
+// no server any more.
+func (s setup) untilToldToStop(ctx context.Context, serving *part) {
+	for {
+		select {
+		case sig := <-s.signals:
+			if sig == syscall.SIGHUP {
+				s.log.Info("SIGHUP does nothing yet: restart gafferd to have it read its configuration again")
+				continue
+			}
+			s.log.Info("stopping", "signal", sig.String())
+			return
+		case <-serving.done:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// sameSignal is how long another signal is taken for the same one. A Ctrl-C
+// that a wrapper passes on, or timeout(1), signals the daemon and then the whole
+// group that it is in.
+const sameSignal = 50 * time.Millisecond
+
+// stopProcesses stops everything gracefully, or at once on another signal.
+func (s setup) stopProcesses(m *manager.Manager) error {
+	stopped := begin(m.Shutdown)
+	begun := time.Now()
+	interrupted := false
+	for {
+		select {
+		case <-stopped.done:
+			if interrupted {
+				return errors.Join(stopped.err, errInterrupted)
+			}
+			return stopped.err
+		case sig := <-s.signals:
+			if sig != syscall.SIGHUP && time.Since(begun) > sameSignal {
+				interrupted = true
+				stopped.cancel()
+			}
+		}
+	}
+}
+
+// part is something of the daemon that runs beside the rest.
+type part struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error // once done is closed
+}
+
+// begin runs a part, which ends by itself or soon after cancel.
+func begin(run func(context.Context) error) *part {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &part{cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		defer cancel()
+		p.err = run(ctx)
+	}()
+	return p
+}
+
+// stop cancels the part and waits for its end.
+func (p *part) stop() error {
+	p.cancel()
+	<-p.done
+	return p.err
+}

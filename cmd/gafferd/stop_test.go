@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestGracefulStop(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(sig.String(), func(t *testing.T) {
+			d := start(t, nil, file(t, "gaffer.ini", "[process:web]\ncmd = "+child(t, "polite")+"\n"))
+			osPid := d.running()
+			d.signal(sig)
+			if code := d.wait(); code != 0 {
+				t.Errorf("exit code %d, want 0", code)
+			}
+			gone(t, osPid)
+		})
+	}
+}
+
+// TestLastOutput holds the order of the end: who reads a stream gets what its
+// process says on SIGTERM, and a proper end, before the server goes.
+func TestLastOutput(t *testing.T) {
+	d := start(t, nil, file(t, "gaffer.ini", "[process:web]\ncmd = "+child(t, "polite")+"\n"))
+	d.running()
+	resp, err := http.Get(d.url + "/streams/1/stdout?feed=continuous&since=0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	d.signal(syscall.SIGTERM)
+	body, err := io.ReadAll(resp.Body)
+	if want := "up\n" + strings.Repeat("bye ", 50_000) + "last"; err != nil || string(body) != want {
+		t.Errorf("read %d bytes, %v; want all %d and a proper end", len(body), err, len(want))
+	}
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+}
+
+func TestSecondSignalStopsAtOnce(t *testing.T) {
+	d := start(t, nil, file(t, "gaffer.ini", "[process:web]\ncmd = "+child(t, "stubborn")+"\ngraceful_timeout = 600\n"))
+	osPid := d.running()
+	d.signal(syscall.SIGTERM)
+	d.stderr.wait(t, `msg=stopping`)
+	time.AfterFunc(2*sameSignal, func() { d.cmd.Process.Signal(syscall.SIGINT) })
+	if code := d.wait(); code != exitFailed {
+		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+	says(t, d.stderr.String(), "second signal")
+	gone(t, osPid)
+}
+
+// TestSameSignalTwice is what timeout(1) and wrappers do.
+func TestSameSignalTwice(t *testing.T) {
+	d := start(t, nil, file(t, "gaffer.ini", "[process:web]\ncmd = "+child(t, "polite")+"\n"))
+	d.running()
+	d.signal(syscall.SIGINT)
+	d.signal(syscall.SIGTERM)
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d, want 0:\n%s", code, d.stderr)
+	}
+}
+
+func TestHangUpIsIgnored(t *testing.T) {
+	d := start(t, nil)
+	d.signal(syscall.SIGHUP)
+	d.stderr.wait(t, `SIGHUP does nothing yet`)
+	if got := d.get("/ping"); got != "OK" {
+		t.Errorf("/ping answers %q after SIGHUP", got)
+	}
+}
+
+func TestConsoleOutput(t *testing.T) {
+	out := newWatched()
+	d := start(t, out, "-vv", file(t, "gaffer.ini", "[process:web]\ncmd = "+child(t, "polite")+"\nredirect_output = stdout\n"))
+	out.wait(t, `(?m)^\d\d:\d\d:\d\d web\.1 \| up$`)
+	says(t, d.stderr.String(), "level=DEBUG")
+	d.signal(syscall.SIGTERM)
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	if text := out.String(); !strings.HasSuffix(text, "bye last\n") {
+		t.Errorf("the last line is not printed to its end: …%q", text[max(0, len(text)-40):])
+	}
+}
+
+// TestOutputNobodyReads is gafferd -vv | head.
+func TestOutputNobodyReads(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := start(t, w, "-vv", file(t, "gaffer.ini", "[process:yes]\ncmd = yes\n"))
+	w.Close()
+	if _, err := io.ReadFull(r, make([]byte, 100)); err != nil {
+		t.Error(err)
+	}
+	r.Close()
+	d.stderr.wait(t, `is not printed any more.*broken pipe`)
+	if got := d.get("/status/yes"); !strings.Contains(got, `"running":1`) && !strings.Contains(got, `"running": 1`) {
+		t.Errorf("status is %s when nobody reads the output, want it to run on", got)
+	}
+	d.signal(syscall.SIGTERM)
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+}
+
+// TestOutputNobodyTakes ends although a write to its output does not.
+func TestOutputNobodyTakes(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	d := start(t, w, "-vv", file(t, "gaffer.ini", "[process:yes]\ncmd = yes\n"))
+	w.Close()
+	if _, err := io.ReadFull(r, make([]byte, 100)); err != nil {
+		t.Error(err)
+	}
+	d.signal(syscall.SIGTERM)
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	says(t, d.stderr.String(), "not printed to its end")
+}
+
+func TestVersionAndHelp(t *testing.T) {
+	for _, c := range []struct{ flag, want string }{
+		{"--version", "gafferd "},
+		{"--help", "--pidfile FILE"},
+	} {
+		var stdout, stderr bytes.Buffer
+		if code := run(t.Context(), []string{c.flag}, &stdout, &stderr); code != 0 || stderr.Len() > 0 {
+			t.Errorf("%s: exit code %d, stderr %q", c.flag, code, &stderr)
+		}
+		says(t, stdout.String(), c.want)
+	}
+}
