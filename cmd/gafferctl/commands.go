@@ -1,0 +1,61 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/spf13/cobra"
+)
+
+// addCommands puts all commands below root, in the order of the help.
+func (c *cli) addCommands(root *cobra.Command) {
+	groups := []struct {
+		id, title string
+		commands  []*cobra.Command
+	}{
+		{"look", "Look:", []*cobra.Command{
+			c.statusCommand(), c.processesCommand(), c.pidsCommand(), c.getProcessCommand(),
+			c.numprocessesCommand(), c.runningCommand(), c.statsCommand(), c.watchCommand(),
+		}},
+		{"run", "Run:", []*cobra.Command{
+			c.startCommand(), c.stopCommand(), c.restartCommand(), c.scaleCommand(),
+			c.addCommand(), c.subCommand(), c.killCommand(), c.groupsCommand(),
+		}},
+		{"talk", "Talk:", []*cobra.Command{c.streamsCommand(), c.stdinCommand(), c.attachCommand()}},
+		{"change", "Change what there is to run:", []*cobra.Command{
+			c.addProcessCommand(), c.loadProcessCommand(), c.updateProcessCommand(), c.delProcessCommand(),
+		}},
+	}
+	for _, g := range groups {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, cmd := range g.commands {
+			cmd.GroupID = g.id
+			root.AddCommand(cmd)
+		}
+	}
+	root.AddCommand(c.versionCommand())
+	root.SetHelpCommand(helpCommand())
+}
+
+// helpCommand is cobra's, but a command that does not exist is wrong usage.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Explain a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			topic, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownCommand(cmd.Root(), args[0])
+			}
+			topic.InitDefaultHelpFlag()
+			return topic.Help()
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				for _, sub := range cmd.Root().Commands() {
+					names = append(names, sub.Name()+"\t"+sub.Short)
+				}
+			}
+			return slices.Clip(names), cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gafferd/gaffer/httpapi/client"
+)
+
+// completionPatience bounds what a shell waits for when a key is pressed.
+const completionPatience = time.Second
+
+// completion lists what an argument may be.
+type completion func(ctx context.Context, c *client.Client) ([]string, error)
+
+// complete has the shell complete cmd's arguments, each from a list of its own.
+// A daemon that is not there has nothing to list.
+func (c *cli) complete(cmd *cobra.Command, lists ...completion) *cobra.Command {
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) >= len(lists) || c.dial() != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
+		defer cancel()
+		all, err := lists[len(args)](ctx, c.client)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var fitting []string
+		for _, one := range all {
+			if strings.HasPrefix(one, begun) {
+				fitting = append(fitting, one)
+			}
+		}
+		return fitting, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+	}
+	return cmd
+}
+
+func names(ctx context.Context, c *client.Client) ([]string, error) { return c.Processes(ctx) }
+
+func groups(ctx context.Context, c *client.Client) ([]string, error) { return c.Groups(ctx) }
+
+// namesAndPids lists processes, and instances with what they are.
+func namesAndPids(ctx context.Context, c *client.Client) ([]string, error) {
+	all, err := c.Processes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := c.Entries(ctx)
+	for _, e := range entries {
+		all = append(all, strconv.Itoa(e.PID)+"\t"+e.Name)
+	}
+	return all, err
+}
+
+// labels lists the streams that a process usually has.
+func labels(context.Context, *client.Client) ([]string, error) {
+	return []string{"stdout", "stderr"}, nil
+}
+
+// signals lists those that are sent by hand.
+func signals(context.Context, *client.Client) ([]string, error) {
+	return []string{"TERM", "HUP", "INT", "KILL", "QUIT", "USR1", "USR2", "STOP", "CONT", "WINCH"}, nil
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gafferd/gaffer/httpapi/client"
+)
+
+func (c *cli) groupsCommand() *cobra.Command {
+	cmd := c.command("groups", "List groups of processes; start, stop, restart or delete one", 0, 0,
+		func(ctx context.Context, _ []string) error {
+			all, err := c.client.Groups(ctx)
+			if err != nil {
+				return err
+			}
+			if !c.asTable() {
+				return lines(c, all)
+			}
+			t := table{head: []string{"GROUP", "PROCESSES"}}
+			for _, group := range all {
+				members, err := c.client.Group(ctx, group)
+				if client.Code(err) == "not_found" {
+					continue // deleted just now
+				}
+				if err != nil {
+					return err
+				}
+				t.rows = append(t.rows, []cell{same(group), same(strings.Join(members, " "))})
+			}
+			return c.table(t)
+		})
+	cmd.Use = "groups [start|stop|restart|del GROUP]"
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usagef("groups has no command %q", args[0])
+		}
+		return nil
+	}
+	type act func(ctx context.Context, group string, waits ...client.Waiting) error
+	sub := func(verb, short, doing string, do func() act) {
+		cmd.AddCommand(c.complete(c.change(verb+" [--wait[=SECONDS]] GROUP", short, doing, 1, 1,
+			func(ctx context.Context, args []string, waits []client.Waiting) error {
+				if err := do()(ctx, args[0], waits...); err != nil {
+					return err
+				}
+				return c.ok()
+			}), groups))
+	}
+	sub("start", "Start all processes of a group", "starting", func() act { return c.client.StartGroup })
+	sub("stop", "Stop all processes of a group", "stopping", func() act { return c.client.StopGroup })
+	sub("restart", "Restart all processes of a group", "restarting", func() act { return c.client.RestartGroup })
+	sub("del", "Stop all processes of a group and forget them", "stopping", func() act { return c.client.DeleteGroup })
+	return cmd
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gafferd/gaffer/httpapi/client"
+)
+
+// isPID tells a pid from a name: a name has something other than digits.
+func isPID(arg string) (pid int, ok bool) {
+	for _, r := range arg {
+		if r < '0' || r > '9' {
+			return 0, false
+		}
+	}
+	pid, err := strconv.Atoi(arg)
+	return pid, err == nil
+}
+
+// count is an argument that is a number of instances.
+func count(arg string) (int, error) {
+	n, err := strconv.Atoi(arg)
+	if err != nil || n < 0 {
+		return 0, usagef("%q: want a number, 0 or more", arg)
+	}
+	return n, nil
+}
+
+func (c *cli) startCommand() *cobra.Command {
+	return c.complete(c.change("start [--wait[=SECONDS]] NAME", "Start a process", "starting", 1, 1,
+		func(ctx context.Context, args []string, waits []client.Waiting) error {
+			if err := c.client.Start(ctx, args[0], waits...); err != nil {
+				return err
+			}
+			return c.ok()
+		}), names)
+}
+
+func (c *cli) stopCommand() *cobra.Command {
+	cmd := c.change("stop [--wait[=SECONDS]] NAME|PID", "Stop a process, or one instance of it", "stopping", 1, 1,
+		func(ctx context.Context, args []string, waits []client.Waiting) error {
+			err := error(nil)
+			if pid, ok := isPID(args[0]); ok {
+				err = c.client.StopInstance(ctx, pid, waits...)
+			} else {
+				err = c.client.Stop(ctx, args[0], waits...)
+			}
+			if err != nil {
+				return err
+			}
+			return c.ok()
+		})
+	cmd.Long = "Stop a process, or one instance of it.\n\n" +
+		"A process that is stopped stays stopped. A single instance that is stopped is\n" +
+		"replaced: the process keeps its number of instances. To run fewer, use sub or\n" +
+		"scale."
+	return c.complete(cmd, namesAndPids)
+}
+
+func (c *cli) restartCommand() *cobra.Command {
+	return c.complete(c.change("restart [--wait[=SECONDS]] NAME", "Restart a process", "restarting", 1, 1,
+		func(ctx context.Context, args []string, waits []client.Waiting) error {
+			if err := c.client.Restart(ctx, args[0], waits...); err != nil {
+				return err
+			}
+			return c.ok()
+		}), names)
+}
+
+func (c *cli) scaleCommand() *cobra.Command {
+	return c.complete(c.change("scale [--wait[=SECONDS]] NAME N", "Run N instances of a process", "scaling", 2, 2,
+		func(ctx context.Context, args []string, waits []client.Waiting) error {
+			n, err := count(args[1])
+			if err != nil {
+				return err
+			}
+			if _, err := c.client.Scale(ctx, args[0], n, waits...); err != nil {
+				return err
+			}
+			return c.ok()
+		}), names)
+}
+
+func (c *cli) addCommand() *cobra.Command {
+	return c.resizeCommand("add", "Run N instances more (1), and print how many that makes", "scaling",
+		func(ctx context.Context, name string, n int, waits []client.Waiting) (int, error) {
+			return c.client.Add(ctx, name, n, waits...)
+		})
+}
+
+func (c *cli) subCommand() *cobra.Command {
+	return c.resizeCommand("sub", "Run N instances fewer (1), and print how many are left", "scaling",
+		func(ctx context.Context, name string, n int, waits []client.Waiting) (int, error) {
+			return c.client.Sub(ctx, name, n, waits...)
+		})
+}
+
+func (c *cli) resizeCommand(verb, short, doing string, resize func(ctx context.Context, name string, n int, waits []client.Waiting) (int, error)) *cobra.Command {
+	return c.complete(c.change(verb+" [--wait[=SECONDS]] NAME [N]", short, doing, 1, 2,
+		func(ctx context.Context, args []string, waits []client.Waiting) (err error) {
+			n := 1
+			if len(args) == 2 {
+				if n, err = count(args[1]); err != nil {
+					return err
+				}
+			}
+			total, err := resize(ctx, args[0], n, waits)
+			if err != nil {
+				return err
+			}
+			return c.number("numprocesses", total)
+		}), names)
+}
+
+func (c *cli) killCommand() *cobra.Command {
+	cmd := c.command("kill NAME|PID SIG", "Send a signal to a process, or to one instance", 2, 2,
+		func(ctx context.Context, args []string) error {
+			if err := c.client.Signal(ctx, args[0], args[1]); err != nil {
+				return err
+			}
+			return c.ok()
+		})
+	cmd.Long = "Send a signal to all instances of a process, or to one.\n\n" +
+		"The signal is a number or a name in any case: 15, term, SIGTERM. An instance that\n" +
+		"a signal ends is restarted as its process says; to end it for good, use stop."
+	return c.complete(cmd, namesAndPids, signals)
+}

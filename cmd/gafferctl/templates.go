@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gafferd/gaffer/httpapi/client"
+)
+
+func (c *cli) getProcessCommand() *cobra.Command {
+	return c.complete(c.command("get_process NAME", "Print the description of a process, as JSON", 1, 1,
+		func(ctx context.Context, args []string) error {
+			return c.raw(ctx, "/processes/"+url.PathEscape(args[0]), nil)
+		}), names)
+}
+
+// commandLine is what follows a name: one argument that the daemon splits into
+// words, or the words themselves.
+func commandLine(args []string) client.Process {
+	p := client.Process{Cmd: args[0]}
+	if len(args) > 1 {
+		p.Args.List = args[1:]
+	}
+	return p
+}
+
+const commandLineHelp = "The command line is one argument, which is split into words as a shell would, or\n" +
+	"several, taken as they are; put -- before it if any of those starts with a dash:\n\n" +
+	"  gafferctl %[1]s web \"./server -p 80\"\n" +
+	"  gafferctl %[1]s web -- ./server -p 80"
+
+func (c *cli) addProcessCommand() *cobra.Command {
+	var start bool
+	cmd := c.command("add_process [--start] NAME CMDLINE", "Add a process, stopped unless --start is given", 2, -1,
+		func(ctx context.Context, args []string) error {
+			p := commandLine(args[1:])
+			p.Name, p.Start = args[0], &start
+			if err := c.client.Create(ctx, p); err != nil {
+				return err
+			}
+			return c.ok()
+		})
+	cmd.Long = cmd.Short + ".\n\n" + fmt.Sprintf(commandLineHelp, "add_process")
+	cmd.Flags().BoolVar(&start, "start", false, "start it too")
+	return cmd
+}
+
+func (c *cli) updateProcessCommand() *cobra.Command {
+	var start bool
+	cmd := c.command("update_process [--start] NAME CMDLINE", "Give a process another command line", 2, -1,
+		func(ctx context.Context, args []string) error {
+			if err := c.client.Update(ctx, args[0], commandLine(args[1:])); err != nil {
+				return err
+			}
+			if start {
+				if err := c.client.Start(ctx, args[0]); err != nil {
+					return err
+				}
+			}
+			return c.ok()
+		})
+	cmd.Long = cmd.Short + ".\n\n" +
+		"The description is replaced as a whole: all other properties get their defaults.\n" +
+		"Running instances are replaced one after the other; a stopped process stays\n" +
+		"stopped unless --start is given.\n\n" + fmt.Sprintf(commandLineHelp, "update_process")
+	cmd.Flags().BoolVar(&start, "start", false, "start it if it is stopped")
+	return c.complete(cmd, names)
+}
+
+func (c *cli) loadProcessCommand() *cobra.Command {
+	var start bool
+	cmd := c.command("load_process [--start] FILE|-", "Add a process from a JSON file, stopped unless --start is given", 1, 1,
+		func(ctx context.Context, args []string) error {
+			description, err := c.readDescription(args[0])
+			if err != nil {
+				return err
+			}
+			description["start"] = start
+			if err := c.client.Do(ctx, http.MethodPost, "/processes", nil, description, nil); err != nil {
+				return err
+			}
+			return c.ok()
+		})
+	cmd.Long = cmd.Short + ".\n\nThe file holds what get_process prints; - is the standard input."
+	cmd.Flags().BoolVar(&start, "start", false, "start it too")
+	return cmd // the shell completes file names
+}
+
+// readDescription reads a JSON object. What is in it is the daemon's to judge.
+func (c *cli) readDescription(file string) (description map[string]any, err error) {
+	in := c.stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if err := json.Unmarshal(text, &description); err != nil || description == nil {
+		return nil, fmt.Errorf("%s: want one JSON object, such as {\"name\": \"web\", \"cmd\": \"./server\"}", file)
+	}
+	return description, nil
+}
+
+func (c *cli) delProcessCommand() *cobra.Command {
+	return c.complete(c.change("del_process [--wait[=SECONDS]] NAME", "Stop a process and forget it", "stopping", 1, 1,
+		func(ctx context.Context, args []string, waits []client.Waiting) error {
+			if err := c.client.Delete(ctx, args[0], waits...); err != nil {
+				return err
+			}
+			return c.ok()
+		}), names)
+}

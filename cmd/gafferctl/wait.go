@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gafferd/gaffer/httpapi/client"
+)
+
+// waitFlag is --wait or --wait=SECONDS.
+type waitFlag struct{ text string }
+
+func (w *waitFlag) add(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().StringVar(&w.text, "wait", "", "wait until it has happened, or so many `seconds` at most")
+	cmd.Flags().Lookup("wait").NoOptDefVal = "true"
+	return cmd
+}
+
+// waiting is the flag as the client wants it.
+func (w *waitFlag) waiting() ([]client.Waiting, error) {
+	switch w.text {
+	case "", "false":
+		return nil, nil
+	case "true":
+		return []client.Waiting{client.Wait()}, nil
+	}
+	seconds, err := strconv.ParseFloat(w.text, 64)
+	if err != nil || !(seconds > 0 && seconds < 1e9) {
+		return nil, usagef("--wait %q: want a number of seconds, or nothing", w.text)
+	}
+	return []client.Waiting{client.WaitFor(time.Duration(seconds * float64(time.Second)))}, nil
+}
+
+// change makes a subcommand that changes something and may be told to wait for
+// it. doing is what it says meanwhile: "stopping".
+func (c *cli) change(use, short, doing string, least, most int, do func(ctx context.Context, args []string, waits []client.Waiting) error) *cobra.Command {
+	var wait waitFlag
+	return wait.add(c.following(use, short, least, most, func(ctx context.Context, args []string) error {
+		waits, err := wait.waiting()
+		if err != nil {
+			return err
+		}
+		if waits == nil {
+			ctx, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			return do(ctx, args, nil)
+		}
+		defer c.progress(doing + " " + args[0])()
+		return do(ctx, args, waits)
+	}))
+}
+
+// progress shows on a terminal, after a moment, that something is under way,
+// until the function that it returns is called.
+func (c *cli) progress(what string) (stop func()) {
+	if !isTerminal(c.stderr) {
+		return func() {}
+	}
+	done, gone := make(chan struct{}), make(chan struct{})
+	start := time.Now()
+	go func() {
+		defer close(gone)
+		ticker := time.NewTicker(250 * time.Millisecond)
+		defer ticker.Stop()
+		for shown := false; ; shown = true {
+			select {
+			case <-ticker.C:
+				fmt.Fprintf(c.stderr, "\r\x1b[K%s … %s", what, spanCell(time.Since(start)).shown)
+			case <-done:
+				if shown {
+					fmt.Fprint(c.stderr, "\r\x1b[K")
+				}
+				return
+			}
+		}
+	}()
+	return func() {
+		close(done)
+		<-gone
+	}
+}
