@@ -134,6 +134,9 @@ func (in *Input) isClosed() bool {
 
 // take waits for the turn.
 func (in *Input) take(ctx context.Context) error {
+	if in.isLast() {
+		return ErrInputClosed // what the present turn brings is not worth waiting for
+	}
 	select {
 	case <-in.closed:
 		return ErrInputClosed
@@ -141,14 +144,18 @@ func (in *Input) take(ctx context.Context) error {
 		return context.Cause(ctx)
 	case in.turn <- struct{}{}:
 	}
-	in.mu.Lock()
-	last := in.last
-	in.mu.Unlock()
-	if last {
+	if in.isLast() {
 		in.give()
 		return ErrInputClosed
 	}
 	return nil
+}
+
+// isLast reports whether there is to be no turn any more but the present one.
+func (in *Input) isLast() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.last
 }
 
 // give hands the turn on.
@@ -195,7 +202,7 @@ type writer struct {
 func (w *writer) piece() error {
 	first := !w.begun
 	w.begun = true
-	if first && w.in.isClosed() {
+	if first && w.in.isLast() {
 		return ErrInputClosed
 	}
 	n, readErr := w.from.Read(w.buf)

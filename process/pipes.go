@@ -79,7 +79,7 @@ func closeFiles(files []*os.File) {
 func (p *Process) connect(ctx context.Context, ends pipes, o *Options) {
 	p.logs = make(map[string]*streams.Log)
 	p.inputs = make(map[string]*Input)
-	read := func(label string, f *os.File, socket bool) {
+	read := func(label string, f *os.File) {
 		log := streams.NewLog(streams.Options{
 			Backpressure: p.spec.Backpressure,
 			Memory:       o.Memory,
@@ -87,19 +87,19 @@ func (p *Process) connect(ctx context.Context, ends pipes, o *Options) {
 		})
 		p.labels = append(p.labels, label)
 		p.logs[label] = log
-		p.readers = append(p.readers, newReader(ctx, log, f, socket))
+		p.readers = append(p.readers, newReader(ctx, log, f))
 	}
 	if f := ends.ours[0]; f != nil {
 		p.inputs[stdinLabel] = newInput(f, f.Close)
 	}
 	for i, label := range p.spec.RedirectOutput {
 		if f := ends.ours[1+i]; f != nil {
-			read(label, f, false)
+			read(label, f)
 		}
 	}
 	for i, label := range p.spec.CustomStreams {
 		f := ends.ours[firstCustomFD+i]
-		read(label, f, true)
+		read(label, f)
 		p.inputs[label] = newInput(f, func() error { return shutdownWrite(f) })
 	}
 }

@@ -3,8 +3,15 @@ package process
 import (
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"os/exec"
+	"os/signal"
 	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
 )
 
 // programs are what the tests run as children.
@@ -13,14 +20,63 @@ var programs = map[string]func(args []string){
 		code, _ := strconv.Atoi(args[0])
 		os.Exit(code)
 	},
-	"say": func(args []string) {
-		for _, arg := range args {
-			fmt.Fprint(os.Stdout, arg)
-		}
-	},
 	"cat": func([]string) { io.Copy(os.Stdout, os.Stdin) },
 	"hang": func([]string) {
 		fmt.Println("up")
-		select {}
+		time.Sleep(time.Hour)
 	},
+	"deaf": func([]string) {
+		signal.Ignore(syscall.SIGTERM)
+		fmt.Println("up")
+		time.Sleep(time.Hour)
+	},
+	"flood": func(args []string) {
+		n, _ := strconv.Atoi(args[0])
+		io.WriteString(os.Stdout, floodText(n))
+	},
+	"alternate": func(args []string) {
+		n, _ := strconv.Atoi(args[0])
+		for i := range n {
+			fmt.Fprintln([]*os.File{os.Stdout, os.Stderr}[i%2], i)
+		}
+	},
+	"echo-custom": echoCustom,
+	"escape":      escape,
+}
+
+// echoCustom answers on each custom stream what it reads there.
+func echoCustom([]string) {
+	var work sync.WaitGroup
+	for pair := range strings.SplitSeq(os.Getenv("GAFFER_STREAMS"), ",") {
+		label, number, _ := strings.Cut(pair, "=")
+		fd, _ := strconv.Atoi(number)
+		conn, err := net.FileConn(os.NewFile(uintptr(fd), label))
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		work.Go(func() {
+			io.WriteString(conn, label+" says ")
+			io.Copy(conn, conn)
+			io.WriteString(conn, "bye")
+			conn.Close()
+		})
+	}
+	work.Wait()
+}
+
+// escape leaves behind a process with its descriptors that nothing tells as
+// its own.
+func escape([]string) {
+	cmd := exec.Command("/bin/sleep", "1000")
+	cmd.Env = []string{}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.ExtraFiles = []*os.File{os.NewFile(3, "ctl")}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Printf("escaped %d\nlast words", cmd.Process.Pid)
+	os.Exit(5)
 }

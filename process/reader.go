@@ -19,15 +19,13 @@ type reader struct {
 	file *os.File
 	grow pipeGrower
 
-	socket bool // two-way: a short read does not say that it is empty
-
 	fd    int                       // while the runtime lends it
 	short bool                      // the last read took less than it could: the pipe is empty
 	fill  func([]byte) (int, error) // the method value, made once
 }
 
-func newReader(ctx context.Context, log *streams.Log, f *os.File, socket bool) *reader {
-	r := &reader{ctx: ctx, log: log, file: f, socket: socket}
+func newReader(ctx context.Context, log *streams.Log, f *os.File) *reader {
+	r := &reader{ctx: ctx, log: log, file: f}
 	r.grow.file = f
 	r.fill = r.read
 	return r
@@ -37,9 +35,6 @@ func newReader(ctx context.Context, log *streams.Log, f *os.File, socket bool) *
 func (r *reader) run() {
 	conn, err := r.file.SyscallConn()
 	if err == nil {
-		// One Read for the whole life: within it the runtime keeps every wake-up
-		// that comes between our last read(2) and the wait, so that a read that
-		// emptied the pipe need not be followed by another to see that.
 		err = conn.Read(r.drain)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -51,10 +46,13 @@ func (r *reader) run() {
 }
 
 // drain takes all that can be read now. It reports true at the stream's end.
+//
+// It reads until there is nothing, even when the read before has emptied the
+// pipe: the end of the stream may have come with the last bytes, in one wake-up.
 func (r *reader) drain(fd uintptr) bool {
 	r.fd = int(fd)
 	for {
-		if r.log.Pace(r.ctx) != nil {
+		if r.ctx.Err() != nil || r.log.Pace(r.ctx) != nil {
 			return false // the deadline that comes with it ends the wait
 		}
 		_, err := r.log.Fill(r.fill)
@@ -65,9 +63,9 @@ func (r *reader) drain(fd uintptr) bool {
 			return true
 		case r.short:
 			r.grow.calm()
-			return false
+		default:
+			r.grow.flooded()
 		}
-		r.grow.flooded()
 	}
 }
 
@@ -83,7 +81,7 @@ func (r *reader) read(p []byte) (int, error) {
 		case n == 0:
 			return 0, io.EOF
 		}
-		r.short = n < len(p) && !r.socket
+		r.short = n < len(p)
 		return n, nil
 	}
 }
