@@ -259,10 +259,10 @@ func expect(t *testing.T, r io.Reader, text string) {
 	t.Helper()
 	got := make([]byte, len(text))
 	if n, err := io.ReadFull(r, got); err != nil {
-		t.Fatalf("got %q and then %v, want %q", got[:n], err, text)
+		t.Fatalf("got %.300q and then %v, want %.300q", got[:n], err, text)
 	}
 	if !bytes.Equal(got, []byte(text)) {
-		t.Fatalf("got %q, want %q", got, text)
+		t.Fatalf("got %.300q, want %.300q", got, text)
 	}
 }
 
@@ -299,4 +299,14 @@ func feedServer(t *testing.T, log *streams.Log) *daemon {
 		}
 	}), RouteDoc{Summary: "a log"})
 	return d
+}
+
+// unixTransport reaches a daemon by its unix socket, a connection a request.
+func unixTransport(d *daemon) *http.Transport {
+	return &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", d.unix)
+		},
+	}
 }

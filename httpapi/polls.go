@@ -9,8 +9,8 @@ type pollKey struct {
 	caller string
 }
 
-// maxPolls bounds how many places are kept. Beyond that those of instances
-// that are gone are dropped, and if there are none such, any.
+// maxPolls bounds how many places are kept. Now and then those of instances
+// that are gone are dropped, and if that leaves too many, any.
 const maxPolls = 4096
 
 // polls are the places up to which callers have polled streams, so that a
@@ -48,15 +48,14 @@ func (p *polls) move(k pollKey, offset int64, gone func(pid int) bool) {
 			delete(p.places, other)
 		}
 	}
-	for other := range p.places {
-		if len(p.places) <= maxPolls {
-			break
-		}
-		if other != k {
-			delete(p.places, other)
+	if len(p.places) > maxPolls/2 {
+		for other := range p.places {
+			if other != k && len(p.places) > maxPolls/2 {
+				delete(p.places, other)
+			}
 		}
 	}
-	p.sweep = min(max(64, 2*len(p.places)), maxPolls)
+	p.sweep = max(64, 2*len(p.places))
 }
 
 // drop forgets the places in an instance that is gone.
