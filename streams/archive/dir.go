@@ -1,0 +1,200 @@
+package archive
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+// Defaults of Limits.
+const (
+	DefaultSize = 100 << 20
+	DefaultAge  = 7 * 24 * time.Hour
+)
+
+// Limits say how much is kept of the instances of one process. The zero value
+// means the defaults.
+type Limits struct {
+	Size    int64         // bytes of log in all; 0: DefaultSize
+	Age     time.Duration // of the last line of a file; 0: DefaultAge
+	Segment int64         // bytes of one file; 0: a tenth of Size
+}
+
+func (l Limits) withDefaults() Limits {
+	l.Size = cmp.Or(l.Size, DefaultSize)
+	l.Age = cmp.Or(l.Age, DefaultAge)
+	l.Segment = cmp.Or(l.Segment, max(l.Size/10, 1))
+	return l
+}
+
+// Options configure a Dir.
+type Options struct {
+	Limits Limits
+
+	// Sequence numbers what the logs of all instances are written with. Open
+	// moves it behind all that is on disk.
+	Sequence *streams.Sequence
+
+	// Bell is rung by the logs of all instances.
+	Bell *streams.Bell
+
+	// Failed is called when writing fails (a full disk, most often), and with
+	// nil when it works again. Once each, from the Dir's goroutine. May be nil.
+	Failed func(error)
+}
+
+// Dir is a directory of archives, <app>/<process>/<pid>.log. One daemon at a
+// time may have it open.
+//
+// A Dir is safe for concurrent use. Its one goroutine ends with Close.
+type Dir struct {
+	root    *os.Root // set by Open, never changed, like the fields up to the blank line
+	limits  Limits
+	options Options
+	stop    context.CancelFunc
+	work    sync.WaitGroup
+
+	mu    sync.Mutex         // guards everything below; taken before any File's
+	files map[string][]*File // by process, in the order of their pids
+	live  map[*File]struct{} // those that are being written
+	last  int                // the largest pid there ever was
+}
+
+// Open opens the directory, which is made if it is not there, mends what a
+// daemon that was killed has left half-written, and forgets what is over the
+// limits.
+func Open(dir string, o Options) (*Dir, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("log directory: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("log directory: %w", err)
+	}
+	d := &Dir{
+		root: root, limits: o.Limits.withDefaults(), options: o,
+		files: make(map[string][]*File), live: make(map[*File]struct{}),
+	}
+	if err := d.load(); err != nil {
+		root.Close()
+		return nil, fmt.Errorf("log directory: %w", err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	d.stop = stop
+	d.work.Go(func() { d.run(ctx) })
+	return d, nil
+}
+
+// Close writes what the logs hold and closes all files. No log may be written to
+// any more.
+func (d *Dir) Close() error {
+	d.stop()
+	d.work.Wait()
+	return d.root.Close()
+}
+
+// LastPID is the largest pid of all files there ever were.
+func (d *Dir) LastPID() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.last
+}
+
+// Create makes the archive of a new instance. meta comes back from File.Meta, in
+// the daemon's next life too; it is at most 64 KiB. Nothing is on disk before
+// there is something to write.
+func (d *Dir) Create(app, process string, pid int, meta []byte) *File {
+	f := &File{
+		dir: d, app: app, owner: process, pid: pid, meta: meta,
+		path: path.Join(app, process, strconv.Itoa(pid)),
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.files[process] = append(d.files[process], f)
+	d.last = max(d.last, pid)
+	return f
+}
+
+// Follow writes what the two logs hold and will hold, until both are closed.
+// Either may be nil. It may be called once for a File.
+func (d *Dir) Follow(f *File, stdout, stderr *streams.Log) {
+	w := &writer{f: f}
+	for i, l := range []*streams.Log{stdout, stderr} {
+		if l != nil {
+			w.taps[i] = l.Tap(0)
+		}
+	}
+	d.mu.Lock()
+	f.writer = w
+	d.live[f] = struct{}{}
+	d.mu.Unlock()
+	d.options.Bell.Ring()
+}
+
+// Files are the archives of a process, the oldest first.
+func (d *Dir) Files(process string) []*File {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]*File(nil), d.files[process]...)
+}
+
+// Processes are the names of all that there are archives of, by app.
+func (d *Dir) Processes() map[string][]string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	apps := make(map[string][]string)
+	for name, files := range d.files {
+		if len(files) > 0 {
+			app := files[0].app
+			apps[app] = append(apps[app], name)
+		}
+	}
+	return apps
+}
+
+// retain forgets the oldest of a process that is over the limits.
+func (d *Dir) retain(process string, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var size int64
+	for _, f := range d.files[process] {
+		size += f.Size()
+	}
+	kept := d.files[process][:0]
+	for _, f := range d.files[process] {
+		_, live := d.live[f]
+		size -= f.forget(d, live, size-d.limits.Size, now.Add(-d.limits.Age))
+		if live || f.Size() > 0 || f.writer == nil && len(f.segments) > 0 {
+			kept = append(kept, f)
+		}
+	}
+	clear(d.files[process][len(kept):])
+	d.files[process] = kept
+}
+
+// forget removes segments, the oldest first, while over is more than 0 or they
+// are older than since. It returns how many bytes that freed. The one that is
+// being written stays.
+func (f *File) forget(d *Dir, live bool, over int64, since time.Time) (freed int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.segments) > 0 {
+		s := f.segments[0]
+		if live && s.number == 0 || over <= freed && !time.Unix(0, s.nano).Before(since) {
+			break
+		}
+		if err := s.remove(d.root); err != nil {
+			break // tried again with the next rotation
+		}
+		freed += s.size
+		f.segments = f.segments[1:]
+	}
+	return freed
+}

@@ -1,0 +1,111 @@
+package archive
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+	"sort"
+	"sync"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+// File is the archive of one instance. It is safe for concurrent use.
+type File struct {
+	dir    *Dir // set when made, never changed, like the fields up to the blank line
+	path   string
+	pid    int
+	meta   []byte
+	app    string
+	owner  string
+	writer *writer // nil for what an earlier daemon wrote
+
+	mu       sync.Mutex // guards everything below
+	segments []*segment // oldest first; the last may be being written
+	end      [2]int64   // of what is on disk
+	number   uint64     // of the last write that is on disk
+}
+
+// PID is the instance's.
+func (f *File) PID() int { return f.pid }
+
+// Process is the name of the process it is an instance of, App that one's app.
+func (f *File) Process() string { return f.owner }
+func (f *File) App() string     { return f.app }
+
+// Meta is what Create was given.
+func (f *File) Meta() []byte { return f.meta }
+
+// Size is how many bytes it takes on disk, indexes not counted.
+func (f *File) Size() (n int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.segments {
+		n += s.size
+	}
+	return n
+}
+
+// Stdout and Stderr are its streams, for streams.Options.Archive.
+func (f *File) Stdout() streams.Archive { return stream{f, stdout} }
+func (f *File) Stderr() streams.Archive { return stream{f, stderr} }
+
+// stream is one stream of a File.
+type stream struct {
+	*File
+	fd int
+}
+
+// Start is the oldest offset that is kept; it equals End when nothing is.
+func (s stream) Start() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.segments) == 0 {
+		return s.end[s.fd-1]
+	}
+	return s.segments[0].start[s.fd-1]
+}
+
+// End is the offset behind the newest byte on disk.
+func (s stream) End() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.end[s.fd-1]
+}
+
+// Read returns what is kept from offset on, at most about 256 KiB of it. The
+// Chunk tells of what is missing before it. ok is false when nothing is kept at
+// offset or behind.
+func (s stream) Read(offset int64) (c streams.Chunk, ok bool, err error) {
+	s.mu.Lock()
+	segments, end := slices.Clone(s.segments), s.end[s.fd-1]
+	s.mu.Unlock()
+	if offset >= end {
+		return c, false, nil
+	}
+	i := sort.Search(len(segments), func(i int) bool { return segments[i].start[s.fd-1] > offset })
+	for i = max(i-1, 0); i < len(segments); i++ {
+		if c, ok, err = s.readSegment(segments[i], offset); ok {
+			return c, true, nil
+		}
+	}
+	return c, false, err
+}
+
+func (s stream) readSegment(seg *segment, offset int64) (c streams.Chunk, ok bool, err error) {
+	s.mu.Lock() // so that its name is not changed meanwhile
+	log, x, err := seg.open(s.dir.root)
+	size := seg.size
+	s.mu.Unlock()
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, false, nil // old enough to be gone
+	}
+	if err != nil {
+		return c, false, err
+	}
+	defer log.Close()
+	defer x.f.Close()
+	return read(log, x, size, s.fd, offset)
+}
+
+var _ streams.Archive = stream{}

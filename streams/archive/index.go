@@ -1,0 +1,121 @@
+package archive
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sort"
+)
+
+// An index begins with a line of its own, then a length and as many bytes that
+// are the caller's, then entries of one size.
+const (
+	indexMagic = "gaffer index 1\n"
+	entrySize  = 48
+	maxMeta    = 64 << 10
+)
+
+// entry says where in the file what one write of the process brought begins, and
+// how far each stream had come there.
+type entry struct {
+	file   int64    // offset of a record in the file
+	number uint64   // of the write
+	nano   int64    // when it was read
+	offset [2]int64 // of stdout and stderr, where the record begins
+	fd     uint32   // whose record it is
+	gap    bool     // the record is a remark on what is missing, not output
+}
+
+func (e *entry) at(fd int) int64 { return e.offset[fd-1] }
+
+func (e *entry) appendTo(b []byte) []byte {
+	flags := uint64(e.fd)
+	if e.gap {
+		flags |= 1 << 32
+	}
+	for _, v := range [...]uint64{uint64(e.file), e.number, uint64(e.nano), uint64(e.offset[0]), uint64(e.offset[1]), flags} {
+		b = binary.LittleEndian.AppendUint64(b, v)
+	}
+	return b
+}
+
+func parseEntry(b []byte) (e entry) {
+	word := func(i int) uint64 { return binary.LittleEndian.Uint64(b[8*i:]) }
+	e.file, e.number, e.nano = int64(word(0)), word(1), int64(word(2))
+	e.offset = [2]int64{int64(word(3)), int64(word(4))}
+	e.fd, e.gap = uint32(word(5)), word(5)>>32&1 == 1
+	return e
+}
+
+func appendHeader(b, meta []byte) []byte {
+	b = append(b, indexMagic...)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(meta)))
+	return append(b, meta...)
+}
+
+// index is an open index.
+type index struct {
+	f     *os.File
+	meta  []byte
+	first int64 // where the entries begin
+	count int   // of entries
+}
+
+var errIndex = errors.New("not a log index")
+
+// readIndex reads the head of an index. What is behind its last whole entry
+// does not count.
+func readIndex(f *os.File) (*index, error) {
+	head := make([]byte, len(indexMagic)+4)
+	if _, err := io.ReadFull(io.NewSectionReader(f, 0, 1<<20), head); err != nil || string(head[:len(indexMagic)]) != indexMagic {
+		return nil, fmt.Errorf("%s: %w", f.Name(), errIndex)
+	}
+	size := binary.LittleEndian.Uint32(head[len(indexMagic):])
+	if size > maxMeta {
+		return nil, fmt.Errorf("%s: %w", f.Name(), errIndex)
+	}
+	x := &index{f: f, meta: make([]byte, size), first: int64(len(head)) + int64(size)}
+	if _, err := f.ReadAt(x.meta, int64(len(head))); err != nil && size > 0 {
+		return nil, fmt.Errorf("%s: %w", f.Name(), errIndex)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	x.count = int(max(0, info.Size()-x.first) / entrySize)
+	return x, nil
+}
+
+// entries reads up to n entries from the i-th on.
+func (x *index) entries(i, n int) ([]entry, error) {
+	n = min(n, x.count-i)
+	if n <= 0 {
+		return nil, nil
+	}
+	b := make([]byte, n*entrySize)
+	if _, err := x.f.ReadAt(b, x.first+int64(i)*entrySize); err != nil {
+		return nil, err
+	}
+	es := make([]entry, n)
+	for k := range es {
+		es[k] = parseEntry(b[k*entrySize:])
+	}
+	return es, nil
+}
+
+// search returns the number of the first entry for which behind is true; it is
+// true for all that follow.
+func (x *index) search(behind func(entry) bool) (int, error) {
+	var err error
+	i := sort.Search(x.count, func(i int) bool {
+		es, e := x.entries(i, 1)
+		if e != nil || len(es) == 0 {
+			err = e
+			return true
+		}
+		return behind(es[0])
+	})
+	return i, err
+}

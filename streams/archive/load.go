@@ -1,0 +1,133 @@
+package archive
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// load finds what earlier daemons wrote.
+func (d *Dir) load() error {
+	byPath := make(map[string]*File)
+	err := fs.WalkDir(d.root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if e.IsDir() {
+			return nil
+		}
+		app, process, pid, number, ok := split(name)
+		if !ok {
+			return nil // not ours
+		}
+		key := path.Join(app, process, strconv.Itoa(pid))
+		f := byPath[key]
+		if f == nil {
+			f = &File{dir: d, app: app, owner: process, pid: pid, path: key}
+			byPath[key] = f
+		}
+		if !slices.ContainsFunc(f.segments, func(s *segment) bool { return s.number == number }) {
+			f.segments = append(f.segments, &segment{name: strings.TrimSuffix(name, path.Ext(name)), number: number})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range byPath {
+		if err := d.adopt(f); err != nil {
+			return err
+		}
+	}
+	now := time.Now()
+	for process, files := range d.files {
+		slices.SortFunc(files, func(a, b *File) int { return cmp.Compare(a.pid, b.pid) })
+		d.retain(process, now)
+	}
+	return nil
+}
+
+// split takes a path apart: app/process/7.log, or app/process/7.2.log for the
+// second full segment.
+func split(name string) (app, process string, pid, number int, ok bool) {
+	dir, file := path.Split(name)
+	parts := strings.Split(strings.TrimSuffix(dir, "/"), "/")
+	ext := path.Ext(file)
+	if len(parts) != 2 || ext != ".log" && ext != ".idx" {
+		return "", "", 0, 0, false
+	}
+	head, tail, numbered := strings.Cut(strings.TrimSuffix(file, ext), ".")
+	pid, err := strconv.Atoi(head)
+	if err == nil && numbered {
+		number, err = strconv.Atoi(tail)
+	}
+	return parts[0], parts[1], pid, number, err == nil && pid > 0 && number >= 0
+}
+
+// adopt makes a File of what was found, mended where it ends. What is damaged
+// beyond that is left on disk and not shown.
+func (d *Dir) adopt(f *File) error {
+	slices.SortFunc(f.segments, func(a, b *segment) int { return cmp.Compare(order(a), order(b)) })
+	whole := f.segments[:0]
+	for _, s := range f.segments {
+		d.finishRename(f, s)
+		end, number, err := s.mend(d.root)
+		switch {
+		case errors.Is(err, errIndex), errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			return err
+		}
+		if err := s.begin(d, f); err != nil {
+			return err
+		}
+		f.end, f.number = end, number
+		whole = append(whole, s)
+	}
+	f.segments = whole
+	d.last = max(d.last, f.pid)
+	if len(whole) > 0 {
+		d.files[f.owner] = append(d.files[f.owner], f)
+		d.options.Sequence.Skip(f.number)
+	}
+	return nil
+}
+
+// order puts the segment without a number last.
+func order(s *segment) int {
+	if s.number == 0 {
+		return int(^uint(0) >> 1)
+	}
+	return s.number
+}
+
+// finishRename completes a rotation that was cut off between its two steps.
+func (d *Dir) finishRename(f *File, s *segment) {
+	if _, err := d.root.Stat(s.log()); s.number == 0 || err == nil {
+		return
+	}
+	if _, err := d.root.Stat(f.path + ".idx"); err != nil {
+		d.root.Rename(f.path+".log", s.log()) // if it is not there, mend will say so
+	}
+}
+
+// begin reads where a segment begins.
+func (s *segment) begin(d *Dir, f *File) error {
+	log, x, err := s.open(d.root)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	defer x.f.Close()
+	f.meta = x.meta
+	es, err := x.entries(0, 1)
+	if len(es) > 0 {
+		s.start = es[0].offset
+	}
+	return err
+}

@@ -1,0 +1,180 @@
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+// maxChunk is about how much of a stream is read at once.
+const maxChunk = 256 << 10
+
+// segment is one file of an instance's archive, and its index.
+type segment struct {
+	name   string   // path below the archive's root, without the ending
+	number int      // the first is 1; the one being written is 0
+	start  [2]int64 // where it begins in stdout and stderr
+	size   int64    // bytes of the file that count
+	nano   int64    // of its last record, or when it was made
+}
+
+func (s *segment) log() string { return s.name + ".log" }
+func (s *segment) idx() string { return s.name + ".idx" }
+
+// open opens both files for reading. The caller closes them.
+func (s *segment) open(root *os.Root) (log *os.File, x *index, err error) {
+	log, err = root.Open(s.log())
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := root.Open(s.idx())
+	if err == nil {
+		x, err = readIndex(f)
+		if err != nil {
+			f.Close()
+		}
+	}
+	if err != nil {
+		log.Close()
+		return nil, nil, err
+	}
+	return log, x, nil
+}
+
+// read returns what a segment, of which size bytes count, has of a stream from
+// offset on, up to about maxChunk bytes that lie together. ok is false when it
+// has nothing there.
+func read(log *os.File, x *index, size int64, fd int, offset int64) (c streams.Chunk, ok bool, err error) {
+	i, err := x.search(func(e entry) bool { return e.at(fd) > offset })
+	if err != nil {
+		return c, false, err
+	}
+	sc, err := newScan(log, x, max(i-1, 0), size)
+	if err != nil {
+		return c, false, err
+	}
+	for len(c.Data) < maxChunk {
+		r, err := sc.read()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return c, false, err
+		}
+		if r.fd != fd || r.gap || r.offset+r.length() <= offset {
+			continue
+		}
+		if len(c.Data) > 0 && r.offset != c.Offset+int64(len(c.Data)) {
+			break // something is missing in between
+		}
+		add(&c, &r, offset)
+	}
+	return c, len(c.Data) > 0, nil
+}
+
+// add appends to c what r has from offset on.
+func add(c *streams.Chunk, r *found, offset int64) {
+	skip := max(0, offset-r.offset)
+	if len(c.Data) == 0 {
+		c.Offset = r.offset + skip
+		c.Missed = c.Offset - offset
+	}
+	last := len(c.Marks) - 1
+	if last < 0 || c.Marks[last].Number != r.number || c.Marks[last].UnixNano != r.nano {
+		c.Marks = append(c.Marks, streams.Mark{Offset: r.offset, UnixNano: r.nano, Number: r.number})
+	}
+	if skip < int64(len(r.text)) {
+		c.Data = append(c.Data, r.text[skip:]...)
+	}
+	if !r.partial {
+		c.Data = append(c.Data, '\n')
+	}
+}
+
+// mend makes a segment whole that a daemon was writing to when it was killed:
+// the half-written record at its end goes, and what the index does not know of
+// yet is counted. It returns where the streams end and the last write's number.
+func (s *segment) mend(root *os.Root) (end [2]int64, number uint64, err error) {
+	log, err := root.OpenFile(s.log(), os.O_RDWR, 0)
+	if err != nil {
+		return end, 0, err
+	}
+	defer log.Close()
+	if s.size, err = wholeLines(log); err != nil {
+		return end, 0, err
+	}
+	f, err := root.OpenFile(s.idx(), os.O_RDWR, 0)
+	if err != nil {
+		return end, 0, err
+	}
+	defer f.Close()
+	x, err := readIndex(f)
+	if err != nil {
+		return end, 0, err
+	}
+	if x.count, err = x.search(func(e entry) bool { return e.file >= s.size }); err != nil {
+		return end, 0, err
+	}
+	if err := f.Truncate(x.first + int64(x.count)*entrySize); err != nil {
+		return end, 0, err
+	}
+	sc, err := newScan(log, x, max(x.count-1, 0), s.size)
+	if err != nil {
+		return end, 0, err
+	}
+	for err == nil {
+		var r found
+		if r, err = sc.read(); err == nil {
+			s.nano = r.nano
+		}
+	}
+	if err != io.EOF {
+		return end, 0, err
+	}
+	return sc.offset, sc.current.number, nil
+}
+
+// wholeLines cuts off what is behind the last line's end, and returns the size.
+func wholeLines(f *os.File) (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	size := info.Size()
+	buf := make([]byte, 64<<10)
+	for size > 0 {
+		n := min(size, int64(len(buf)))
+		if _, err := f.ReadAt(buf[:n], size-n); err != nil {
+			return 0, err
+		}
+		for i := n - 1; i >= 0; i-- {
+			if buf[i] == '\n' {
+				size -= n - 1 - i
+				return size, truncate(f, size, info.Size())
+			}
+		}
+		size -= n
+	}
+	return 0, truncate(f, 0, info.Size())
+}
+
+func truncate(f *os.File, to, from int64) error {
+	if to == from {
+		return nil
+	}
+	return f.Truncate(to)
+}
+
+// remove deletes both files; that one is gone already is fine.
+func (s *segment) remove(root *os.Root) error {
+	for _, name := range []string{s.log(), s.idx()} {
+		if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove an old log: %w", err)
+		}
+	}
+	return nil
+}

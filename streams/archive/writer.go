@@ -1,0 +1,312 @@
+package archive
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"time"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+const (
+	// batch is about how many bytes are written at once.
+	batch = 256 << 10
+
+	// holdLine is how long an unfinished line waits for its end.
+	holdLine = time.Second
+)
+
+// writer writes the archive of one instance that runs. It belongs to the Dir's
+// goroutine.
+type writer struct {
+	f     *File
+	taps  [2]*streams.Cursor // of stdout and stderr; nil: not redirected, or at its end
+	chunk [2]streams.Chunk   // what is left of the last one read
+	held  [2]held
+
+	log, idx *os.File // nil until there is something to write
+	segment  *segment
+	idxSize  int64
+
+	// The batch: not on disk yet.
+	lines   []byte
+	entries []byte
+	offset  [2]int64 // behind the batch
+	number  uint64   // of the last write in it
+	nano    int64
+}
+
+// held is the beginning of a line whose end has not come.
+type held struct {
+	text  []byte
+	nano  int64 // when its first byte was read from the process
+	since time.Time
+}
+
+// pump writes what there is up to the write with the number upTo: all writes up
+// to that one can be seen by now. It reports how many bytes that were, and
+// whether the instance is at its end and all of it is on disk.
+func (w *writer) pump(now time.Time, upTo uint64) (moved int, ended bool, err error) {
+	if err := w.flush(); err != nil { // of a batch that failed before
+		return 0, false, err
+	}
+	for {
+		fd, n := w.first(upTo)
+		if fd == 0 {
+			break
+		}
+		w.add(fd, n, now)
+		moved += n
+		if int64(len(w.lines)) >= min(batch, w.f.dir.limits.Segment) {
+			if err := w.flush(); err != nil {
+				return moved, false, err
+			}
+		}
+	}
+	ended = w.taps[0] == nil && w.taps[1] == nil
+	w.release(now, ended)
+	if err := w.flush(); err != nil {
+		return moved, false, err
+	}
+	if ended {
+		w.close()
+	}
+	return moved, ended, nil
+}
+
+// first finds the fd whose next write is the older one, and how many bytes of
+// that are in hand. fd is 0 when there is none.
+func (w *writer) first(upTo uint64) (fd, n int) {
+	least := upTo
+	for i := range w.taps {
+		c := &w.chunk[i]
+		if len(c.Data) == 0 {
+			w.next(i)
+		}
+		if len(c.Data) == 0 || c.Marks[0].Number > least {
+			continue
+		}
+		fd, n, least = i+1, len(c.Data), c.Marks[0].Number
+		if len(c.Marks) > 1 {
+			n = int(c.Marks[1].Offset - c.Offset)
+		}
+	}
+	return fd, n
+}
+
+// next reads on in a stream, without waiting.
+func (w *writer) next(i int) {
+	tap := w.taps[i]
+	if tap == nil {
+		return
+	}
+	c, err := tap.Poll()
+	switch {
+	case err == io.EOF:
+		tap.Close()
+		w.taps[i] = nil
+	case err == nil:
+		w.chunk[i] = c
+		if c.Missed > 0 {
+			w.gap(i+1, c.Missed)
+		}
+	}
+}
+
+// add takes n bytes of one write of the process into the batch.
+func (w *writer) add(fd, n int, now time.Time) {
+	c, h := &w.chunk[fd-1], &w.held[fd-1]
+	mark, data := c.Marks[0], c.Data[:n]
+	c.Data = c.Data[n:]
+	c.Offset += int64(n)
+	if len(c.Marks) > 1 && c.Marks[1].Offset <= c.Offset {
+		c.Marks = c.Marks[1:]
+	}
+	w.number, w.nano = mark.Number, mark.UnixNano
+	first := true
+	for len(data) > 0 {
+		if len(h.text) == 0 {
+			h.nano, h.since = mark.UnixNano, now
+		}
+		end := bytes.IndexByte(data, '\n')
+		text := data
+		if end >= 0 {
+			text = data[:end]
+		}
+		if room := maxText - len(h.text); len(text) > room {
+			text, end = text[:room], -1
+		} else if end < 0 && len(text) < room {
+			h.text = append(h.text, text...)
+			return
+		}
+		if first {
+			w.enter(entry{number: mark.Number, nano: mark.UnixNano, fd: uint32(fd)})
+			first = false
+		}
+		data = data[len(text):]
+		if end >= 0 {
+			data = data[1:]
+		}
+		if len(h.text) > 0 {
+			h.text = append(h.text, text...)
+			text = h.text
+		}
+		w.emit(&record{nano: h.nano, fd: fd, partial: end < 0, text: text})
+		h.text = h.text[:0]
+	}
+}
+
+// gap makes a remark on n bytes that are missing.
+func (w *writer) gap(fd int, n int64) {
+	w.let(fd)
+	w.offset[fd-1] += n
+	w.enter(entry{number: w.number, nano: w.nano, fd: uint32(fd), gap: true})
+	remark := fmt.Sprintf("gaffer: %d bytes of %s were not logged", n, names[fd])
+	r := record{nano: time.Now().UnixNano(), fd: fd, text: []byte(remark)}
+	w.lines = r.appendTo(w.lines)
+}
+
+// release writes the beginnings of lines that have waited long enough.
+func (w *writer) release(now time.Time, all bool) {
+	for i := range w.held {
+		if h := &w.held[i]; len(h.text) > 0 && (all || now.Sub(h.since) >= holdLine) {
+			w.let(i + 1)
+		}
+	}
+}
+
+// let writes the beginning of a line.
+func (w *writer) let(fd int) {
+	h := &w.held[fd-1]
+	if len(h.text) == 0 {
+		return
+	}
+	w.enter(entry{number: w.number, nano: w.nano, fd: uint32(fd)})
+	w.emit(&record{nano: h.nano, fd: fd, partial: true, text: h.text})
+	h.text = h.text[:0]
+}
+
+// waiting reports whether the beginning of a line waits for its end.
+func (w *writer) waiting() bool { return len(w.held[0].text)+len(w.held[1].text) > 0 }
+
+// enter adds an index entry for the record that comes next.
+func (w *writer) enter(e entry) {
+	e.offset = w.offset
+	e.file = int64(len(w.lines))
+	if w.segment != nil {
+		e.file += w.segment.size
+	}
+	w.entries = e.appendTo(w.entries)
+}
+
+func (w *writer) emit(r *record) {
+	w.lines = r.appendTo(w.lines)
+	w.offset[r.fd-1] += r.length()
+}
+
+// flush puts the batch on disk. If that fails nothing of it counts, and the next
+// flush tries again.
+func (w *writer) flush() error {
+	if len(w.lines) == 0 {
+		return nil
+	}
+	if err := w.open(); err != nil {
+		return err
+	}
+	if _, err := w.log.WriteAt(w.lines, w.segment.size); err != nil {
+		w.log.Truncate(w.segment.size) // if that fails too, the next daemon mends it
+		return err
+	}
+	if _, err := w.idx.WriteAt(w.entries, w.idxSize); err != nil {
+		return err
+	}
+	w.idxSize += int64(len(w.entries))
+	w.f.mu.Lock()
+	w.segment.size += int64(len(w.lines))
+	w.segment.nano = w.nano
+	w.f.end, w.f.number = w.offset, w.number
+	w.f.mu.Unlock()
+	w.lines, w.entries = w.lines[:0], w.entries[:0]
+	if cap(w.lines) > batch/4 { // a quiet instance holds no memory
+		w.lines, w.entries = nil, nil
+	}
+	if w.segment.size >= w.f.dir.limits.Segment {
+		return w.rotate()
+	}
+	return nil
+}
+
+// open makes the files of a new segment, if there are none.
+func (w *writer) open() (err error) {
+	if w.segment != nil {
+		return nil
+	}
+	root := w.f.dir.root
+	if err := root.MkdirAll(path.Dir(w.f.path), 0o700); err != nil {
+		return err
+	}
+	s := &segment{name: w.f.path, start: w.f.end, nano: time.Now().UnixNano()}
+	const flags = os.O_RDWR | os.O_CREATE | os.O_TRUNC
+	if w.log, err = root.OpenFile(s.log(), flags, 0o600); err != nil {
+		return err
+	}
+	if w.idx, err = root.OpenFile(s.idx(), flags, 0o600); err != nil {
+		w.log.Close()
+		return err
+	}
+	header := appendHeader(nil, w.f.meta)
+	if _, err := w.idx.WriteAt(header, 0); err != nil {
+		w.log.Close()
+		w.idx.Close()
+		return err
+	}
+	w.idxSize = int64(len(header))
+	w.f.mu.Lock()
+	defer w.f.mu.Unlock()
+	w.segment = s
+	w.f.segments = append(w.f.segments, s)
+	return nil
+}
+
+// rotate gives the full segment a number. The next batch begins a new one.
+func (w *writer) rotate() error {
+	w.closeFiles()
+	w.f.mu.Lock()
+	s := w.segment
+	s.number = 1
+	if n := len(w.f.segments); n > 1 {
+		s.number = w.f.segments[n-2].number + 1
+	}
+	old := *s
+	s.name = fmt.Sprintf("%s.%d", w.f.path, s.number)
+	err := w.f.dir.root.Rename(old.idx(), s.idx())
+	if err == nil {
+		err = w.f.dir.root.Rename(old.log(), s.log())
+	}
+	w.segment = nil
+	w.f.mu.Unlock()
+	w.f.dir.retain(w.f.owner, time.Now())
+	return err
+}
+
+func (w *writer) closeFiles() {
+	if w.log != nil {
+		w.log.Close()
+		w.idx.Close()
+		w.log, w.idx = nil, nil
+	}
+}
+
+// close ends the writing, wherever it is.
+func (w *writer) close() {
+	w.closeFiles()
+	for i, tap := range w.taps {
+		if tap != nil {
+			tap.Close()
+			w.taps[i] = nil
+		}
+	}
+}
