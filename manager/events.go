@@ -67,9 +67,9 @@ type Events struct {
 
 // publish adds a happening and tells those who wait. It sets the time.
 func (e *Events) publish(ev Event) {
-	ev.Time = time.Now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	ev.Time = time.Now()
 	if len(e.ring) < happenings {
 		e.ring = append(e.ring, ev)
 	} else {

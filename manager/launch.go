@@ -3,14 +3,52 @@ package manager
 import (
 	"errors"
 	"io/fs"
+	"sync"
 	"time"
 
 	"github.com/gafferd/gaffer/process"
 )
 
-// launch starts the instance of the slot that is next, if one still is. Only
-// run calls it, so a template's instances are started one after the other, and
-// what is wanted is looked at again before each.
+// Few instances are started one after the other, in order. When there are many,
+// a few are started at the same time: a launch spends much of its time waiting
+// for the kernel.
+const (
+	manyLaunches = 16
+	launchers    = 4
+)
+
+// launchDue starts instances until none is due. Only run calls it.
+func (s *supervisor) launchDue() {
+	s.mu.Lock()
+	many := s.counts[due] >= manyLaunches
+	s.mu.Unlock()
+	var others sync.WaitGroup
+	if many {
+		for range launchers - 1 {
+			others.Go(s.keepLaunching)
+		}
+	}
+	s.keepLaunching()
+	others.Wait()
+}
+
+// keepLaunching looks before each launch at what is wanted now, so that a stop
+// never waits for more than the launches under way.
+func (s *supervisor) keepLaunching() {
+	for {
+		if launch, _, _ := s.look(); !launch {
+			return
+		}
+		select {
+		case s.m.launching <- struct{}{}:
+			s.launch()
+			<-s.m.launching
+		case <-s.wake:
+		}
+	}
+}
+
+// launch starts the instance of the slot that is next, if one still is.
 func (s *supervisor) launch() {
 	sl, inst, spec := s.prepare()
 	if sl == nil {

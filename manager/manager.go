@@ -45,7 +45,7 @@ type Manager struct {
 	mu      sync.RWMutex // guards everything below; taken before any supervisor's
 	order   []*supervisor
 	byName  map[string]*supervisor
-	leaving map[string]*supervisor // deleted ones that are still there, the last of each name
+	leaving map[string][]*supervisor // deleted ones that are still there, by name, the last one last
 	closed  bool
 }
 
@@ -66,7 +66,7 @@ func New(o Options) *Manager {
 		launching: make(chan struct{}, maxLaunching),
 		stopped:   make(chan struct{}),
 		byName:    make(map[string]*supervisor),
-		leaving:   make(map[string]*supervisor),
+		leaving:   make(map[string][]*supervisor),
 	}
 	m.closing, m.begin = context.WithCancel(context.Background())
 	return m
@@ -128,7 +128,7 @@ func (m *Manager) unlink(name string, o *Operation) ([]stopOrder, error) {
 	}
 	delete(m.byName, name)
 	m.order = slices.DeleteFunc(m.order, func(other *supervisor) bool { return other == s })
-	m.leaving[name] = s
+	m.leaving[name] = append(m.leaving[name], s)
 	return s.apply(o, (*supervisor).delete)
 }
 
@@ -136,7 +136,11 @@ func (m *Manager) unlink(name string, o *Operation) ([]stopOrder, error) {
 // that. The goroutine started here ends when the template is deleted, or the
 // Manager shut down, and its instances are gone. m.mu must be held.
 func (m *Manager) add(t Template) *supervisor {
-	s := newSupervisor(m, t.clone(), m.leaving[t.Name])
+	var before *supervisor
+	if leaving := m.leaving[t.Name]; len(leaving) > 0 {
+		before = leaving[len(leaving)-1]
+	}
+	s := newSupervisor(m, t.clone(), before)
 	m.byName[t.Name] = s
 	m.order = append(m.order, s)
 	s.publish("create", nil)
@@ -151,8 +155,11 @@ func (m *Manager) add(t Template) *supervisor {
 func (m *Manager) forget(s *supervisor) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.leaving[s.name] == s {
+	leaving := slices.DeleteFunc(m.leaving[s.name], func(other *supervisor) bool { return other == s })
+	if len(leaving) == 0 {
 		delete(m.leaving, s.name)
+	} else {
+		m.leaving[s.name] = leaving
 	}
 }
 

@@ -83,8 +83,8 @@ func (m *Manager) everyone() []*supervisor {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	all := slices.Clone(m.order)
-	for _, s := range m.leaving {
-		all = append(all, s)
+	for _, leaving := range m.leaving {
+		all = append(all, leaving...)
 	}
 	return all
 }

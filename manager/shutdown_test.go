@@ -65,6 +65,22 @@ func TestShutdownKillsWhenItsTimeIsOver(t *testing.T) {
 	})
 }
 
+// Those that were deleted and take their time are not forgotten.
+func TestShutdownKillsTheDeleted(t *testing.T) {
+	bubble(t, &fakeLauncher{stopFor: -1}, func(f *fixture) {
+		for range 3 {
+			f.do(f.Create(quiet("web", graceful(time.Hour))))
+			f.do(f.Delete("web"))
+		}
+		f.do(f.Create(quiet("web", graceful(time.Hour))))
+		ctx, cancel := context.WithTimeout(f.Context(), time.Second)
+		defer cancel()
+		if err := f.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestShutdownOfNothing(t *testing.T) {
 	m := New(Options{})
 	if err := m.Shutdown(t.Context()); err != nil {
@@ -89,7 +105,7 @@ func TestStopDoesNotWaitForAllLaunches(t *testing.T) {
 		if err := o.Wait(f.Context()); err != nil {
 			t.Error(err)
 		}
-		if waited := time.Since(start); waited > 100*time.Millisecond || l.launches != 3 {
+		if waited := time.Since(start); waited > 100*time.Millisecond || l.launches != 3*launchers {
 			t.Errorf("waited %v, with %d launches", waited, l.launches)
 		}
 		f.wantAlive("")

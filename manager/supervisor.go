@@ -6,8 +6,8 @@ import (
 )
 
 // supervisor keeps the instances of one template. What is wanted is changed by
-// its commands, at once; run, the only goroutine that launches anything, brings
-// about what is wanted. Each instance has a goroutine that waits for its end.
+// its commands, at once; run, in a goroutine of its own, brings it about. Each
+// instance has a goroutine that waits for its end.
 //
 // A supervisor is safe for concurrent use.
 type supervisor struct {
@@ -114,12 +114,7 @@ func (s *supervisor) run() {
 		case over && before == nil:
 			return
 		case launch:
-			select {
-			case s.m.launching <- struct{}{}:
-				s.launch()
-				<-s.m.launching
-			case <-s.wake:
-			}
+			s.launchDue()
 			continue
 		}
 		var alarm <-chan time.Time
