@@ -63,3 +63,50 @@ func zombies() []proc {
 	}
 	return found
 }
+
+// descriptors is how many we have open, not counting the look itself.
+func descriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries) - 1
+}
+
+func highestDescriptor(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	highest := 0
+	for _, entry := range entries {
+		if n, _ := strconv.Atoi(entry.Name()); n > highest {
+			if _, err := os.Readlink("/proc/self/fd/" + entry.Name()); err == nil {
+				highest = n
+			}
+		}
+	}
+	return highest
+}
+
+// cgroupNames are the cgroups of launchers of this program.
+func cgroupNames(t *testing.T) map[string]bool {
+	t.Helper()
+	names := make(map[string]bool)
+	dir, _, err := ownCgroup()
+	if err != nil {
+		return names
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), cgroupPrefix+strconv.Itoa(os.Getpid())+".") {
+			names[entry.Name()] = true
+		}
+	}
+	return names
+}

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // reading starts a program with a stdin.
@@ -168,9 +167,15 @@ func TestInputToAProcessThatDoesNotRead(t *testing.T) {
 	p, in := reading(t, program("hang"))
 	saying(t, p, "stdout", "up")
 	tooLong := errors.New("too long")
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, tooLong)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	full := make(chan struct{})
+	go func() {
+		defer close(full)
+		poll(t, "the pipe to be full", func() bool { return in.Offset() == calmPipe })
+		cancel(tooLong)
+	}()
 	written, offset, err := in.Copy(ctx, strings.NewReader(floodText(1<<20)), -1)
+	<-full
 	if written != calmPipe || offset != calmPipe || !errors.Is(err, tooLong) {
 		t.Errorf("got %d, %d, %v; a pipe has %d", written, offset, err, calmPipe)
 	}

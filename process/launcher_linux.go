@@ -2,6 +2,7 @@ package process
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"sync"
@@ -32,6 +33,9 @@ type LocalLauncher struct {
 
 // NewLauncher returns a launcher that starts processes as children of this
 // program. Close gives back what it holds.
+//
+// Descriptors that this program was itself started with are marked
+// close-on-exec, since a child that inherits one by accident keeps it open.
 func NewLauncher(o LauncherOptions) (*LocalLauncher, error) {
 	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -43,6 +47,7 @@ func NewLauncher(o LauncherOptions) (*LocalLauncher, error) {
 		return nil, fmt.Errorf("the kernel has no pidfds, Linux 5.4 or later is needed: %w", explain(err))
 	}
 	unix.Close(self)
+	unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) // before Linux 5.11 they stay as they are
 	l := &LocalLauncher{null: null, oom: newOOMKills(), detached: make(map[*localChild]bool)}
 	if !o.NoCgroups {
 		l.cgroups = openCgroups()

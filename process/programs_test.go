@@ -7,11 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // programs are what the tests run as children.
@@ -40,6 +43,12 @@ var programs = map[string]func(args []string){
 			fmt.Fprintln([]*os.File{os.Stdout, os.Stderr}[i%2], i)
 		}
 	},
+	"env": func([]string) {
+		env := os.Environ()
+		slices.Sort(env)
+		fmt.Println(strings.Join(env, "\n"))
+	},
+	"descriptors": listDescriptors,
 	"echo-custom": echoCustom,
 	"escape":      escape,
 }
@@ -79,4 +88,16 @@ func escape([]string) {
 	}
 	fmt.Printf("escaped %d\nlast words", cmd.Process.Pid)
 	os.Exit(5)
+}
+
+// listDescriptors prints the descriptors that were inherited.
+func listDescriptors([]string) {
+	var open []string
+	for fd := range 1024 {
+		// What the runtime and this program open is closed on exec.
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			open = append(open, strconv.Itoa(fd))
+		}
+	}
+	fmt.Print(strings.Join(open, " "))
 }
