@@ -134,7 +134,7 @@ func TestNothingIsLeftOfManyLives(t *testing.T) {
 // What a change costs grows with the number of instances and no faster: a
 // launch or an exit looks at its own slot only.
 func TestManyInstances(t *testing.T) {
-	const n = 10_000
+	const n = 4_000
 	l := &fakeLauncher{}
 	bubble(t, l, func(f *fixture) {
 		f.over(f.do(f.Create(quiet("web", count(n)))))

@@ -97,6 +97,11 @@ func TestScale(t *testing.T) {
 			t.Errorf("%d", n)
 		}
 		f.wantAlive("")
+		for pid, reason := range map[int]string{1: "scaled down", 3: "scaled down"} {
+			if exit, err := f.ExitOf(pid); err != nil || exit.Reason != reason {
+				t.Errorf("%+v, %v", exit, err)
+			}
+		}
 		if tmpl, err := f.Template("web"); err != nil || tmpl.NumProcesses != 0 {
 			t.Errorf("%d, %v", tmpl.NumProcesses, err)
 		}

@@ -254,7 +254,7 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 	}
 	run(1) // what is started once for all
 	before := runtime.NumGoroutine()
-	run(20)
+	run(10)
 	for start := time.Now(); time.Since(start) < 20*time.Second; runtime.Gosched() { // those that are about to return
 		if runtime.NumGoroutine() <= before {
 			return
