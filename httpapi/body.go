@@ -21,6 +21,9 @@ const (
 	lingerSize = 256 << 20
 )
 
+// past as a deadline ends a read or write that is under way.
+var past = time.Unix(1, 0)
+
 var errBodyTooLarge = errors.New("request body too large")
 
 // readBody reads a whole small body. It is an error to the client if that is
@@ -61,11 +64,18 @@ func linger(w http.ResponseWriter, r *http.Request) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
+	endBody(w, r, time.Now().Add(lingerTime))
 	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Now().Add(lingerTime))
 	_ = rc.EnableFullDuplex() // else net/http reads the body before it sends the answer
 	if rc.Flush() == nil {
 		_, _ = io.CopyN(io.Discard, r.Body, lingerSize)
+	}
+}
+
+// endBody says until when what is left of a body may be read.
+func endBody(w http.ResponseWriter, r *http.Request, deadline time.Time) {
+	if r.Body != nil && r.Body != http.NoBody {
+		_ = http.NewResponseController(w).SetReadDeadline(deadline)
 	}
 }
 

@@ -25,16 +25,20 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 			s.log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", a.status,
 				"bytes", a.bytes, "took", time.Since(began), "from", r.RemoteAddr)
 		}
+		// net/http reads what is left of the body, in whatever time it is given.
 		if failure == nil {
+			endBody(a, r, time.Now().Add(lingerTime))
 			return
 		}
 		if failure != http.ErrAbortHandler {
 			s.log.Error("handler failed", "method", r.Method, "path", r.URL.Path, "failure", failure, "stack", string(debug.Stack()))
 			if a.status == 0 {
 				writeProblem(a, http.StatusInternalServerError, problemBody{Error: "internal", Reason: internalReason})
+				endBody(a, r, time.Now().Add(lingerTime))
 				return
 			}
 		}
+		endBody(a, r, past)
 		panic(http.ErrAbortHandler)
 	}()
 	if err := s.admit(a, r); err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/gorilla/mux"
 
@@ -70,32 +69,26 @@ func copyBody(ctx context.Context, w http.ResponseWriter, r *http.Request, in *p
 	}
 	rc := http.NewResponseController(w)
 	done, watched := make(chan struct{}), make(chan struct{})
-	given := false
+	var givenUp error
 	go func() {
 		defer close(watched)
 		select {
 		case <-ctx.Done():
+			givenUp = context.Cause(ctx)
 		case <-in.Closed():
+			givenUp = process.ErrInputClosed
 		case <-done:
 			return
 		}
-		given = true
-		_ = rc.SetReadDeadline(time.Unix(1, 0)) // the read that Copy may wait in ends now
+		_ = rc.SetReadDeadline(past) // the read that Copy may wait in ends now
 	}()
 	written, offset, err = in.Copy(ctx, r.Body, at)
 	close(done)
 	<-watched
-	if given {
-		_ = rc.SetReadDeadline(time.Time{})
-	}
-	switch {
-	case err == nil || errors.Is(err, process.ErrInputHole) || !given:
+	if err == nil || errors.Is(err, process.ErrInputHole) || givenUp == nil {
 		return written, offset, err
-	case ctx.Err() != nil:
-		return written, offset, context.Cause(ctx)
-	default:
-		return written, offset, process.ErrInputClosed
 	}
+	return written, offset, givenUp // rather than that a read was interrupted
 }
 
 func inputFailed(pid int, err error, written, offset int64) error {

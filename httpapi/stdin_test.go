@@ -1,0 +1,176 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestStdin(t *testing.T) {
+	d := newDaemon(t, Options{})
+	pid := d.create(child("echo", "echo", "redirect_input", true, "restart", "never"))
+	stdin := fmt.Sprintf("/streams/%d/stdin", pid)
+	a := d.want(200, "POST", stdin, "hello")
+	if a.body != okBody || a.header.Get("Gaffer-Written") != "5" || a.header.Get("Gaffer-Offset") != "5" {
+		t.Errorf("%+v", a)
+	}
+	// A retry with at= writes what is missing and no more.
+	a = d.want(200, "POST", stdin+"?at=0", "hello world")
+	if a.header.Get("Gaffer-Written") != "6" || a.header.Get("Gaffer-Offset") != "11" {
+		t.Errorf("retry: %v", a.header)
+	}
+	a = d.want(409, "POST", stdin+"?at=20", "hole")
+	if a.code(t) != "conflict" || !strings.Contains(a.body, `"written":0`) || !strings.Contains(a.body, `"offset":11`) {
+		t.Errorf("hole: %s", a.body)
+	}
+	a = d.want(200, "POST", stdin, "")
+	if a.header.Get("Gaffer-Written") != "0" || a.header.Get("Gaffer-Offset") != "11" {
+		t.Errorf("empty: %v", a.header)
+	}
+	a = d.want(200, "POST", stdin+"?eof=true", "!")
+	if a.header.Get("Gaffer-Offset") != "12" {
+		t.Errorf("eof: %v", a.header)
+	}
+	out := d.want(200, "GET", fmt.Sprintf("/streams/%d/stdout?feed=continuous&since=0", pid), "")
+	if out.body != "hello world!" {
+		t.Errorf("came out: %q", out.body)
+	}
+	a = d.want(409, "POST", stdin, "late")
+	if a.code(t) != "conflict" {
+		t.Errorf("after the end: %s", a.body)
+	}
+	if a := d.get(stdin); a.status != 404 || a.code(t) != "io_not_found" {
+		t.Errorf("GET stdin: %d %s", a.status, a.body)
+	}
+}
+
+// pattern is n bytes that are not like one another.
+func patternReader(n int64) io.Reader {
+	var i uint32
+	return io.LimitReader(readerFunc(func(p []byte) (int, error) {
+		for j := range p {
+			i = i*1664525 + 1013904223
+			p[j] = byte(i >> 24)
+		}
+		return len(p), nil
+	}), n)
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestStdinStreamsALargeBody(t *testing.T) {
+	d := newDaemon(t, Options{})
+	pid := d.create(child("echo", "echo", "redirect_input", true, "restart", "never", "backpressure", true))
+	const size = 24 << 20 // far more than a small body may have
+	out := d.open(fmt.Sprintf("/streams/%d/stdout?feed=continuous", pid))
+	posted := make(chan error, 1)
+	go func() {
+		r, err := http.NewRequest("POST", fmt.Sprintf("%s/streams/%d/stdin?eof=true", d.url, pid), patternReader(size))
+		if err != nil {
+			posted <- err
+			return
+		}
+		resp, err := d.client.Do(r)
+		if err == nil {
+			resp.Body.Close()
+			if got := resp.Header.Get("Gaffer-Written"); got != fmt.Sprint(size) {
+				err = fmt.Errorf("%s, Gaffer-Written %q", resp.Status, got)
+			}
+		}
+		posted <- err
+	}()
+	got, want := sha256.New(), sha256.New()
+	io.Copy(want, patternReader(size))
+	if n, err := io.Copy(got, out.Body); n != size || err != nil {
+		t.Errorf("%d bytes came out, %v", n, err)
+	}
+	if string(got.Sum(nil)) != string(want.Sum(nil)) {
+		t.Error("other bytes came out")
+	}
+	if err := <-posted; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStdinArrivesAsItIsSent(t *testing.T) {
+	d := newDaemon(t, Options{})
+	pid := d.create(child("echo", "echo", "redirect_input", true))
+	conn := d.raw(fmt.Sprintf("POST /streams/%d/stdin HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", pid))
+	d.written(pid, "stdout", 2) // although the body goes on
+	io.WriteString(conn, "1\r\n!\r\n0\r\n\r\n")
+	if a := readResponse(t, conn); a.status != 200 || a.header.Get("Gaffer-Written") != "3" {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestStdinThatIsNotRead(t *testing.T) {
+	d := newDaemon(t, Options{})
+	pid := d.create(child("deaf", "deaf", "redirect_input", true))
+	big := strings.Repeat("x", 4<<20)
+	a := d.want(409, "POST", fmt.Sprintf("/streams/%d/stdin?timeout=0.1", pid), big)
+	var written, offset int64
+	if _, err := fmt.Sscanf(a.body[strings.Index(a.body, `"written"`):], `"written":%d,"offset":%d`, &written, &offset); err != nil || written == 0 || written != offset || written >= 4<<20 {
+		t.Errorf("%s: %v", a.body, err)
+	}
+	// A body that stalls is given up too, and so is one whose process ends.
+	conn := d.raw(fmt.Sprintf("POST /streams/%d/stdin?timeout=0.05 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n", pid))
+	if a := readResponse(t, conn); a.status != 409 {
+		t.Errorf("stalled: %d %s", a.status, a.body)
+	}
+	pid = d.create(child("echo", "echo", "redirect_input", true, "restart", "never"))
+	conn = d.raw(fmt.Sprintf("POST /streams/%d/stdin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc", pid))
+	d.written(pid, "stdout", 3)
+	d.want(200, "POST", "/processes/echo/_stop", "")
+	if a := readResponse(t, conn); a.status != 409 || !strings.Contains(a.body, `"written":3`) {
+		t.Errorf("process ended: %d %s", a.status, a.body)
+	}
+}
+
+func TestRefusedUploadSeesTheAnswer(t *testing.T) {
+	d := newDaemon(t, Options{})
+	pid := d.create(child("web", "hang"))
+	r, err := http.NewRequest("POST", fmt.Sprintf("%s/streams/%d/stdin", d.url, pid), patternReader(30<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := d.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 403 {
+		t.Errorf("%s", resp.Status)
+	}
+}
+
+func TestCustomStream(t *testing.T) {
+	d := newDaemon(t, Options{})
+	// A shell that sends back what it reads on fd 3.
+	pid := d.create(map[string]any{"name": "two-way", "cmd": "read line <&3; echo \"got $line\" >&3; sleep 60",
+		"shell": true, "custom_streams": []string{"control"}, "graceful_timeout": 0})
+	path := fmt.Sprintf("/streams/%d/control", pid)
+	d.want(200, "POST", path, "word\n")
+	if a := d.want(200, "GET", path, ""); a.body != "got word\n" {
+		t.Errorf("came back: %q", a.body)
+	}
+}
+
+func TestHalfOpenRequestsAreDropped(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for a time-out")
+	}
+	d := newDaemon(t, Options{})
+	began := time.Now()
+	conn := d.raw("GET /ping HTTP/1.1\r\nHost: loc")
+	conn.SetDeadline(time.Now().Add(headerTimeout + patience))
+	rest, _ := io.ReadAll(conn)
+	if took := time.Since(began); took < headerTimeout/2 || len(rest) > 0 && !strings.Contains(string(rest), "408") && !strings.Contains(string(rest), "400") {
+		t.Errorf("after %v: %q", took, rest)
+	}
+}
