@@ -19,10 +19,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
-
-	"github.com/gafferd/gaffer/internal/config"
 )
 
 // marking is a configuration whose process leaves a file behind when it runs.
@@ -125,29 +121,6 @@ func TestNonLoopbackIsWarnedOf(t *testing.T) {
 	says(t, start(t, nil, "--bind", "0.0.0.0:0").stderr.String(), "level=WARN", "without access control")
 	if text := start(t, nil).stderr.String(); strings.Contains(text, "WARN") {
 		t.Errorf("a warning about loopback:\n%s", text)
-	}
-}
-
-func TestBacklog(t *testing.T) {
-	l, err := listen(config.Address{Network: "tcp", Address: "127.0.0.1:0"}, 7)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	conn, err := l.(syscall.Conn).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = conn.Control(func(fd uintptr) {
-		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
-		if err != nil {
-			t.Error(err)
-		} else if info.Sacked != 7 { // where the kernel tells a listening socket's backlog
-			t.Errorf("backlog is %d, want 7", info.Sacked)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 
