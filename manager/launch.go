@@ -95,6 +95,9 @@ func (s *supervisor) prepare() (*slot, *instance, process.Spec) {
 func (s *supervisor) launched(sl *slot, inst *instance, detached bool) {
 	s.trouble = ""
 	sl.failed, sl.refused = false, false
+	if !detached {
+		s.m.pids.add(inst) // who hears of it finds it
+	}
 	s.m.events.publish(Event{
 		Type: "spawn", Name: s.name, PID: inst.pid, OSPid: inst.proc.OSPid(), Index: inst.index, Detached: detached,
 	})
@@ -102,7 +105,6 @@ func (s *supervisor) launched(sl *slot, inst *instance, detached bool) {
 		s.setState(sl, finished)
 		return
 	}
-	s.m.pids.add(inst)
 	sl.instance = inst
 	s.setState(sl, running)
 	s.watchers.Go(func() {
