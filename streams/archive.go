@@ -14,6 +14,10 @@ type Archive interface {
 	// later than that and says what it Missed then. ok is false when nothing is
 	// kept at offset or behind.
 	Read(offset int64) (c Chunk, ok bool, err error)
+
+	// Search returns the offset where the first write begins for which after is
+	// true, if there is one.
+	Search(after func(Mark) bool) (offset int64, ok bool)
 }
 
 // Archived makes a Log, closed already, of what an Archive has kept of a stream
@@ -54,17 +58,20 @@ func (l *Log) recall(c *Cursor) (Chunk, bool) {
 	return chunk, true
 }
 
-// runs yields what is kept, the newest first: pieces that do not change, each
-// with its offset.
-func (l *Log) runs() iter.Seq2[int64, []byte] {
+// runs yields what is kept before offset end, the newest first: pieces that do
+// not change and are not empty, each with its offset.
+func (l *Log) runs(end int64) iter.Seq2[int64, []byte] {
 	l.mu.Lock()
-	blocks := make([][]byte, len(l.store.blocks))
-	for i, b := range l.store.blocks {
-		blocks[i] = b.data
+	var blocks [][]byte
+	for _, b := range l.store.blocks {
+		if n := min(end, b.end()) - b.start; n > 0 {
+			blocks = append(blocks, b.data[:n])
+		}
 	}
-	at := l.store.end
+	start := l.store.start()
 	l.mu.Unlock()
 	return func(yield func(int64, []byte) bool) {
+		at := end
 		for i := len(blocks) - 1; i >= 0; i-- {
 			at -= int64(len(blocks[i]))
 			if !yield(at, blocks[i]) {
@@ -72,7 +79,7 @@ func (l *Log) runs() iter.Seq2[int64, []byte] {
 			}
 		}
 		if l.archive != nil {
-			l.archived(at, yield)
+			l.archived(min(start, end), yield)
 		}
 	}
 }

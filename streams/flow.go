@@ -75,10 +75,10 @@ func (l *Log) Pace(ctx context.Context) error {
 			return nil
 		}
 		barrier := l.store.barrier(needs, l.flow.limit)
-		lag := l.stragglers(barrier)
+		slowest := l.stragglers(barrier)
 		tapped := l.tap != nil && l.tap.pos < barrier
 		if l.flow.behind == 0 && !tapped {
-			l.shrink(lag)
+			l.shrink(slowest, needs)
 			return nil
 		}
 		if l.flow.limit < l.maxWindow && l.memory.room(l.flow.limit) {
@@ -95,28 +95,30 @@ func (l *Log) Pace(ctx context.Context) error {
 }
 
 // stragglers counts the cursors before barrier that the writer still waits for,
-// and returns how far the last of all that it waits for is behind. l.mu must be
-// held.
-func (l *Log) stragglers(barrier int64) (lag int64) {
+// and returns the place of the last of all that have not been let go. l.mu must
+// be held.
+func (l *Log) stragglers(barrier int64) (slowest int64) {
 	f := &l.flow
 	f.barrier, f.behind = barrier, 0
+	slowest = l.store.end
 	for c := range l.cursors {
 		c.patient.behind = false
 		if c.patient.gone && !l.backpressure {
 			continue
 		}
-		lag = max(lag, l.store.end-c.pos)
+		slowest = min(slowest, c.pos)
 		if c.pos < f.barrier && c != l.tap {
 			c.patient.behind = true
 			f.behind++
 		}
 	}
-	return lag
+	return slowest
 }
 
-// shrink gives back a window that its readers no longer need. l.mu must be held.
-func (l *Log) shrink(lag int64) {
-	if l.flow.limit > l.window && lag < l.flow.limit/4 {
+// shrink gives back a window when a quarter of it would do for its readers.
+// l.mu must be held.
+func (l *Log) shrink(slowest, needs int64) {
+	if l.flow.limit > l.window && slowest >= l.store.barrier(needs, l.flow.limit/4) {
 		l.flow.limit = max(l.flow.limit/2, l.window)
 	}
 }

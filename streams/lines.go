@@ -81,43 +81,63 @@ func (ls *Lines) Next(ctx context.Context, idle time.Duration) (Line, error) {
 		deadline = time.Now().Add(idle)
 	}
 	for {
-		if ls.missed > 0 {
-			return ls.gap(), nil
+		line, hold, err := ls.Poll()
+		if err != ErrIdle {
+			return line, err
 		}
-		if line, ok := ls.scan(); ok {
-			return line, nil
-		}
-		ls.hold()
-		wait, due := ls.wait(deadline)
-		chunk, err := ls.cursor.Next(ctx, wait)
-		switch {
-		case err == io.EOF && len(ls.held) > 0:
-			return ls.give(len(ls.held), ls.offset+int64(len(ls.held)), false), nil
-		case err == ErrIdle && due:
-			if line, ok := ls.piece(); ok {
-				return line, nil
-			}
-			ls.heldSince = time.Now() // half a rune: it goes on waiting
-			continue
-		case err != nil:
+		wait, due := sooner(hold, deadline)
+		err = ls.cursor.log.Wait(ctx, ls.cursor.Offset(), wait)
+		if err == ErrIdle && due || err != nil && err != ErrIdle && err != io.EOF {
 			return Line{}, err
 		}
-		ls.chunk, ls.missed = chunk, chunk.Missed
 	}
 }
 
-// wait is how long to wait for more bytes (0: for ever); due says that it is
-// the line in hand that will not wait longer, not the caller.
-func (ls *Lines) wait(deadline time.Time) (wait time.Duration, due bool) {
-	if len(ls.held) > 0 {
-		wait, due = max(time.Until(ls.heldSince.Add(holdLine)), 1), true
-	}
-	if !deadline.IsZero() {
-		if idle := max(time.Until(deadline), 1); !due || idle < wait {
-			return idle, false
+// Poll is Next without waiting: it returns ErrIdle when there is no line now.
+// Then hold, if it is not 0, is how long an unfinished line is still to wait for
+// its end.
+func (ls *Lines) Poll() (line Line, hold time.Duration, err error) {
+	for {
+		if ls.missed > 0 {
+			return ls.gap(), 0, nil
 		}
+		if line, ok := ls.scan(); ok {
+			return line, 0, nil
+		}
+		ls.hold()
+		chunk, err := ls.cursor.Poll()
+		if err == nil {
+			ls.chunk, ls.missed = chunk, chunk.Missed
+			continue
+		}
+		if len(ls.held) == 0 {
+			return Line{}, 0, err
+		}
+		if err == io.EOF {
+			return ls.give(len(ls.held), ls.offset+int64(len(ls.held)), false), 0, nil
+		}
+		hold = holdLine - time.Since(ls.heldSince)
+		if hold > 0 {
+			return Line{}, hold, err
+		}
+		if line, ok := ls.piece(); ok {
+			return line, 0, nil
+		}
+		ls.heldSince = time.Now() // half a rune: it goes on waiting
 	}
-	return wait, due
+}
+
+// sooner is how long to wait for what is due first: the end of hold (0: none) or
+// the deadline (zero: none). due says that it is the deadline; 0 is for ever.
+func sooner(hold time.Duration, deadline time.Time) (wait time.Duration, due bool) {
+	if deadline.IsZero() {
+		return hold, false
+	}
+	left := max(time.Until(deadline), 1)
+	if hold > 0 && hold < left {
+		return hold, false
+	}
+	return left, true
 }
 
 // scan takes the next line out of the chunk in hand, if its end is there.

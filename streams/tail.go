@@ -10,7 +10,7 @@ func (l *Log) TailLines(n int) int64 {
 	if n <= 0 {
 		return at
 	}
-	for start := range lineStarts(at, l.runs()) {
+	for start := range lineStarts(at, l.runs(at)) {
 		at = start
 		if n--; n == 0 {
 			break
@@ -23,7 +23,7 @@ func (l *Log) TailLines(n int) int64 {
 // when there is none.
 func (l *Log) LastLine() int64 {
 	end := l.End()
-	for start, empty := range lineStarts(end, l.runs()) {
+	for start, empty := range lineStarts(end, l.runs(end)) {
 		if !empty {
 			return start
 		}

@@ -108,4 +108,41 @@ func (s stream) readSegment(seg *segment, offset int64) (c streams.Chunk, ok boo
 	return read(log, x, size, s.fd, offset)
 }
 
+// Search finds the first write for which after is true.
+func (s stream) Search(after func(streams.Mark) bool) (offset int64, ok bool) {
+	s.mu.Lock()
+	segments, end := slices.Clone(s.segments), s.end[s.fd-1]
+	s.mu.Unlock()
+	for _, seg := range segments {
+		at, found, err := s.searchSegment(seg, after)
+		if err == nil && found && at < end {
+			return at, true
+		}
+	}
+	return 0, false
+}
+
+func (s stream) searchSegment(seg *segment, after func(streams.Mark) bool) (offset int64, ok bool, err error) {
+	s.mu.Lock()
+	log, x, err := seg.open(s.dir.root)
+	s.mu.Unlock()
+	if err != nil {
+		return 0, false, err
+	}
+	defer log.Close()
+	defer x.f.Close()
+	// A write of either stream: where the other one is then is in the index too.
+	i, err := x.search(func(e entry) bool {
+		return after(streams.Mark{Offset: e.at(s.fd), UnixNano: e.nano, Number: e.number})
+	})
+	if err != nil || i == x.count {
+		return 0, false, err
+	}
+	es, err := x.entries(i, 1)
+	if err != nil {
+		return 0, false, err
+	}
+	return es[0].at(s.fd), true, nil
+}
+
 var _ streams.Archive = stream{}

@@ -1,0 +1,202 @@
+package streams
+
+import (
+	"context"
+	"io"
+	"slices"
+	"time"
+)
+
+// Source is one Log of a Merge. Key tells it from the others and comes back with
+// its lines.
+type Source[K comparable] struct {
+	Key K
+	Log *Log
+	At  int64 // where to begin
+}
+
+// Merged is a line of a Merge, and whose.
+type Merged[K comparable] struct {
+	Key K
+	Line
+}
+
+// Merge reads several Logs as one, line by line, in the order in which the lines
+// were completed: by the numbers of their writes, so all Logs must share one
+// Sequence. It is a view on the reader's side, over a Lines for each Log that it
+// follows.
+//
+// A Merge belongs to one goroutine.
+type Merge[K comparable] struct {
+	seq  *Sequence
+	bell *Bell
+	more func() []Source[K]
+
+	inputs []*input[K]
+	known  map[K]struct{}
+	given  *input[K] // whose line was given last
+	upTo   uint64    // what is completed by a write up to this number is in sight
+}
+
+// input is one Log of a Merge, and the line that it would give next.
+type input[K comparable] struct {
+	key   K
+	lines *Lines
+	next  Line
+	ready bool // next is one
+	empty bool // there was none when last looked
+}
+
+// NewMerge merges the Logs that more returns. It is called again whenever bell
+// has rung, and what it returns under a new Key is added; a Log that has ended
+// is left out by itself. bell must be rung by all of them, and before a new one
+// is written to. The Merge must be closed.
+func NewMerge[K comparable](seq *Sequence, bell *Bell, more func() []Source[K]) *Merge[K] {
+	return &Merge[K]{seq: seq, bell: bell, more: more, known: make(map[K]struct{})}
+}
+
+// Close detaches the Merge from its Logs.
+func (m *Merge[K]) Close() {
+	for _, in := range m.inputs {
+		in.lines.Close()
+	}
+	m.inputs = nil
+}
+
+// Next returns the next line, waiting for it if need be. A Line that tells of a
+// loss or is Partial comes in its turn. The error is ErrIdle after waiting for
+// idle (0 or less: for ever), or the cause of ctx's end. There is no end: a new
+// Log may come.
+func (m *Merge[K]) Next(ctx context.Context, idle time.Duration) (Merged[K], error) {
+	var deadline time.Time
+	if idle > 0 {
+		deadline = time.Now().Add(idle)
+	}
+	for {
+		rung, _ := m.bell.Wait() // before looking, so that nothing is overlooked
+		line, hold, ok := m.poll()
+		if ok {
+			return line, nil
+		}
+		wait, due := sooner(hold, deadline)
+		rang, err := pause(ctx, wait, rung)
+		if err == nil && due && !rang {
+			err = ErrIdle
+		}
+		if err != nil {
+			return line, err
+		}
+	}
+}
+
+// Poll is Next without waiting: it returns ErrIdle when there is nothing now.
+func (m *Merge[K]) Poll() (Merged[K], error) {
+	if line, _, ok := m.poll(); ok {
+		return line, nil
+	}
+	return Merged[K]{}, ErrIdle
+}
+
+// poll returns the next line if it is known which that is. Otherwise hold is how
+// long an unfinished line is still to wait for its end; 0 means that none is.
+func (m *Merge[K]) poll() (line Merged[K], hold time.Duration, ok bool) {
+	if m.given != nil {
+		m.given.ready = false
+		m.given = nil
+	}
+	if line, ok := m.least(); ok {
+		return line, 0, true
+	}
+	m.upTo = m.seq.Last()
+	m.add()
+	hold = m.look()
+	line, ok = m.least()
+	return line, hold, ok
+}
+
+// add takes in the Logs that are new.
+func (m *Merge[K]) add() {
+	sources := m.more()
+	known := make(map[K]struct{}, len(sources))
+	for _, s := range sources {
+		known[s.Key] = struct{}{}
+		if _, ok := m.known[s.Key]; !ok {
+			m.inputs = append(m.inputs, &input[K]{key: s.Key, lines: NewLines(s.Log, s.At)})
+		}
+	}
+	m.known = known
+}
+
+// look has every input that is not ready look for its next line, and leaves out
+// those that have ended. After it, what was completed by a write up to upTo is in
+// sight.
+func (m *Merge[K]) look() (hold time.Duration) {
+	m.inputs = slices.DeleteFunc(m.inputs, func(in *input[K]) bool {
+		if in.ready {
+			return false
+		}
+		line, left, err := in.lines.Poll()
+		switch {
+		case err == io.EOF:
+			in.lines.Close()
+			return true
+		case err == nil:
+			in.next, in.ready, in.empty = line, true, false
+		default:
+			in.empty = true
+			if left > 0 && (hold == 0 || left < hold) {
+				hold = left
+			}
+		}
+		return false
+	})
+	return hold
+}
+
+// least returns the first of the lines in sight.
+func (m *Merge[K]) least() (line Merged[K], ok bool) {
+	var first *input[K]
+	for _, in := range m.inputs {
+		if !in.ready && !in.refill() {
+			continue
+		}
+		if in.next.Number <= m.upTo && (first == nil || in.next.Number < first.next.Number) {
+			first = in
+		}
+	}
+	if first == nil {
+		return line, false
+	}
+	m.given = first
+	return Merged[K]{first.key, first.next}, true
+}
+
+// refill looks for the next line of an input that had one before; what has none
+// is not asked again until upTo has moved on.
+func (in *input[K]) refill() bool {
+	if in.empty {
+		return false
+	}
+	line, _, err := in.lines.Poll()
+	in.next, in.ready, in.empty = line, err == nil, err != nil
+	return in.ready
+}
+
+// pause waits for a bell, for d (0: for ever), or for ctx's end, whose cause it
+// returns. rang says that it was the bell.
+func pause(ctx context.Context, d time.Duration, bell <-chan struct{}) (rang bool, err error) {
+	var timer <-chan time.Time
+	if d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		timer = t.C
+	}
+	select {
+	case <-bell:
+		return true, nil
+	case <-timer:
+		return false, nil
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+}
