@@ -126,8 +126,8 @@ func greeting(listeners []listener) string {
 		urls[i] = l.url
 	}
 	connect := ""
-	if urls[0] != "http://"+config.DefaultAddress.Address {
-		connect = " --connect " + urls[0]
+	if url := listeners[0].reachable(); url != "http://"+config.DefaultAddress.Address {
+		connect = " --connect " + url
 	}
 	return fmt.Sprintf("gafferd %s listens on %s. Try: gafferctl%s status", version.Version(), strings.Join(urls, ", "), connect)
 }
@@ -142,9 +142,13 @@ func configuration(o options) (*config.Config, error) {
 		}
 	}
 	if len(o.bind) > 0 {
+		here, err := os.Getwd()
+		if err != nil {
+			return nil, err
+		}
 		endpoint := config.Endpoint{}
 		for _, s := range o.bind {
-			address, err := config.ParseAddress(strings.TrimSpace(s), ".")
+			address, err := config.ParseAddress(strings.TrimSpace(s), here)
 			if err != nil {
 				return nil, usageError{fmt.Errorf("--bind: %w", err)}
 			}

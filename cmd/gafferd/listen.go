@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,6 +22,16 @@ import (
 type listener struct {
 	net.Listener
 	url string // as gafferctl --connect takes it
+}
+
+// reachable is a URL by which this machine reaches the listener: the addresses
+// that stand for every interface are no host that a client may call.
+func (l listener) reachable() string {
+	addr, ok := l.Addr().(*net.TCPAddr)
+	if !ok || !addr.IP.IsUnspecified() {
+		return l.url
+	}
+	return strings.Replace(l.url, addr.String(), net.JoinHostPort("localhost", strconv.Itoa(addr.Port)), 1)
 }
 
 // listenAll opens every address of every endpoint, or none of them.

@@ -118,8 +118,9 @@ func TestFileEndpointsAndTheirReplacement(t *testing.T) {
 }
 
 func TestNonLoopbackIsWarnedOf(t *testing.T) {
-	says(t, start(t, nil, "--bind", "0.0.0.0:0").stderr.String(), "level=WARN", "without access control")
-	if text := start(t, nil).stderr.String(); strings.Contains(text, "WARN") {
+	text := start(t, nil, "--bind", "0.0.0.0:0").stderr.String()
+	says(t, text, "level=WARN", "without access control", "gafferctl --connect http://localhost:")
+	if text = start(t, nil).stderr.String(); strings.Contains(text, "WARN") {
 		t.Errorf("a warning about loopback:\n%s", text)
 	}
 }
