@@ -1,0 +1,133 @@
+package layout
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/gafferd/gaffer"
+
+// room is what one package may import.
+type room struct {
+	pkg  string   // a package, or all below a folder: "examples/…"
+	ours []string // the packages of this module that it may import
+	not  []string // packages from elsewhere that it must never hear of
+}
+
+// rooms is the order of the house, top floor last. A new package needs a line.
+var rooms = []room{
+	{"internal/nearest", nil, []string{"net/http", "encoding/json"}},
+	{"internal/version", nil, nil},
+	{"streams", nil, []string{"net/http", "encoding/json"}},
+	{"streams/archive", []string{"streams"}, []string{"net/http", "encoding/json"}},
+	{"process", []string{"streams"}, []string{"net/http", "encoding/json"}},
+	{"manager", []string{"process", "streams", "internal/nearest"}, []string{"net/http"}},
+	{"httpapi", []string{"manager", "process", "streams", "internal/nearest"}, nil},
+	{"httpapi/client", nil, nil},
+	{"internal/config", []string{"manager", "process", "internal/nearest"}, []string{"net/http"}},
+	{"internal/console", []string{"manager", "streams"}, []string{"net/http"}},
+	{"cmd/gafferctl", []string{"httpapi/client", "internal/version"}, nil},
+	{"cmd/gafferd", []string{"httpapi", "manager", "process", "streams", "internal/config", "internal/console", "internal/version"}, nil},
+	{"examples/…", []string{"httpapi", "httpapi/client", "manager", "process", "streams"}, nil},
+	{"internal/bench", nil, nil}, // it measures the built binary, from outside
+	{"internal/e2e", nil, nil},
+	{"internal/layout", nil, nil},
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	arrows := imports(t, filepath.Join("..", ".."))
+	for _, from := range slices.Sorted(maps.Keys(arrows)) {
+		r, ok := roomOf(from)
+		if !ok {
+			t.Errorf("package %s is not in the table of rooms: say there what it may import", from)
+			continue
+		}
+		for to, file := range arrows[from] {
+			if sub, ours := strings.CutPrefix(to, module+"/"); ours && !slices.Contains(r.ours, sub) {
+				t.Errorf("%s → %s (%s): may import only %v of ours", from, sub, file, r.ours)
+			}
+			if slices.Contains(r.not, to) {
+				t.Errorf("%s → %s (%s): is not its business", from, to, file)
+			}
+		}
+	}
+}
+
+// TestTableIsCurrent fails for a line that has outlived its package.
+func TestTableIsCurrent(t *testing.T) {
+	for _, r := range rooms {
+		dir := filepath.Join("..", "..", strings.TrimSuffix(r.pkg, "/…"))
+		if _, err := os.Stat(dir); err != nil {
+			t.Errorf("package %s: %v", r.pkg, err)
+		}
+	}
+}
+
+func roomOf(pkg string) (room, bool) {
+	i := slices.IndexFunc(rooms, func(r room) bool {
+		below, wild := strings.CutSuffix(r.pkg, "…")
+		return r.pkg == pkg || wild && strings.HasPrefix(pkg, below)
+	})
+	if i < 0 {
+		return room{}, false
+	}
+	return rooms[i], true
+}
+
+// imports reads what every package in the tree below root imports, and in which
+// file: for each platform, so it does not ask the go command, and without tests,
+// which may look in from outside.
+func imports(t *testing.T, root string) map[string]map[string]string {
+	arrows := make(map[string]map[string]string)
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if name := d.Name(); file != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, file)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		pkg := path.Dir(rel)
+		if arrows[pkg] == nil {
+			arrows[pkg] = make(map[string]string)
+		}
+		for _, spec := range parsed.Imports {
+			to, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			arrows[pkg][to] = rel
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(arrows) == 0 {
+		t.Fatal("found no package at all")
+	}
+	return arrows
+}
