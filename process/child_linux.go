@@ -3,7 +3,6 @@ package process
 import (
 	"errors"
 	"os"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -24,9 +23,6 @@ type localChild struct {
 	marker   string
 	detached bool
 	ended    atomic.Bool
-
-	mu   sync.Mutex      // guards seen
-	seen map[procID]bool // descendants found earlier, by whatever then told that they are
 }
 
 func (c *localChild) Pid() int { return c.pid }
@@ -108,11 +104,7 @@ func (c *localChild) members() []proc {
 	if c.cgroup != nil {
 		return c.cgroup.members()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var members []proc
-	members, c.seen = processes.look().members(c.pid, c.marker, c.seen)
-	return members
+	return processes.members(c.pid, c.marker)
 }
 
 func (c *localChild) Release() {
@@ -126,16 +118,28 @@ func (c *localChild) Release() {
 	}
 }
 
-// reap takes the zombie away.
+// reap takes the zombie away, and as a subreaper those that were left to us in
+// its process group, of which nothing else would tell that they are orphans.
 func (c *localChild) reap() {
-	for {
-		var status unix.WaitStatus
-		if _, err := unix.Wait4(c.pid, &status, unix.WNOHANG, nil); err != unix.EINTR {
+	waitFor(c.pid)
+	for c.launcher.reaper != nil {
+		pid, _ := peek(unix.P_PGID, c.pid)
+		if pid <= 0 {
 			break
 		}
+		waitFor(pid)
 	}
 	family.release(c.pid)
 	c.pidfd.Close()
+}
+
+// waitFor takes one zombie away.
+func waitFor(pid int) {
+	for {
+		if _, err := unix.Wait4(pid, nil, unix.WNOHANG, nil); err != unix.EINTR {
+			return
+		}
+	}
 }
 
 // unknownStatus is the exit status of a leader that somebody else waited for.

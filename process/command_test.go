@@ -3,7 +3,6 @@ package process
 import (
 	"os"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -85,28 +84,6 @@ func TestEnvironment(t *testing.T) {
 	}
 	if _, there := got["GAFFER_STREAMS"]; there {
 		t.Error("GAFFER_STREAMS is there without custom streams")
-	}
-}
-
-func TestMarkerContinuesAnOuterOne(t *testing.T) {
-	outer := newMarker()
-	t.Setenv(markerName, strings.TrimPrefix(outer, markerName+"="))
-	inner := newMarker()
-	other := strings.Replace(inner, "/", "0/", 1) // of outer's tenth neighbour, say
-	for _, test := range []struct {
-		wanted, found string
-		want          bool
-	}{
-		{outer, outer, true},
-		{outer, inner, true},
-		{inner, outer, false},
-		{outer, other, false},
-		{"", outer, false},
-		{outer, "", false},
-	} {
-		if got := marks(test.wanted, test.found); got != test.want {
-			t.Errorf("marks(%q, %q) = %v", test.wanted, test.found, got)
-		}
 	}
 }
 

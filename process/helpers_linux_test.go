@@ -110,3 +110,12 @@ func cgroupNames(t *testing.T) map[string]bool {
 	}
 	return names
 }
+
+func threadCount(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}

@@ -79,8 +79,8 @@ func closeFiles(files []*os.File) {
 func (p *Process) connect(ctx context.Context, ends pipes, o *Options) {
 	p.logs = make(map[string]*streams.Log)
 	p.inputs = make(map[string]*Input)
-	read := func(label string, f *os.File) {
-		log := streams.NewLog(streams.Options{
+	read := func(label string, fd int, f *os.File) {
+		log := o.newLog(label, fd, streams.Options{
 			Backpressure: p.spec.Backpressure,
 			Memory:       o.Memory,
 			Sequence:     o.Sequence,
@@ -94,14 +94,21 @@ func (p *Process) connect(ctx context.Context, ends pipes, o *Options) {
 	}
 	for i, label := range p.spec.RedirectOutput {
 		if f := ends.ours[1+i]; f != nil {
-			read(label, f)
+			read(label, 1+i, f)
 		}
 	}
 	for i, label := range p.spec.CustomStreams {
 		f := ends.ours[firstCustomFD+i]
-		read(label, f)
+		read(label, firstCustomFD+i, f)
 		p.inputs[label] = newInput(f, func() error { return shutdownWrite(f) })
 	}
+}
+
+func (o *Options) newLog(label string, fd int, lo streams.Options) *streams.Log {
+	if o.NewLog == nil {
+		return streams.NewLog(lo)
+	}
+	return o.NewLog(label, fd, lo)
 }
 
 // cutStreams ends every stream that has not ended yet, with what its pipe

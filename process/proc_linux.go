@@ -52,8 +52,11 @@ func readProc(pid int) (proc, error) {
 func readStat(pid int, buf []byte) (proc, error) {
 	name := "/proc/" + strconv.Itoa(pid) + "/stat"
 	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err == unix.ENOENT {
+		return proc{}, os.ErrProcessDone
+	}
 	if err != nil {
-		return proc{}, done(err)
+		return proc{}, err
 	}
 	n, err := unix.Read(fd, buf)
 	unix.Close(fd)

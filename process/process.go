@@ -29,6 +29,11 @@ type Options struct {
 	Environ  []string // base environment when OSEnv; nil is os.Environ()
 	Memory   *streams.Memory
 	Sequence *streams.Sequence
+
+	// NewLog makes the log of a stream: of fd 1 or 2, or of a custom one from 3
+	// on. It is called before anything of the stream is read, with options that
+	// it may add to. nil is streams.NewLog.
+	NewLog func(label string, fd int, o streams.Options) *streams.Log
 }
 
 // Process is one running instance of a program, with its streams. It owns the

@@ -53,22 +53,22 @@ func (r *reaper) close() {
 }
 
 // run looks for orphans after children have ended, and takes a tenth of the
-// time at most for it.
+// time at most for it; and once more at its end.
 func (r *reaper) run() {
 	defer close(r.done)
 	pause := reapPause
-	for {
+	for stopped := false; !stopped; {
 		select {
 		case <-r.ended:
 		case <-r.stop:
-			return
+			stopped = true
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-r.stop:
 			timer.Stop()
-			return
+			stopped = true
 		}
 		began := time.Now()
 		r.reap()
@@ -85,12 +85,12 @@ func (r *reaper) reap() {
 	self := look.procs[os.Getpid()]
 	for _, pid := range look.children[self.pid] {
 		p := look.procs[pid]
-		if p.alive() || !(r.ownsChildren || look.orphans[p.procID] || r.descends(&p, &self)) {
+		if p.alive() || !(r.ownsChildren || processes.knows(p.procID) || r.descends(&p, &self)) {
 			continue
 		}
 		family.unlessLaunched(pid, func() {
 			if now, err := readProc(pid); err == nil && now.procID == p.procID {
-				unix.Wait4(pid, nil, unix.WNOHANG, nil) // it is a zombie: this cannot fail
+				waitFor(pid)
 			}
 		})
 	}

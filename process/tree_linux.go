@@ -13,22 +13,23 @@ var processes looks
 // looks shares looks at /proc between those who want one at the same time, so
 // that stopping a thousand children does not read it a thousand times.
 type looks struct {
-	looking sync.Mutex      // held while /proc is read; guards orphans
-	orphans map[procID]bool // of the last look
+	looking sync.Mutex // held while /proc is read
 
-	mu   sync.Mutex // guards next
+	mu   sync.Mutex // guards everything below
 	next *look      // not begun yet, and wanted by somebody
+
+	// known are the descendants that looks have found, with the pid of their
+	// leader, or 0 when only a marker tells that they have one. They stay known
+	// until they vanish, whatever becomes of their parents and their markers: a
+	// zombie shows none.
+	known map[procID]int
 }
 
-// look is one look at /proc. The others are its reader's until done is closed.
+// look is one look at /proc. Its fields are its reader's until done is closed.
 type look struct {
 	done     chan struct{}
 	procs    map[int]proc
 	children map[int][]int // pids by parent
-
-	// orphans are the adopted children that bear a marker, or did when they
-	// lived: a zombie shows none.
-	orphans map[procID]bool
 }
 
 // look returns a look at /proc that began after the call.
@@ -50,10 +51,65 @@ func (l *looks) look() *look {
 	l.next = nil // it begins: who comes now wants a later one
 	l.mu.Unlock()
 	now.read()
-	now.findOrphans(l.orphans)
-	l.orphans = now.orphans
+	l.update(now)
 	close(now.done)
 	return now
+}
+
+// update forgets who is gone, and adds the orphans that bear a marker.
+func (l *looks) update(now *look) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id := range l.known {
+		if now.procs[id.pid].procID != id {
+			delete(l.known, id)
+		}
+	}
+	for _, pid := range now.children[os.Getpid()] {
+		if p := now.procs[pid]; p.marker != "" {
+			l.know(p.procID, 0)
+		}
+	}
+}
+
+// know adds to known. l.mu must be held.
+func (l *looks) know(id procID, leader int) {
+	if l.known == nil {
+		l.known = make(map[procID]int)
+	}
+	if l.known[id] == 0 {
+		l.known[id] = leader
+	}
+}
+
+// knows reports whether a process was found to descend from a launched child.
+func (l *looks) knows(id procID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.known[id]
+	return ok
+}
+
+// members are a leader and its descendants, as far as they are alive: its
+// children and theirs, the members of its process group, the orphans that bear
+// its marker, and whom an earlier look has found, with all of their children.
+func (l *looks) members(leader int, marker string) []proc {
+	now := l.look()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	roots := []int{leader}
+	for pid, p := range now.procs {
+		if p.group == leader || l.known[p.procID] == leader || marks(marker, p.marker) {
+			roots = append(roots, pid)
+		}
+	}
+	members := now.below(roots)
+	for _, p := range members {
+		if p.pid != leader {
+			l.know(p.procID, leader)
+		}
+	}
+	return members
 }
 
 // read reads all of /proc. What cannot be read is gone, or none of ours.
@@ -101,54 +157,21 @@ func (l *look) readMarkers() {
 	}
 }
 
-// findOrphans notes who is an orphan, knowing who was at the look before.
-func (l *look) findOrphans(before map[procID]bool) {
-	for _, pid := range l.children[os.Getpid()] {
-		if p := l.procs[pid]; p.marker != "" || before[p.procID] {
-			if l.orphans == nil {
-				l.orphans = make(map[procID]bool)
-			}
-			l.orphans[p.procID] = true
-		}
-	}
-}
-
-// members are the leader and its descendants that are alive: its children and
-// theirs, the members of its process group, the orphans that bear its marker,
-// and whom an earlier look found, with all of their children. The second result
-// is for the next look.
-func (l *look) members(leader int, marker string, seen map[procID]bool) ([]proc, map[procID]bool) {
-	var members []proc
+// below are the processes that are alive among roots and all below them.
+func (l *look) below(roots []int) []proc {
+	var alive []proc
 	found := make(map[int]bool)
-	var add func(p proc)
-	add = func(p proc) {
-		if found[p.pid] {
-			return
+	for len(roots) > 0 {
+		pid := roots[len(roots)-1]
+		roots = roots[:len(roots)-1]
+		if found[pid] {
+			continue
 		}
-		found[p.pid] = true
-		if p.alive() {
-			members = append(members, p)
+		found[pid] = true
+		if p, ok := l.procs[pid]; ok && p.alive() {
+			alive = append(alive, p)
 		}
-		for _, pid := range l.children[p.pid] {
-			add(l.procs[pid])
-		}
+		roots = append(roots, l.children[pid]...)
 	}
-	if p, ok := l.procs[leader]; ok {
-		add(p)
-	}
-	for _, p := range l.procs {
-		if p.group == leader || seen[p.procID] || marks(marker, p.marker) {
-			add(p)
-		}
-	}
-	var next map[procID]bool
-	for _, p := range members {
-		if p.pid != leader {
-			if next == nil {
-				next = make(map[procID]bool)
-			}
-			next[p.procID] = true
-		}
-	}
-	return members, next
+	return alive
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,12 @@ var programs = map[string]func(args []string){
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("up")
 		time.Sleep(time.Hour)
+	},
+	"spin": func([]string) {
+		fmt.Println("up")
+		for {
+			runtime.Gosched()
+		}
 	},
 	"flood": func(args []string) {
 		n, _ := strconv.Atoi(args[0])

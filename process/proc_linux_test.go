@@ -1,0 +1,73 @@
+package process
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestMarkerContinuesAnOuterOne(t *testing.T) {
+	outer := newMarker()
+	t.Setenv(markerName, strings.TrimPrefix(outer, markerName+"="))
+	inner := newMarker()
+	other := strings.Replace(inner, "/", "0/", 1) // of outer's tenth neighbour, say
+	for _, test := range []struct {
+		wanted, found string
+		want          bool
+	}{
+		{outer, outer, true},
+		{outer, inner, true},
+		{inner, outer, false},
+		{outer, other, false},
+		{"", outer, false},
+		{outer, "", false},
+	} {
+		if got := marks(test.wanted, test.found); got != test.want {
+			t.Errorf("marks(%q, %q) = %v", test.wanted, test.found, got)
+		}
+	}
+}
+
+func TestOOMKillsAreClaimedOnce(t *testing.T) {
+	file := t.TempDir() + "/memory.events"
+	write := func(content string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("low 0\noom 1\noom_kill 2\noom_group_kill 0\n")
+	o := &oomKills{file: file, counted: 2}
+	if o.claim(nil) {
+		t.Error("claimed an old one")
+	}
+	write("oom_kill 4\n")
+	if !o.claim(nil) || !o.claim(nil) || o.claim(nil) {
+		t.Error("two were killed")
+	}
+}
+
+func TestStatLinesAreRead(t *testing.T) {
+	// The name in parentheses is the program's to choose.
+	line := "42 (a) Z (b) R 1 40 39 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 100 200"
+	p := proc{procID: procID{pid: 42}}
+	if !p.parse([]byte(line)) {
+		t.Fatal("not understood")
+	}
+	want := proc{procID: procID{42, 98765}, parent: 1, group: 40, session: 39, state: 'R'}
+	if p != want {
+		t.Errorf("got %+v, want %+v", p, want)
+	}
+	for _, broken := range []string{"", "42 (a", "42 (a) R 1 2", "42 (a)"} {
+		if p.parse([]byte(broken)) {
+			t.Errorf("understood %q", broken)
+		}
+	}
+	self, err := readProc(os.Getpid())
+	if err != nil || self.parent != os.Getppid() || !self.alive() {
+		t.Errorf("we are %+v, %v", self, err)
+	}
+	if _, err := readProc(1 << 30); err != os.ErrProcessDone {
+		t.Errorf("one that cannot be: %v", err)
+	}
+}
