@@ -50,6 +50,7 @@ const (
 	ratioAtLeast          // of the daemon's value to the other side's
 	ratioAtMost
 	valueAtMost // the daemon's own
+	never       // the daemon's own is 0 in every run
 )
 
 // side is one of the two programs that are compared.

@@ -41,8 +41,8 @@ func fanoutAxes() []axis {
 				measures: []measure{
 					{"delivered to all", "MB/s", line.target},
 					{"CPU", "s per GB delivered", goal{}},
-					{"lost", "bytes", goal{valueAtMost, 0}},
-					{"broken off", "connections", goal{valueAtMost, 0}},
+					{"lost", "bytes", goal{kind: never}},
+					{"broken off", "connections", goal{kind: never}},
 				},
 				run: f.run,
 			})

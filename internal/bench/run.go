@@ -24,11 +24,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var p plan
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.StringVar(&p.axes, "axes", "", "measure only axes whose names begin so; several with commas (all)")
+	flags.StringVar(&p.axes, "axes", "", "measure only axes whose names begin with `WORDS`, as fanout-16k,start (all)")
 	flags.IntVar(&p.pairs, "pairs", 9, "how many pairs each axis is measured in")
 	flags.BoolVar(&p.quick, "quick", false, "one small pair each: shows that everything works, and no more")
-	flags.StringVar(&p.gafferd, "gafferd", "", "measure this binary (one that is built from this tree)")
-	flags.StringVar(&p.against, "against", "", "compare with this gafferd instead of the bare loops")
+	flags.StringVar(&p.gafferd, "gafferd", "", "measure the gafferd in `FILE` (one that is built from this tree)")
+	flags.StringVar(&p.against, "against", "", "compare with the gafferd in `FILE` instead of the bare loops")
 	list := flags.Bool("list", false, "list the axes")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "Usage: bench [flags]\n\nMeasures gafferd against the bare loop for the same work, in interleaved pairs.")
@@ -89,7 +89,8 @@ func (p *plan) measure(ctx context.Context, chosen []axis, stdout, stderr io.Wri
 	return err
 }
 
-// choose picks the axes whose names begin with one of the given words.
+// choose picks the axes whose names begin with the given words: "fanout-16k" is
+// that of any number of subscribers.
 func choose(words string) ([]axis, error) {
 	all := axes()
 	if words == "" {
@@ -99,7 +100,7 @@ func choose(words string) ([]axis, error) {
 	for word := range strings.SplitSeq(words, ",") {
 		found := false
 		for _, a := range all {
-			if strings.HasPrefix(a.name, strings.TrimSpace(word)) {
+			if strings.HasPrefix(a.name+"-", strings.TrimSpace(word)+"-") {
 				chosen = append(chosen, a)
 				found = true
 			}

@@ -15,9 +15,9 @@ func printTable(w io.Writer, sides [2]side, results []result) {
 		name := r.axis.name
 		for i, m := range r.axis.measures {
 			first, second, ratio := summarize(r.values[0][i]), summarize(r.values[1][i]), summarize(r.ratios[i])
-			target, reached := "", ""
-			if !math.IsNaN(second.median) {
-				target, reached = m.goal.judge(second, ratio)
+			target, reached := m.goal.judge(second, ratio)
+			if m.goal.kind == never {
+				first.median, second.median, ratio.median = first.most, second.most, unknown
 			}
 			fmt.Fprintf(w, "| %s | %s, %s | %s | %s | %s | %s | %s | %d |\n", name, m.name, m.unit,
 				figure(first.median), figure(second.median), spread(ratio), target, reached, len(r.ratios[i]))
@@ -27,38 +27,30 @@ func printTable(w io.Writer, sides [2]side, results []result) {
 }
 
 // judge tells the target, and whether the median reaches it. Where only the
-// better quartile does, the noise of the machine has the last word.
+// better quartile does, it is the noise of the machine that has the last word.
 func (g goal) judge(value, ratio quartiles) (target, reached string) {
-	within := func(q quartiles) string {
-		switch {
-		case q.median <= g.limit:
-			return "yes"
-		case q.lower <= g.limit:
-			return "nearly"
-		}
-		return "no"
-	}
 	limit := figure(g.limit)
 	switch g.kind {
 	case ratioAtLeast:
-		switch {
-		case ratio.median >= g.limit:
-			reached = "yes"
-		case ratio.upper >= g.limit:
-			reached = "nearly"
-		default:
-			reached = "no"
-		}
-		return "ratio ≥ " + limit, reached
+		return "ratio ≥ " + limit, verdict(ratio.median >= g.limit, ratio.upper >= g.limit)
 	case ratioAtMost:
-		return "ratio ≤ " + limit, within(ratio)
+		return "ratio ≤ " + limit, verdict(ratio.median <= g.limit, ratio.lower <= g.limit)
 	case valueAtMost:
-		if g.limit == 0 {
-			return "0", within(value)
-		}
-		return "≤ " + limit, within(value)
+		return "≤ " + limit, verdict(value.median <= g.limit, value.lower <= g.limit)
+	case never:
+		return "0 in every run", verdict(value.most == 0, false)
 	}
 	return "", ""
+}
+
+func verdict(median, betterQuartile bool) string {
+	switch {
+	case median:
+		return "yes"
+	case betterQuartile:
+		return "nearly"
+	}
+	return "no"
 }
 
 func spread(q quartiles) string {
