@@ -25,14 +25,14 @@ const (
 	shutdownGrace = 2 * time.Second
 )
 
-// Serve serves the listeners until ctx ends or one of them fails. Then feeds
-// and websockets are broken off (after DrainTimeout), answers under way are completed, and Serve
-// returns when every connection and every handler is gone and the listeners
-// are closed: nil, or why a listener failed.
+// Serve serves the listeners until ctx ends or one of them fails. Then, after
+// DrainTimeout, feeds and websockets are broken off, answers under way are
+// completed, and Serve returns when every connection and every handler is gone
+// and the listeners are closed: nil, or why a listener failed.
 //
 // For TLS, give it TLSListener(l, config).
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
-	requests, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	requests, stop := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), endingKey{}, ctx.Done()))
 	defer stop(nil)
 	var handlers sync.WaitGroup
 	conns := newConns()
@@ -80,6 +80,17 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	conns.wait()
 	handlers.Wait()
 	return err
+}
+
+// endingKey is the key under which a request's context has a channel that is
+// closed when Serve is to end.
+type endingKey struct{}
+
+// ending is that channel, for answers that have no end of their own and so
+// would keep drain waiting. It is nil in a server of the embedding program.
+func ending(ctx context.Context) <-chan struct{} {
+	c, _ := ctx.Value(endingKey{}).(<-chan struct{})
+	return c
 }
 
 // drain accepts nothing any more, and waits for a while until those who are

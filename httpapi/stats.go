@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"slices"
@@ -236,13 +235,19 @@ func (s *Server) repeatStats(w http.ResponseWriter, r *http.Request, contentType
 		f.send(frame(text))
 		select {
 		case <-ticker.C:
+		case <-ending(ctx):
+			panic(http.ErrAbortHandler)
 		case <-ctx.Done():
 			panic(http.ErrAbortHandler)
 		}
-		if v, err = next(ctx); errors.Is(err, manager.ErrNotFound) || errors.Is(err, io.EOF) {
+		v, err = next(ctx)
+		switch {
+		case ctx.Err() != nil:
+			panic(http.ErrAbortHandler)
+		case errors.Is(err, manager.ErrNotFound):
 			f.end()
 			return nil
-		} else if err != nil {
+		case err != nil:
 			panic(http.ErrAbortHandler)
 		}
 	}

@@ -1,0 +1,96 @@
+package httpapi
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"testing"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+// An idle subscriber costs at most 40 KiB of the daemon's memory, buffers,
+// stacks and all.
+func TestIdleSubscribersAreSmall(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector has a memory of its own")
+	}
+	const subscribers = 500
+	for _, feed := range []string{"continuous", "eventsource", "longpoll"} {
+		log := streams.NewLog(streams.Options{})
+		d := feedServer(t, log)
+		connect := func(n int) (conns []net.Conn) {
+			for range n {
+				conn := d.raw("GET /log?feed=" + feed + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
+				if feed != "longpoll" {
+					expect(t, conn, "HTTP/1.1 200 OK\r\n")
+				}
+				conns = append(conns, conn)
+			}
+			return conns
+		}
+		settle := func(goroutines int) {
+			eventually(t, "the handlers to wait", func() bool { return runtime.NumGoroutine() >= goroutines })
+		}
+		idle := runtime.NumGoroutine()
+		connect(50) // what is made once
+		settle(idle + 50)
+		before, goroutines := inUse(), runtime.NumGoroutine()
+		conns := connect(subscribers)
+		settle(goroutines + subscribers)
+		each := int64(inUse()-before) / subscribers
+		t.Logf("%s: %d bytes each", feed, each)
+		if each > 40<<10 {
+			t.Errorf("%s: %d bytes an idle subscriber, want at most 40 KiB", feed, each)
+		}
+		log.Close()
+		for _, conn := range conns {
+			conn.Close()
+		}
+		d.stop()
+	}
+}
+
+// inUse is the memory in use for objects and stacks.
+func inUse() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse + m.StackInuse
+}
+
+// A chunk costs the same few allocations however large it is.
+func TestChunksAreNotCopied(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates too")
+	}
+	log := streams.NewLog(streams.Options{})
+	d := feedServer(t, log)
+	resp := d.open("/log?feed=continuous")
+	piece := make([]byte, 64<<10)
+	buf := make([]byte, len(piece))
+	step := func() {
+		log.Write(piece)
+		if _, err := io.ReadFull(resp.Body, buf); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 64 { // until the log's window is full and its blocks have their size
+		step()
+	}
+	var before, after runtime.MemStats
+	const rounds = 200
+	runtime.ReadMemStats(&before)
+	for range rounds {
+		step()
+	}
+	runtime.ReadMemStats(&after)
+	// The log stores the bytes once; whoever copies them needs twice that.
+	if each := (after.TotalAlloc - before.TotalAlloc) / rounds; each > uint64(len(piece))*3/2 {
+		t.Errorf("%d bytes allocated for a piece of %d", each, len(piece))
+	} else {
+		t.Log(fmt.Sprint(each, " bytes allocated for a piece of ", len(piece)))
+	}
+}
