@@ -42,11 +42,8 @@ func (c *cli) groupsCommand() *cobra.Command {
 	type act func(ctx context.Context, group string, waits ...client.Waiting) error
 	sub := func(verb, short, doing string, do func() act) {
 		cmd.AddCommand(c.complete(c.change(verb+" [--wait[=SECONDS]] GROUP", short, doing, 1, 1,
-			func(ctx context.Context, args []string, waits []client.Waiting) error {
-				if err := do()(ctx, args[0], waits...); err != nil {
-					return err
-				}
-				return c.ok()
+			func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
+				return c.ok, do()(ctx, args[0], waits...)
 			}), groups))
 	}
 	sub("start", "Start all processes of a group", "starting", func() act { return c.client.StartGroup })

@@ -31,27 +31,18 @@ func count(arg string) (int, error) {
 
 func (c *cli) startCommand() *cobra.Command {
 	return c.complete(c.change("start [--wait[=SECONDS]] NAME", "Start a process", "starting", 1, 1,
-		func(ctx context.Context, args []string, waits []client.Waiting) error {
-			if err := c.client.Start(ctx, args[0], waits...); err != nil {
-				return err
-			}
-			return c.ok()
+		func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
+			return c.ok, c.client.Start(ctx, args[0], waits...)
 		}), names)
 }
 
 func (c *cli) stopCommand() *cobra.Command {
 	cmd := c.change("stop [--wait[=SECONDS]] NAME|PID", "Stop a process, or one instance of it", "stopping", 1, 1,
-		func(ctx context.Context, args []string, waits []client.Waiting) error {
-			err := error(nil)
+		func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
 			if pid, ok := isPID(args[0]); ok {
-				err = c.client.StopInstance(ctx, pid, waits...)
-			} else {
-				err = c.client.Stop(ctx, args[0], waits...)
+				return c.ok, c.client.StopInstance(ctx, pid, waits...)
 			}
-			if err != nil {
-				return err
-			}
-			return c.ok()
+			return c.ok, c.client.Stop(ctx, args[0], waits...)
 		})
 	cmd.Long = "Stop a process, or one instance of it.\n\n" +
 		"A process that is stopped stays stopped. A single instance that is stopped is\n" +
@@ -62,25 +53,19 @@ func (c *cli) stopCommand() *cobra.Command {
 
 func (c *cli) restartCommand() *cobra.Command {
 	return c.complete(c.change("restart [--wait[=SECONDS]] NAME", "Restart a process", "restarting", 1, 1,
-		func(ctx context.Context, args []string, waits []client.Waiting) error {
-			if err := c.client.Restart(ctx, args[0], waits...); err != nil {
-				return err
-			}
-			return c.ok()
+		func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
+			return c.ok, c.client.Restart(ctx, args[0], waits...)
 		}), names)
 }
 
 func (c *cli) scaleCommand() *cobra.Command {
 	return c.complete(c.change("scale [--wait[=SECONDS]] NAME N", "Run N instances of a process", "scaling", 2, 2,
-		func(ctx context.Context, args []string, waits []client.Waiting) error {
+		func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
 			n, err := count(args[1])
-			if err != nil {
-				return err
+			if err == nil {
+				_, err = c.client.Scale(ctx, args[0], n, waits...)
 			}
-			if _, err := c.client.Scale(ctx, args[0], n, waits...); err != nil {
-				return err
-			}
-			return c.ok()
+			return c.ok, err
 		}), names)
 }
 
@@ -100,18 +85,15 @@ func (c *cli) subCommand() *cobra.Command {
 
 func (c *cli) resizeCommand(verb, short, doing string, resize func(ctx context.Context, name string, n int, waits []client.Waiting) (int, error)) *cobra.Command {
 	return c.complete(c.change(verb+" [--wait[=SECONDS]] NAME [N]", short, doing, 1, 2,
-		func(ctx context.Context, args []string, waits []client.Waiting) (err error) {
+		func(ctx context.Context, args []string, waits []client.Waiting) (_ report, err error) {
 			n := 1
 			if len(args) == 2 {
 				if n, err = count(args[1]); err != nil {
-					return err
+					return nil, err
 				}
 			}
 			total, err := resize(ctx, args[0], n, waits)
-			if err != nil {
-				return err
-			}
-			return c.number("numprocesses", total)
+			return func() error { return c.number("numprocesses", total) }, err
 		}), names)
 }
 

@@ -78,7 +78,7 @@ func (f *follower) followInstance(ctx context.Context, pid int) error {
 	var missing error
 	for _, label := range f.labels {
 		f.copy(pid, label, "pid "+strconv.Itoa(pid), f.enter, func(err error) bool {
-			if known || !notThere(err) {
+			if code := client.Code(err); known || code != "io_not_found" && code != "io_not_redirected" {
 				return false
 			}
 			f.cli.mu.Lock()
@@ -99,12 +99,6 @@ func outputsOf(i client.Instance) []string {
 	return slices.DeleteFunc(slices.Clone(i.Streams), func(label string) bool {
 		return slices.Contains(i.CustomStreams, label)
 	})
-}
-
-// notThere says whether err means that there is no such stream or instance.
-func notThere(err error) bool {
-	code := client.Code(err)
-	return code == "not_found" || code == "io_not_found" || code == "io_not_redirected"
 }
 
 // stdinCommand writes to a process what it is given.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
 
@@ -38,14 +37,11 @@ const commandLineHelp = "The command line is one argument, which is split into w
 
 func (c *cli) addProcessCommand() *cobra.Command {
 	var start bool
-	cmd := c.command("add_process [--start] NAME CMDLINE", "Add a process, stopped unless --start is given", 2, -1,
-		func(ctx context.Context, args []string) error {
+	cmd := c.change("add_process [--start] [--wait[=SECONDS]] NAME CMDLINE", "Add a process, stopped unless --start is given", "starting", 2, -1,
+		func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
 			p := commandLine(args[1:])
 			p.Name, p.Start = args[0], &start
-			if err := c.client.Create(ctx, p); err != nil {
-				return err
-			}
-			return c.ok()
+			return c.ok, c.client.Create(ctx, p, waits...)
 		})
 	cmd.Long = cmd.Short + ".\n\n" + fmt.Sprintf(commandLineHelp, "add_process")
 	cmd.Flags().BoolVar(&start, "start", false, "start it too")
@@ -54,17 +50,13 @@ func (c *cli) addProcessCommand() *cobra.Command {
 
 func (c *cli) updateProcessCommand() *cobra.Command {
 	var start bool
-	cmd := c.command("update_process [--start] NAME CMDLINE", "Give a process another command line", 2, -1,
-		func(ctx context.Context, args []string) error {
-			if err := c.client.Update(ctx, args[0], commandLine(args[1:])); err != nil {
-				return err
+	cmd := c.change("update_process [--start] [--wait[=SECONDS]] NAME CMDLINE", "Give a process another command line", "updating", 2, -1,
+		func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
+			err := c.client.Update(ctx, args[0], commandLine(args[1:]), waits...)
+			if start && err == nil {
+				err = c.client.Start(ctx, args[0], waits...)
 			}
-			if start {
-				if err := c.client.Start(ctx, args[0]); err != nil {
-					return err
-				}
-			}
-			return c.ok()
+			return c.ok, err
 		})
 	cmd.Long = cmd.Short + ".\n\n" +
 		"The description is replaced as a whole: all other properties get their defaults.\n" +
@@ -76,17 +68,14 @@ func (c *cli) updateProcessCommand() *cobra.Command {
 
 func (c *cli) loadProcessCommand() *cobra.Command {
 	var start bool
-	cmd := c.command("load_process [--start] FILE|-", "Add a process from a JSON file, stopped unless --start is given", 1, 1,
-		func(ctx context.Context, args []string) error {
+	cmd := c.change("load_process [--start] [--wait[=SECONDS]] FILE|-", "Add a process from a JSON file, stopped unless --start is given", "starting", 1, 1,
+		func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
 			description, err := c.readDescription(args[0])
 			if err != nil {
-				return err
+				return nil, err
 			}
 			description["start"] = start
-			if err := c.client.Do(ctx, http.MethodPost, "/processes", nil, description, nil); err != nil {
-				return err
-			}
-			return c.ok()
+			return c.ok, c.client.CreateJSON(ctx, description, waits...)
 		})
 	cmd.Long = cmd.Short + ".\n\nThe file holds what get_process prints; - is the standard input."
 	cmd.Flags().BoolVar(&start, "start", false, "start it too")
@@ -116,10 +105,7 @@ func (c *cli) readDescription(file string) (description map[string]any, err erro
 
 func (c *cli) delProcessCommand() *cobra.Command {
 	return c.complete(c.change("del_process [--wait[=SECONDS]] NAME", "Stop a process and forget it", "stopping", 1, 1,
-		func(ctx context.Context, args []string, waits []client.Waiting) error {
-			if err := c.client.Delete(ctx, args[0], waits...); err != nil {
-				return err
-			}
-			return c.ok()
+		func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
+			return c.ok, c.client.Delete(ctx, args[0], waits...)
 		}), names)
 }

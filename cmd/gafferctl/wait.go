@@ -35,22 +35,32 @@ func (w *waitFlag) waiting() ([]client.Waiting, error) {
 	return []client.Waiting{client.WaitFor(time.Duration(seconds * float64(time.Second)))}, nil
 }
 
+// report prints what a command came to.
+type report func() error
+
 // change makes a subcommand that changes something and may be told to wait for
 // it. doing is what it says meanwhile: "stopping".
-func (c *cli) change(use, short, doing string, least, most int, do func(ctx context.Context, args []string, waits []client.Waiting) error) *cobra.Command {
+func (c *cli) change(use, short, doing string, least, most int, do func(ctx context.Context, args []string, waits []client.Waiting) (report, error)) *cobra.Command {
 	var wait waitFlag
 	return wait.add(c.following(use, short, least, most, func(ctx context.Context, args []string) error {
 		waits, err := wait.waiting()
 		if err != nil {
 			return err
 		}
-		if waits == nil {
-			ctx, cancel := context.WithTimeout(ctx, patience)
+		stop := func() {}
+		if waits != nil {
+			stop = c.progress(doing + " " + args[0])
+		} else {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, patience)
 			defer cancel()
-			return do(ctx, args, nil)
 		}
-		defer c.progress(doing + " " + args[0])()
-		return do(ctx, args, waits)
+		tell, err := do(ctx, args, waits)
+		stop()
+		if err != nil {
+			return err
+		}
+		return tell()
 	}))
 }
 

@@ -47,7 +47,13 @@ func (c *Client) Exists(ctx context.Context, name string) (bool, error) {
 // Create adds a process and, unless p.Start says otherwise, starts it. An
 // *Error conflict means that the name is taken.
 func (c *Client) Create(ctx context.Context, p Process, waits ...Waiting) error {
-	_, err := c.change(ctx, http.MethodPost, "/processes", p, waits)
+	return c.CreateJSON(ctx, p, waits...)
+}
+
+// CreateJSON is Create with a description that need not be known to this
+// package: it goes to the daemon as json.Marshal encodes it.
+func (c *Client) CreateJSON(ctx context.Context, description any, waits ...Waiting) error {
+	_, err := c.change(ctx, http.MethodPost, "/processes", description, waits)
 	return err
 }
 
