@@ -16,6 +16,11 @@ const (
 	// maxPatience is how much waiting one reader may cause before it is let go.
 	maxPatience = 100 * time.Millisecond
 
+	// earnest is how many bytes a writer takes from a pipe in the time in which
+	// one is delivered: through a socket, to a reader that does something with it.
+	// Readers that keep the machine busy take so much less than the writer could.
+	earnest = 4
+
 	// paceSlice is how often a waiting writer looks at what its wait brings.
 	paceSlice = 10 * time.Millisecond
 )
@@ -25,10 +30,10 @@ const (
 //
 // Child, daemon and readers often share the same few cores, so a child can
 // always outrun readers that are doing nothing wrong. Waiting for them costs
-// the child nothing while they take as many bytes, all together, as it would
-// have written: the machine is busy delivering. Only the rest of a wait is
-// charged, to the stream's credit and to the patience with each reader that
-// caused it. So any number of equal readers get a flood whole, and a slow one
+// the child nothing while they take as many bytes, all together, as keep the
+// machine busy: see earnest. Only the rest of a wait is charged, to the stream's
+// credit and to the patience with each reader that caused it; both recover with
+// time, at the same rate. So any number of equal readers get a flood whole, and a slow one
 // among them soon waits alone, uses up its patience and is let go.
 type flow struct {
 	limit int64 // the window now
@@ -155,7 +160,7 @@ func (l *Log) await(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	if !l.backpressure {
-		l.charge(waited - f.worth(f.taken-taken))
+		l.charge(waited - earnest*f.worth(f.taken-taken))
 	}
 	return nil
 }
@@ -167,9 +172,12 @@ func (l *Log) charge(cost time.Duration) {
 	if f.credited.IsZero() {
 		f.credit, f.credited = maxCredit, f.resumed
 	}
-	f.credit += time.Duration(creditShare * float64(f.resumed.Sub(f.credited)))
-	f.credit = min(f.credit, maxCredit)
+	earned := time.Duration(creditShare * float64(f.resumed.Sub(f.credited)))
+	f.credit = min(f.credit+earned, maxCredit)
 	f.credited = f.resumed
+	for c := range l.cursors {
+		c.patient.used = max(0, c.patient.used-earned)
+	}
 	if cost <= 0 {
 		return
 	}

@@ -2,6 +2,7 @@ package streams
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -91,6 +92,45 @@ func TestEqualReadersGetAFloodWhole(t *testing.T) {
 			wg.Wait()
 		})
 	}
+}
+
+// TestReadersOfABusyMachineGetAFloodWhole has a child write through a pipe, which
+// it fills whenever the writer waits: after each wait the writer is much faster
+// than the child ever was. The readers get a core now and then.
+func TestReadersOfABusyMachineGetAFloodWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLog(Options{})
+		var wg sync.WaitGroup
+		for i := range uint64(20) {
+			turns := rand.New(rand.NewPCG(i, 0))
+			c := l.Subscribe(0)
+			wg.Go(func() {
+				defer c.Close()
+				for chunk, err := range c.All(t.Context()) {
+					if err != nil || chunk.Missed > 0 {
+						t.Errorf("missed %d, %v", chunk.Missed, err)
+						return
+					}
+					time.Sleep(time.Duration(2 * turns.Float64() * float64(len(chunk.Data)) / (40 * mib) * float64(time.Second)))
+				}
+			})
+		}
+		pipe := make(chan struct{}, 16)
+		wg.Go(func() {
+			defer close(pipe)
+			for range size / (64 << 10) {
+				time.Sleep(100 * time.Microsecond)
+				pipe <- struct{}{}
+			}
+		})
+		for range pipe {
+			time.Sleep(25 * time.Microsecond)
+			l.Pace(t.Context())
+			l.Fill(func(p []byte) (int, error) { return min(len(p), 64<<10), nil })
+		}
+		l.Close()
+		wg.Wait()
+	})
 }
 
 func TestSlowReaderAmongEqualsCostsThemLittle(t *testing.T) {
