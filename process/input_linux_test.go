@@ -15,7 +15,7 @@ import (
 // reading starts a program with a stdin.
 func reading(t *testing.T, s Spec) (*Process, *Input) {
 	t.Helper()
-	s.RedirectInput = true
+	s.RedirectInput, s.Backpressure = true, true
 	p := run(t, s, Options{})
 	in, err := p.Input("stdin")
 	if err != nil {
@@ -26,25 +26,26 @@ func reading(t *testing.T, s Spec) (*Process, *Input) {
 
 func TestInputReachesTheProcess(t *testing.T) {
 	p, in := reading(t, program("cat"))
-	text := floodText(700000)
+	all := collect(t, p, "stdout")
+	text := floodText(2 << 20)
 	written, offset, err := in.Copy(t.Context(), strings.NewReader(text), -1)
-	if written != 700000 || offset != 700000 || err != nil {
+	if written != 2<<20 || offset != 2<<20 || err != nil {
 		t.Errorf("got %d, %d, %v", written, offset, err)
 	}
 	written, offset, err = in.Copy(t.Context(), strings.NewReader("end"), -1)
-	if written != 3 || offset != 700003 || err != nil {
+	if written != 3 || offset != 2<<20+3 || err != nil {
 		t.Errorf("got %d, %d, %v", written, offset, err)
 	}
 	in.Close()
 	in.Close()
-	if got := output(t, p, "stdout"); got != text+"end" {
+	if got := all(); got != text+"end" {
 		t.Errorf("got %s", brief(got))
 	}
 	if exit := end(t, p); exit.ExitStatus != 0 {
 		t.Errorf("got %+v", exit)
 	}
 	written, offset, err = in.Copy(t.Context(), strings.NewReader("late"), -1)
-	if written != 0 || offset != 700003 || !errors.Is(err, ErrInputClosed) {
+	if written != 0 || offset != 2<<20+3 || !errors.Is(err, ErrInputClosed) {
 		t.Errorf("after the end: got %d, %d, %v", written, offset, err)
 	}
 }
@@ -68,8 +69,9 @@ func TestInputIsDeliveredAsItComes(t *testing.T) {
 }
 
 func TestPiecesOfInputAreNotMixed(t *testing.T) {
-	const writers, size = 4, 3 * pieceSize
+	const writers, size = 8, 3 * pieceSize
 	p, in := reading(t, program("cat"))
+	all := collect(t, p, "stdout")
 	var work sync.WaitGroup
 	for i := range writers {
 		work.Go(func() {
@@ -83,7 +85,7 @@ func TestPiecesOfInputAreNotMixed(t *testing.T) {
 	}
 	work.Wait()
 	in.Close()
-	got := output(t, p, "stdout")
+	got := all()
 	if len(got) != writers*size {
 		t.Fatalf("got %d bytes, want %d", len(got), writers*size)
 	}
@@ -147,6 +149,7 @@ func TestInputAt(t *testing.T) {
 // Two retries of the same bytes at once must not write any of them twice.
 func TestConcurrentRetriesWriteOnce(t *testing.T) {
 	p, in := reading(t, program("cat"))
+	all := collect(t, p, "stdout")
 	text := floodText(5*pieceSize + 100)
 	var work sync.WaitGroup
 	for range 4 {
@@ -158,7 +161,7 @@ func TestConcurrentRetriesWriteOnce(t *testing.T) {
 	}
 	work.Wait()
 	in.Close()
-	if got := output(t, p, "stdout"); got != text {
+	if got := all(); got != text {
 		t.Errorf("got %s", brief(got))
 	}
 }

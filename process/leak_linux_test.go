@@ -95,8 +95,8 @@ func TestIdleChildrenHoldNoThreads(t *testing.T) {
 	if grown := threadCount(t) - threads; grown > 20 {
 		t.Errorf("%d threads more for %d children", grown, n)
 	}
-	if grown := runtime.NumGoroutine() - goroutines; grown != 3*n {
-		t.Errorf("%d goroutines more for %d children with two streams each, want %d", grown, n, 3*n)
+	if grown := runtime.NumGoroutine() - goroutines; grown > 3*n {
+		t.Errorf("%d goroutines more for %d children with two streams each, want at most %d", grown, n, 3*n)
 	}
 }
 

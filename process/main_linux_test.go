@@ -126,3 +126,28 @@ func saying(t *testing.T, p *Process, label, text string) {
 		}
 	}
 }
+
+// collect reads a stream as it comes, of a process with Backpressure: so it
+// gets all of it, however little is kept. The result waits for the end.
+func collect(t *testing.T, p *Process, label string) (all func() string) {
+	t.Helper()
+	cursor := log(t, p, label).Subscribe(0)
+	var text strings.Builder
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer cursor.Close()
+		for chunk, err := range cursor.All(t.Context()) {
+			if err != nil || chunk.Missed > 0 {
+				t.Errorf("%s: %v, %d bytes missed", label, err, chunk.Missed)
+				return
+			}
+			text.Write(chunk.Data)
+		}
+	}()
+	return func() string {
+		t.Helper()
+		wait(t, done, "the end of "+label)
+		return text.String()
+	}
+}

@@ -28,17 +28,19 @@ func TestOutputIsWhole(t *testing.T) {
 	}{
 		"the last line is not finished":    {shell("printf 'a\\nb'; printf c >&2"), "a\nb", "c"},
 		"nothing":                          {shell("true"), "", ""},
-		"much, and then the end":           {program("flood", "700000"), floodText(700000), ""},
+		"much, and then the end":           {program("flood", "3000000"), floodText(3000000), ""},
 		"written by a child of its own":    {shell("sh -c 'echo a; echo b >&2'"), "a\n", "b\n"},
 		"bytes that are no text":           {shell("printf '\\000\\377\\r\\n\\000'"), "\x00\xff\r\n\x00", ""},
 		"closed long before the exit":      {shell("echo a; exec >&- 2>&-; sleep 0.05; exit 3"), "a\n", ""},
 		"killed in the middle of the flow": {shell("echo a; echo b >&2; kill -9 $$"), "a\n", "b\n"},
 	} {
+		test.spec.Backpressure = true
 		p := run(t, test.spec, Options{})
-		if got := output(t, p, "stdout"); got != test.stdout {
+		stdout, stderr := collect(t, p, "stdout"), collect(t, p, "stderr")
+		if got := stdout(); got != test.stdout {
 			t.Errorf("%s: stdout is %s, want %s", about, brief(got), brief(test.stdout))
 		}
-		if got := output(t, p, "stderr"); got != test.stderr {
+		if got := stderr(); got != test.stderr {
 			t.Errorf("%s: stderr is %s, want %s", about, brief(got), brief(test.stderr))
 		}
 	}
