@@ -122,7 +122,7 @@ func (s *supervisor) refuse(sl *slot, inst *instance, err error) {
 		status = 127
 	}
 	s.trouble = err.Error()
-	if s.refusal == nil {
+	if s.refusal == nil && s.wants(sl) { // else the operation has not asked for it
 		s.refusal = err
 	}
 	sl.failed, sl.refused = true, true

@@ -157,6 +157,29 @@ func TestFailedStart(t *testing.T) {
 	})
 }
 
+// TestFailedStartOfWhatIsNotWanted stops and scales down while instances are being
+// started that cannot be: that is no trouble of the later operation.
+func TestFailedStartOfWhatIsNotWanted(t *testing.T) {
+	for name, end := range map[string]func(f *fixture) (*Operation, error){
+		"stop":       func(f *fixture) (*Operation, error) { return f.Stop("web") },
+		"scale down": func(f *fixture) (*Operation, error) { _, op, err := f.Scale("web", 0); return op, err },
+	} {
+		bubble(t, &fakeLauncher{refuse: noSuch, takes: time.Second}, func(f *fixture) {
+			if _, err := f.Create(quiet("web", command("/bin/missing"), count(3))); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(1500 * time.Millisecond) // the second one is being started
+			op, err := end(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := op.Wait(f.Context()); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+}
+
 func TestFlapping(t *testing.T) {
 	policy := Flapping{Attempts: 2, Window: time.Second, RetryIn: 7 * time.Second, MaxRetry: 2}
 	bubble(t, &fakeLauncher{}, func(f *fixture) {
