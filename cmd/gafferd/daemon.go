@@ -52,6 +52,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 			log.Warn("listening beyond this machine without access control: whoever reaches the address can run programs as this user", "address", l.Addr().String())
 		}
 	}
+	reserveThreads(spareThreads)
 	// The daemon starts children in no other way, so every orphan is its own.
 	launcher, err := process.NewLauncher(process.LauncherOptions{Subreaper: true, OwnsChildren: true})
 	if err != nil {
