@@ -92,6 +92,9 @@ func (s *supervisor) leave(err error, cause string) {
 	s.stop()
 	s.cause = cause
 	s.leaving = err
+	if s.expiry != nil {
+		s.expiry.Stop()
+	}
 }
 
 // delete is the end of the template: its name is no longer its own.

@@ -47,6 +47,7 @@ func (s *supervisor) ended(sl *slot, inst *instance, exit process.Exit) {
 	sl.instance = nil
 	s.setState(sl, next)
 	s.record(inst, record)
+	s.runEnded(time.Now())
 	s.m.events.publish(Event{
 		Type: "exit", Name: s.name, PID: inst.pid, OSPid: exit.OSPid, Index: inst.index,
 		ExitStatus: exit.ExitStatus, TermSignal: exit.TermSignal, Reason: exit.Reason,
@@ -118,6 +119,7 @@ func (s *supervisor) forgetExits(keep int) {
 		s.exits[0] = nil
 		s.exits = s.exits[1:]
 		s.m.pids.remove(inst)
+		s.m.outputs.remove(groupOf(s.name), inst.pid)
 		if inst.proc != nil {
 			for _, log := range inst.proc.Logs() {
 				log.Retire()

@@ -11,9 +11,10 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("already exists")
 	ErrInvalid  = process.ErrInvalid      // a description with mistakes
-	ErrBadValue = errors.New("bad value") // a number of processes beyond the limit
+	ErrBadValue = errors.New("bad value") // a number of processes beyond the limit, a cursor that is none
 	ErrClosed   = errors.New("manager is stopping")
 	ErrBadEvent = errors.New("no such event")
+	ErrLocked   = errors.New("another program has it open")
 )
 
 // rangeError is a number outside of what is allowed. It is an ErrBadValue,

@@ -22,6 +22,9 @@ import (
 //	exit      an instance has ended, and its streams too; or it could not be
 //	          started: then there was no spawn, os_pid is 0, the reason says
 //	          why, and exit_status is 127 if there is no such program, else 126
+//	log_failed, log_resumed
+//	          the output of instances cannot be written to disk, with the
+//	          reason, or can again; of no template, and so under one name only
 //	flap      a template is stopped because its instances end too often; comes
 //	          after the exit that was one too many
 //
@@ -30,7 +33,7 @@ import (
 // spawn for one instance after the other.
 var eventTypes = []string{
 	"create", "start", "stop", "restart", "update", "delete",
-	"spawn", "reap", "exit", "stop_pid", "flap",
+	"spawn", "reap", "exit", "stop_pid", "flap", "log_failed", "log_resumed",
 }
 
 // Event is one happening under one of its two names.

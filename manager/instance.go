@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gafferd/gaffer/process"
+	"github.com/gafferd/gaffer/streams"
 )
 
 // instance is one run of a template's program.
@@ -17,7 +18,8 @@ type instance struct {
 	generation int // of the template it was made from
 	owner      *supervisor
 
-	proc *process.Process // set before anyone else sees it; nil if it could not be started
+	proc *process.Process        // set before anyone else sees it; nil if it could not be started
+	logs map[string]*streams.Log // of one that ended in an earlier life of the daemon, which has no proc
 
 	ended  bool       // guarded by owner.mu, like the rest
 	record ExitRecord // once ended
@@ -37,6 +39,12 @@ func (r *register) next() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.last++
+	return r.last
+}
+
+func (r *register) lastPID() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
 	return r.last
 }
 

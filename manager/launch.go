@@ -54,25 +54,30 @@ func (s *supervisor) launch() {
 	if sl == nil {
 		return
 	}
+	file := s.keep(inst, &spec)
 	proc, err := process.Start(spec, process.Options{
 		Launcher: s.m.options.Launcher,
 		PID:      inst.pid,
 		Index:    inst.index,
 		Environ:  s.m.options.Environ,
 		Memory:   s.m.memory,
-		Sequence: &s.m.sequence,
+		Sequence: s.m.sequence,
+		NewLog:   s.newLog(inst, file),
 	})
 	if err != nil {
 		s.m.options.Logger.Warn("start failed", "process", s.name, "pid", inst.pid, "error", err)
 	} else {
 		s.m.options.Logger.Debug("started", "process", s.name, "pid", inst.pid, "os_pid", proc.OSPid())
 	}
+	if err == nil {
+		inst.proc = proc
+		s.follow(inst, &spec, file)
+	}
 	s.mu.Lock()
 	defer s.unlock()
 	if err != nil {
 		s.refuse(sl, inst, err)
 	} else {
-		inst.proc = proc
 		s.launched(sl, inst, spec.Detach)
 	}
 	s.settled(sl)

@@ -27,7 +27,7 @@ func (m *Manager) Load(ts []Template) (*Operation, error) {
 	}
 	var batches [][]*supervisor
 	for i, t := range ts {
-		s := m.add(t)
+		s := m.add(t, fromFile)
 		if i == 0 || comparePriorities(ts[i-1].Priority, t.Priority) != 0 {
 			batches = append(batches, nil)
 		}

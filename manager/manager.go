@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/gafferd/gaffer/process"
 	"github.com/gafferd/gaffer/streams"
@@ -18,6 +19,8 @@ type Options struct {
 	MaxNumProcesses int              // of one template; 0: MaxNumProcesses
 	Environ         []string         // what os_env stands for; nil: the environment of this program
 	Logger          *slog.Logger     // nil: nothing is logged
+	State           *State           // what outlives this program; nil: nothing does
+	RunHistory      time.Duration    // how long what Run has run is listed after its end; 0: an hour
 }
 
 // maxLaunching bounds how many programs are being started at one moment. Each
@@ -38,9 +41,11 @@ type Manager struct {
 	begin     context.CancelFunc // of closing
 	stopped   chan struct{}      // closed when Shutdown has finished its work
 	work      sync.WaitGroup     // supervisors and loads
-	sequence  streams.Sequence
+	sequence  *streams.Sequence  // numbers what is read from all instances
+	saver     *saver             // nil without a state directory
 	events    Events
 	pids      register
+	outputs   outputs
 
 	mu      sync.RWMutex // guards everything below; taken before any supervisor's
 	order   []*supervisor
@@ -60,7 +65,11 @@ func New(o Options) *Manager {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.RunHistory <= 0 {
+		o.RunHistory = time.Hour
+	}
 	m := &Manager{
+		sequence:  new(streams.Sequence),
 		options:   o,
 		memory:    streams.NewMemory(o.Memory),
 		launching: make(chan struct{}, maxLaunching),
@@ -69,6 +78,12 @@ func New(o Options) *Manager {
 		leaving:   make(map[string][]*supervisor),
 	}
 	m.closing, m.begin = context.WithCancel(context.Background())
+	m.outputs.bell = new(streams.Bell)
+	if o.State != nil {
+		m.sequence, m.outputs.bell = &o.State.sequence, &o.State.bell
+		m.pids.last = max(o.State.exits.LastPID, o.State.logs.LastPID())
+		m.saver = newSaver(m)
+	}
 	return m
 }
 
@@ -89,9 +104,10 @@ func (m *Manager) Create(t Template) (*Operation, error) {
 	if err := m.free(t.Name); err != nil {
 		return nil, err
 	}
-	s := m.add(t)
+	s := m.add(t, fromAPI)
 	o := newOperation(1)
 	if !t.Start {
+		m.saver.changed()
 		o.finish(nil)
 		return o, nil
 	}
@@ -135,12 +151,14 @@ func (m *Manager) unlink(name string, o *Operation) ([]stopOrder, error) {
 // add adds a template that is checked and whose name is free, and publishes
 // that. The goroutine started here ends when the template is deleted, or the
 // Manager shut down, and its instances are gone. m.mu must be held.
-func (m *Manager) add(t Template) *supervisor {
+func (m *Manager) add(t Template, from source) *supervisor {
 	var before *supervisor
 	if leaving := m.leaving[t.Name]; len(leaving) > 0 {
 		before = leaving[len(leaving)-1]
 	}
 	s := newSupervisor(m, t.clone(), before)
+	s.source = from
+	m.adopt(s)
 	m.byName[t.Name] = s
 	m.order = append(m.order, s)
 	s.publish("create", nil)

@@ -50,6 +50,8 @@ func ParsePattern(parts ...string) (Pattern, error) {
 // or else under its plain one.
 func (p Pattern) matches(ev *Event, named bool) bool {
 	switch {
+	case named && ev.Name == "":
+		return false // it is about no process
 	case p.plain != "":
 		return !named && ev.Type == p.plain
 	case p.proc:

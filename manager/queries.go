@@ -3,6 +3,8 @@ package manager
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/gafferd/gaffer/process"
 	"github.com/gafferd/gaffer/streams"
@@ -88,6 +90,9 @@ func (m *Manager) Log(pid int, label string) (*streams.Log, error) {
 	if err != nil {
 		return nil, err
 	}
+	if log := inst.logs[label]; log != nil {
+		return log, nil
+	}
 	if inst.proc == nil {
 		return nil, fmt.Errorf("pid %d could not be started: %w", pid, process.ErrNoStream)
 	}
@@ -97,8 +102,11 @@ func (m *Manager) Log(pid int, label string) (*streams.Log, error) {
 // Labels are the labels of an instance whose Log there is.
 func (m *Manager) Labels(pid int) ([]string, error) {
 	inst, err := m.pids.find(pid)
-	if err != nil || inst.proc == nil {
+	if err != nil {
 		return nil, err
+	}
+	if inst.proc == nil {
+		return slices.Sorted(maps.Keys(inst.logs)), nil
 	}
 	return inst.proc.Labels(), nil
 }

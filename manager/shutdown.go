@@ -26,6 +26,7 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	m.closed = true
 	m.mu.Unlock()
 	if first {
+		m.saver.freeze()
 		m.begin()
 		go m.stopAll() // outlives this call if an instance cannot be killed
 	}
@@ -74,6 +75,7 @@ func (m *Manager) stopAll() {
 		rest = rest[n:]
 	}
 	m.work.Wait()
+	m.saver.finish()
 	m.events.close()
 	close(m.stopped)
 }

@@ -14,8 +14,9 @@ type supervisor struct {
 	m      *Manager // set by newSupervisor, never changed, like the fields up to the blank line
 	name   string
 	before <-chan struct{} // closed when those who had the name before are gone; nil if nobody had
-	wake   chan struct{}   // has a token when there may be something for run to do
-	gone   chan struct{}   // closed when run has returned
+	source source
+	wake   chan struct{} // has a token when there may be something for run to do
+	gone   chan struct{} // closed when run has returned
 
 	mu sync.Mutex // guards everything below, also what slots and instances hold
 
@@ -41,6 +42,8 @@ type supervisor struct {
 	gaveUp   bool   // it was flapping once too often
 	trouble  string // why the last start failed; "" since one succeeded
 	exits    []*instance
+	over     time.Time   // when what was to run once had ended; else zero
+	expiry   *time.Timer // then forgets it; else nil
 	watchers sync.WaitGroup
 
 	// The operation under way.
@@ -51,6 +54,15 @@ type supervisor struct {
 
 	stops []stopOrder // given out when the mutex is free
 }
+
+// source is where a template came from.
+type source int
+
+const (
+	fromAPI  source = iota // it comes back in the daemon's next life
+	fromFile               // it follows the file
+	fromRun                // it is to run once, and is forgotten some time after
+)
 
 // stopOrder is an instance to be stopped. Orders are given without the mutex.
 type stopOrder struct {
@@ -88,6 +100,7 @@ func (s *supervisor) takeOrders() []stopOrder {
 	case s.wake <- struct{}{}:
 	default:
 	}
+	s.m.saver.changed()
 	orders := s.stops
 	s.stops = nil
 	return orders

@@ -1,6 +1,9 @@
 package streams
 
-import "iter"
+import (
+	"iter"
+	"time"
+)
 
 // Archive is where the bytes of a Log are kept that its memory forgets
 // (Options.Archive). Its methods may be called by any number of goroutines.
@@ -15,6 +18,10 @@ type Archive interface {
 	// kept at offset or behind.
 	Read(offset int64) (c Chunk, ok bool, err error)
 
+	// Number is the number of the newest write that is kept, or of the stream's
+	// end.
+	Number() uint64
+
 	// Search returns the offset where the first write begins for which after is
 	// true, if there is one.
 	Search(after func(Mark) bool) (offset int64, ok bool)
@@ -26,17 +33,31 @@ func Archived(a Archive) *Log {
 	l := NewLog(Options{Archive: a})
 	l.store.end = a.End()
 	l.Close()
+	l.endNumber, l.endNano = a.Number(), 0
 	return l
+}
+
+// Reserve keeps what is written for the first reader to come, as if it was
+// attached at the beginning already, for as long as d. It is for a Log with
+// Backpressure that somebody is about to subscribe to.
+func (l *Log) Reserve(d time.Duration) {
+	c := l.at(0)
+	l.attach(c)
+	l.mu.Lock()
+	l.reserved = c
+	l.mu.Unlock()
+	time.AfterFunc(d, c.Close)
 }
 
 // Tap attaches a Cursor for an Archive's writer. Like any reader's it lets the
 // window grow when it is behind, but the writer of the Log never waits for it.
 // A Log has one at most.
 func (l *Log) Tap(offset int64) *Cursor {
-	c := l.Subscribe(offset)
+	c := l.at(offset)
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.tap = c
+	l.mu.Unlock()
+	l.attach(c)
 	return c
 }
 

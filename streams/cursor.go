@@ -39,13 +39,25 @@ type Cursor struct {
 // An offset beyond the end is the end. The Cursor must be closed.
 func (l *Log) Subscribe(offset int64) *Cursor {
 	c := l.at(offset)
+	if reserved := l.attach(c); reserved != nil {
+		reserved.Close() // it has come
+	}
+	return c
+}
+
+// attach makes the writer know of c. It returns what Reserve holds for the first
+// reader, if c may be that one.
+func (l *Log) attach(c *Cursor) (reserved *Cursor) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.cursors == nil {
 		l.cursors = make(map[*Cursor]struct{})
 	}
 	l.cursors[c] = struct{}{}
-	return c
+	if c != l.tap {
+		reserved, l.reserved = l.reserved, nil
+	}
+	return reserved
 }
 
 // at is a Cursor that is not attached.

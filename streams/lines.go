@@ -32,7 +32,7 @@ type Line struct {
 	Continuation bool
 
 	Time   time.Time // when Text's first byte was read from the process
-	Number uint64    // of the write that brought its last byte
+	Number uint64    // of the write that completed it, or of the Log's end
 }
 
 // Lines reads a Log line by line. CR, LF and CRLF end a line. A line of more
@@ -114,6 +114,7 @@ func (ls *Lines) Poll() (line Line, hold time.Duration, err error) {
 			return Line{}, 0, err
 		}
 		if err == io.EOF {
+			ls.number = ls.cursor.log.Number()
 			return ls.give(len(ls.held), ls.offset+int64(len(ls.held)), false), 0, nil
 		}
 		hold = holdLine - time.Since(ls.heldSince)
@@ -125,6 +126,15 @@ func (ls *Lines) Poll() (line Line, hold time.Duration, err error) {
 		}
 		ls.heldSince = time.Now() // half a rune: it goes on waiting
 	}
+}
+
+// Flush gives the beginning of a line whose end has not come, without waiting
+// for it. Its rest follows as a Continuation. ok is false when there is none.
+func (ls *Lines) Flush() (line Line, ok bool) {
+	if len(ls.held) == 0 {
+		return Line{}, false
+	}
+	return ls.piece()
 }
 
 // sooner is how long to wait for what is due first: the end of hold (0: none) or

@@ -69,10 +69,13 @@ type Log struct {
 	store     store
 	writing   bool // the writer has free space of the last block in hand
 	closed    bool
+	endNumber uint64        // of the end in the sequence, once closed
+	endNano   int64         // when that was
 	retired   bool          // to be discarded when no Cursor is attached
 	grown     chan struct{} // closed to wake waiting readers; nil when none waits
 	cursors   map[*Cursor]struct{}
 	tap       *Cursor // one of them that the writer never waits for; nil: none
+	reserved  *Cursor // one of them that stands in for the first reader; nil: none
 	flow      flow
 	accounted int64 // what of store.size Memory knows of
 }
@@ -184,6 +187,7 @@ func (l *Log) Close() error {
 		return nil
 	}
 	l.closed = true
+	l.endNumber, l.endNano = l.sequence.Next(), time.Now().UnixNano()
 	close(l.done)
 	l.wake()
 	l.mu.Unlock()

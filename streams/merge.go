@@ -97,6 +97,25 @@ func (m *Merge[K]) Poll() (Merged[K], error) {
 	return Merged[K]{}, ErrIdle
 }
 
+// Flush gives the beginning of a line whose end has not come, as Lines.Flush
+// does; ok is false when no Log has one.
+func (m *Merge[K]) Flush() (line Merged[K], ok bool) {
+	for _, in := range m.inputs {
+		if in.ready {
+			continue
+		}
+		if l, ok := in.lines.Flush(); ok {
+			return Merged[K]{in.key, l}, true
+		}
+	}
+	return line, false
+}
+
+// Reads reports whether the Log of that Key has not been read to its end.
+func (m *Merge[K]) Reads(key K) bool {
+	return slices.ContainsFunc(m.inputs, func(in *input[K]) bool { return in.key == key })
+}
+
 // poll returns the next line if it is known which that is. Otherwise hold is how
 // long an unfinished line is still to wait for its end; 0 means that none is.
 func (m *Merge[K]) poll() (line Merged[K], hold time.Duration, ok bool) {

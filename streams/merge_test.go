@@ -145,9 +145,9 @@ func TestSearchAndLineAt(t *testing.T) {
 		number     uint64
 		at, lineAt int64
 	}{{0, 0, 0}, {1, 4, 4}, {2, 6, 4}, {3, 11, 8}, {4, 14, 14}, {9, 14, 14}} {
-		at := l.Search(func(m Mark) bool { return m.Number > tc.number })
-		if at != tc.at || l.LineAt(at) != tc.lineAt {
-			t.Errorf("after write %d: %d, line %d; want %d, %d", tc.number, at, l.LineAt(at), tc.at, tc.lineAt)
+		after := func(m Mark) bool { return m.Number > tc.number }
+		if at, line := l.search(after), l.LineAfter(after); at != tc.at || line != tc.lineAt {
+			t.Errorf("after write %d: %d, line %d; want %d, %d", tc.number, at, line, tc.at, tc.lineAt)
 		}
 	}
 }

@@ -2,11 +2,37 @@ package streams
 
 import "sort"
 
-// Search returns the offset where the first write begins for which after is
-// true, or the end when there is none. Writes are in the order of their numbers
-// and, unless the clock was set back, of their times; after must be true for all
-// that follow one for which it is.
-func (l *Log) Search(after func(Mark) bool) int64 {
+// LineAfter returns where the first line begins that is completed by a write for
+// which after is true, or completed by nothing yet. It is the end when there is
+// none. Writes are in the order of their numbers and, unless the clock was set
+// back, of their times; after must be true for all that follow one for which it
+// is. The end of a Log completes an unfinished line like a write.
+func (l *Log) LineAfter(after func(Mark) bool) int64 {
+	at := l.search(after)
+	l.mu.Lock()
+	end := Mark{Offset: l.store.end, UnixNano: l.endNano, Number: l.endNumber}
+	closed := l.closed
+	l.mu.Unlock()
+	if closed && at == end.Offset && !after(end) {
+		return at
+	}
+	return l.lineAt(at)
+}
+
+// Number is the number of the newest write, or of the end once the Log is
+// closed; 0 while there is none.
+func (l *Log) Number() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return l.endNumber
+	}
+	return l.store.number
+}
+
+// search returns the offset where the first write begins for which after is
+// true, or the end when there is none.
+func (l *Log) search(after func(Mark) bool) int64 {
 	l.mu.Lock()
 	at, first := l.store.search(after)
 	start := l.store.start()
@@ -21,10 +47,9 @@ func (l *Log) Search(after func(Mark) bool) int64 {
 	return at
 }
 
-// LineAt returns where the line begins that goes on at offset: offset itself if
+// lineAt returns where the line begins that goes on at offset: offset itself if
 // a line ends before it.
-func (l *Log) LineAt(offset int64) int64 {
-	offset = min(offset, l.End())
+func (l *Log) lineAt(offset int64) int64 {
 	for at, run := range l.runs(offset) {
 		if c := run[len(run)-1]; at+int64(len(run)) < offset || c == '\n' || c == '\r' {
 			return offset
@@ -37,7 +62,7 @@ func (l *Log) LineAt(offset int64) int64 {
 	return offset
 }
 
-// search finds a write as Log.Search does. first says that it is the oldest one
+// search finds a write as Log.search does. first says that it is the oldest one
 // that is kept here.
 func (s *store) search(after func(Mark) bool) (at int64, first bool) {
 	n := len(s.blocks)

@@ -38,8 +38,9 @@ type store struct {
 	maxBlock int
 	blocks   []*block // oldest first
 	end      int64
-	size     int64 // memory held by blocks
-	full     int   // reads in a row that filled the space they were given
+	size     int64  // memory held by blocks
+	number   uint64 // of the newest write
+	full     int    // reads in a row that filled the space they were given
 }
 
 func (s *store) start() int64 {
@@ -151,6 +152,7 @@ func (s *store) grow(size int) *block {
 }
 
 func (s *store) mark(b *block, m Mark) {
+	s.number = m.Number
 	before := cap(b.marks)
 	b.marks = append(b.marks, m)
 	s.size += int64(cap(b.marks)-before) * markSize

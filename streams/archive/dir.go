@@ -125,8 +125,8 @@ func (d *Dir) Create(app, process string, pid int, meta []byte) *File {
 // Follow writes what the two logs hold and will hold, until both are closed.
 // Either may be nil. It may be called once for a File.
 func (d *Dir) Follow(f *File, stdout, stderr *streams.Log) {
-	w := &writer{f: f}
-	for i, l := range []*streams.Log{stdout, stderr} {
+	w := &writer{f: f, logs: [2]*streams.Log{stdout, stderr}}
+	for i, l := range w.logs {
 		if l != nil {
 			w.taps[i] = l.Tap(0)
 		}

@@ -23,7 +23,7 @@ type File struct {
 	mu       sync.Mutex // guards everything below
 	segments []*segment // oldest first; the last may be being written
 	end      [2]int64   // of what is on disk
-	number   uint64     // of the last write that is on disk
+	number   uint64     // of the last write that is on disk, or of the end
 }
 
 // PID is the instance's.
@@ -71,6 +71,13 @@ func (s stream) End() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.end[s.fd-1]
+}
+
+// Number is the number of the last write on disk, or of the end of both streams.
+func (s stream) Number() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.number
 }
 
 // Read returns what is kept from offset on, at most about 256 KiB of it. The

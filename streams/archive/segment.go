@@ -116,7 +116,7 @@ func (s *segment) mend(root *os.Root) (end [2]int64, number uint64, err error) {
 	if err != nil {
 		return end, 0, err
 	}
-	if x.count, err = x.search(func(e entry) bool { return e.file >= s.size }); err != nil {
+	if x.count, err = x.search(func(e entry) bool { return e.file > s.size }); err != nil {
 		return end, 0, err
 	}
 	if err := f.Truncate(x.first + int64(x.count)*entrySize); err != nil {
@@ -135,6 +135,7 @@ func (s *segment) mend(root *os.Root) (end [2]int64, number uint64, err error) {
 	if err != io.EOF {
 		return end, 0, err
 	}
+	s.nano = max(s.nano, sc.current.nano)
 	return sc.offset, sc.current.number, nil
 }
 

@@ -23,7 +23,8 @@ const (
 // goroutine.
 type writer struct {
 	f     *File
-	taps  [2]*streams.Cursor // of stdout and stderr; nil: not redirected, or at its end
+	logs  [2]*streams.Log    // stdout and stderr; nil: not redirected
+	taps  [2]*streams.Cursor // nil too when at the end
 	chunk [2]streams.Chunk   // what is left of the last one read
 	held  [2]held
 
@@ -68,6 +69,9 @@ func (w *writer) pump(now time.Time, upTo uint64) (moved int, ended bool, err er
 	}
 	ended = w.taps[0] == nil && w.taps[1] == nil
 	w.release(now, ended)
+	if ended && w.offset != [2]int64{} {
+		w.enter(entry{number: w.number, nano: now.UnixNano()})
+	}
 	if err := w.flush(); err != nil {
 		return moved, false, err
 	}
@@ -106,6 +110,7 @@ func (w *writer) next(i int) {
 	c, err := tap.Poll()
 	switch {
 	case err == io.EOF:
+		w.number = max(w.number, w.logs[i].Number())
 		tap.Close()
 		w.taps[i] = nil
 	case err == nil:
@@ -210,7 +215,7 @@ func (w *writer) emit(r *record) {
 // flush puts the batch on disk. If that fails nothing of it counts, and the next
 // flush tries again.
 func (w *writer) flush() error {
-	if len(w.lines) == 0 {
+	if len(w.entries) == 0 {
 		return nil
 	}
 	if err := w.open(); err != nil {

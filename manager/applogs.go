@@ -1,0 +1,174 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+// LogQuery says what of an app's output is wanted. The zero value is all that is
+// kept.
+type LogQuery struct {
+	Filter []string       // process types (web) or instances (worker-2); none: all
+	Stream string         // stdout or stderr; "": both
+	Grep   *regexp.Regexp // lines that match; nil: all
+	Since  time.Time      // lines completed then or later; zero: all that are kept
+	Until  time.Time      // lines begun before; zero: no limit
+	After  LogCursor      // what follows that line; zero: not given
+	Tail   int            // the last so many of these; less than 0: all
+	Follow bool           // then what comes
+}
+
+// LogLine is a line of an app's output.
+type LogLine struct {
+	PID      int
+	Process  string
+	Instance string // web-1
+	Stream   string // stdout or stderr
+	Time     time.Time
+	Text     []byte // without the line's end; valid until the next call
+	Cursor   LogCursor
+
+	// Partial: the rest of the line follows later, as a Continuation.
+	Partial      bool
+	Continuation bool
+
+	// Missed is how many bytes of the stream before this place were due but are
+	// no longer kept. A LogLine that tells of a loss has no Text.
+	Missed int64
+}
+
+// LogReader reads the output of all instances of an app as one log, line by line
+// in the order in which the lines were completed. It belongs to one goroutine
+// and must be closed.
+type LogReader struct {
+	m     *Manager
+	app   *app
+	query LogQuery
+	merge *streams.Merge[outputKey]
+	known map[outputKey]*output
+	old   []*output // what only the archive has
+	upTo  uint64    // the last write there was in the beginning
+	begun bool      // sources has been asked
+	skip  int       // lines before those that are wanted
+}
+
+// Logs opens the output of an app: of its instances, those that have ended while
+// their exits are listed, and with a state directory of all that it keeps.
+// ErrNotFound if there is neither a process nor history of that name.
+func (m *Manager) Logs(name string, q LogQuery) (*LogReader, error) {
+	old := m.archived(name)
+	if _, err := m.group(name); err != nil && len(old) == 0 {
+		return nil, fmt.Errorf("app %q %w", name, ErrNotFound)
+	}
+	r := &LogReader{m: m, app: m.outputs.app(name), query: q, old: old, known: make(map[outputKey]*output)}
+	r.upTo = m.sequence.Last()
+	r.merge = streams.NewMerge(m.sequence, &r.app.bell, r.sources)
+	return r, nil
+}
+
+// Close ends the reading.
+func (r *LogReader) Close() { r.merge.Close() }
+
+// Next returns the next line. The error is io.EOF when there is nothing more and
+// the query does not follow, streams.ErrIdle after waiting for idle, the cause
+// of ctx's end, or ErrClosed.
+func (r *LogReader) Next(ctx context.Context, idle time.Duration) (LogLine, error) {
+	for {
+		merged, err := r.next(ctx, idle)
+		if err != nil {
+			return LogLine{}, err
+		}
+		line := r.line(merged)
+		switch {
+		case !r.matches(&line):
+		case r.skip > 0 && line.Missed == 0:
+			r.skip--
+		default:
+			return line, nil
+		}
+	}
+}
+
+func (r *LogReader) next(ctx context.Context, idle time.Duration) (streams.Merged[outputKey], error) {
+	if r.query.Follow {
+		return r.merge.Next(ctx, idle)
+	}
+	merged, err := r.merge.Poll()
+	switch {
+	case ctx.Err() != nil:
+		return merged, context.Cause(ctx)
+	case err == streams.ErrIdle:
+		var ok bool
+		if merged, ok = r.merge.Flush(); !ok {
+			return merged, io.EOF
+		}
+	case err == nil && merged.Number > r.upTo:
+		return merged, io.EOF // a flood would never end
+	}
+	return merged, nil
+}
+
+// line makes a LogLine of what the merge gave.
+func (r *LogReader) line(m streams.Merged[outputKey]) LogLine {
+	o := r.known[m.Key]
+	return LogLine{
+		PID: o.pid, Process: o.process, Instance: o.instance(), Stream: o.stream(),
+		Time: m.Time, Text: m.Text, Missed: m.Missed,
+		Partial: m.Partial, Continuation: m.Continuation,
+		Cursor: LogCursor{m.Number, m.Key, m.End},
+	}
+}
+
+func (r *LogReader) matches(l *LogLine) bool {
+	q := &r.query
+	switch {
+	case l.Missed > 0:
+		return true
+	case !q.Until.IsZero() && !l.Time.Before(q.Until):
+		return false
+	}
+	return q.Grep == nil || q.Grep.Match(l.Text)
+}
+
+// wants reports whether the query is for that output.
+func (q *LogQuery) wants(o *output) bool {
+	if q.Stream != "" && q.Stream != o.stream() {
+		return false
+	}
+	return len(q.Filter) == 0 || slices.Contains(q.Filter, typeOf(o.process)) || slices.Contains(q.Filter, o.instance())
+}
+
+// sources are the outputs that the merge has to know of, and where it begins to
+// read each. Those that come later are read from their beginning.
+func (r *LogReader) sources() []streams.Source[outputKey] {
+	all := r.m.outputs.of(r.app)
+	if !r.begun {
+		all = append(r.old, all...)
+		r.old = nil
+	}
+	all = slices.DeleteFunc(all, func(o *output) bool { return !r.query.wants(o) })
+	places := make(map[outputKey]int64)
+	if !r.begun {
+		places = r.begin(all)
+		r.begun = true
+	}
+	known := make(map[outputKey]*output, len(all))
+	list := make([]streams.Source[outputKey], len(all))
+	for i, o := range all {
+		known[o.outputKey] = o
+		list[i] = streams.Source[outputKey]{Key: o.outputKey, Log: o.log, At: places[o.outputKey]}
+	}
+	for key, o := range r.known {
+		if _, ok := known[key]; !ok && r.merge.Reads(key) {
+			known[key] = o // gone from the list, and not read to its end yet
+		}
+	}
+	r.known = known
+	return list
+}

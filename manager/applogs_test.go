@@ -1,0 +1,356 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+func init() {
+	// Prints numbered lines until its input ends.
+	children["count"] = func() {
+		go func() {
+			for i := 0; ; i++ {
+				fmt.Printf("line %d\n", i)
+				time.Sleep(time.Millisecond)
+			}
+		}()
+		io.Copy(io.Discard, os.Stdin)
+	}
+	children["three"] = func() { fmt.Print("one\ntwo\nthree\nunfinished") }
+}
+
+// logsOf reads what there is of an app's output.
+func logsOf(t *testing.T, m *Manager, app string, q LogQuery) (lines []string, last LogCursor) {
+	t.Helper()
+	r, err := m.Logs(app, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line, err := range r.All(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, fmt.Sprintf("[%s] %s", line.Instance, line.Text))
+		last = line.Cursor
+	}
+	return lines, last
+}
+
+// ended waits until so many instances have ended.
+func ended(t *testing.T, m *Manager, n int) {
+	t.Helper()
+	c := m.Events().Subscribe(pattern(t, "exit"), 0)
+	for range n {
+		if _, _, err := c.Next(t.Context(), 20*time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func three(name string) Template {
+	t := childTemplate(name, "three")
+	t.Restart = RestartNever
+	return t
+}
+
+func TestLogsOfAnApp(t *testing.T) {
+	m := realManager(t)
+	for i, name := range []string{"shop:web", "shop:worker", "other"} {
+		if _, err := m.Create(three(name)); err != nil {
+			t.Fatal(err)
+		}
+		ended(t, m, i+1)
+	}
+	all := LogQuery{Tail: -1}
+	web := []string{"[web-1] one", "[web-1] two", "[web-1] three", "[web-1] unfinished"}
+	worker := []string{"[worker-1] one", "[worker-1] two", "[worker-1] three", "[worker-1] unfinished"}
+	both := append(slices.Clone(web), worker...)
+	for name, tc := range map[string]struct {
+		query func(q *LogQuery)
+		want  []string
+	}{
+		"all":           {func(q *LogQuery) {}, both},
+		"tail 0":        {func(q *LogQuery) { q.Tail = 0 }, nil},
+		"tail 1":        {func(q *LogQuery) { q.Tail = 1 }, both[7:]},
+		"tail 6":        {func(q *LogQuery) { q.Tail = 6 }, both[2:]},
+		"tail 100":      {func(q *LogQuery) { q.Tail = 100 }, both},
+		"type":          {func(q *LogQuery) { q.Filter = []string{"web"} }, web},
+		"instance":      {func(q *LogQuery) { q.Filter = []string{"worker-1", "web-7"} }, worker},
+		"stderr":        {func(q *LogQuery) { q.Stream = "stderr" }, nil},
+		"grep":          {func(q *LogQuery) { q.Grep = regexp.MustCompile("^t") }, []string{web[1], web[2], worker[1], worker[2]}},
+		"grep and tail": {func(q *LogQuery) { q.Grep = regexp.MustCompile("^t"); q.Tail = 3 }, []string{web[2], worker[1], worker[2]}},
+		"since":         {func(q *LogQuery) { q.Since = time.Now().Add(-time.Hour) }, both},
+		"since now":     {func(q *LogQuery) { q.Since = time.Now().Add(time.Hour) }, nil},
+		"until":         {func(q *LogQuery) { q.Until = time.Now().Add(-time.Hour) }, nil},
+	} {
+		q := all
+		tc.query(&q)
+		if got, _ := logsOf(t, m, "shop", q); !slices.Equal(got, tc.want) {
+			t.Errorf("%s: got %q, want %q", name, got, tc.want)
+		}
+	}
+	for n := range both {
+		r, err := m.Logs("shop", all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var line LogLine
+		for range n + 1 {
+			if line, err = r.Next(t.Context(), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.Close()
+		cursor, err := ParseLogCursor(line.Cursor.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := logsOf(t, m, "shop", LogQuery{Tail: -1, After: cursor}); !slices.Equal(got, both[n+1:]) {
+			t.Errorf("after line %d: got %q", n, got)
+		}
+	}
+	if _, err := m.Logs("nobody", all); err == nil {
+		t.Error("logs of an app that does not exist")
+	}
+}
+
+// follower reads an app's output, in pieces, and checks that no line of any
+// instance is lost or repeated.
+func follower(ctx context.Context, t *testing.T, m *Manager, app string, want int) {
+	next := make(map[string]int)
+	q := LogQuery{Tail: -1, Follow: true}
+	for seen := 0; seen < want; {
+		r, err := m.Logs(app, q)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for range 500 { // then it loses its connection
+			line, err := r.Next(ctx, 0)
+			if err != nil {
+				t.Error(err)
+				break
+			}
+			q.After = line.Cursor
+			key := fmt.Sprint(line.PID)
+			n, err := strconv.Atoi(strings.TrimPrefix(string(line.Text), "line "))
+			if err != nil || n != next[key] || line.Missed > 0 {
+				t.Errorf("pid %s: got %q (missed %d), want line %d", key, line.Text, line.Missed, next[key])
+				seen = want
+				break
+			}
+			next[key]++
+			seen++
+		}
+		r.Close()
+	}
+}
+
+func TestFollowersResumeWithoutLossOrRepetition(t *testing.T) {
+	m := realManager(t)
+	web := childTemplate("web", "count")
+	web.NumProcesses, web.RedirectInput = 5, true
+	if _, err := m.Create(web); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	done := make(chan struct{})
+	for range 3 {
+		go func() {
+			follower(ctx, t, m, "web", 6000)
+			done <- struct{}{}
+		}()
+	}
+	if _, err := m.Restart("web"); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		<-done
+	}
+}
+
+// stateManager is a Manager with a state directory, and what ends both.
+func stateManager(t *testing.T, dir string) (m *Manager, end func()) {
+	t.Helper()
+	state, err := OpenState(t.Context(), dir, StateOptions{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m = New(Options{State: state})
+	return m, func() {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := m.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+		if err := state.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestStateOutlivesTheManager(t *testing.T) {
+	dir := t.TempDir()
+	m, end := stateManager(t, dir)
+	if _, err := m.Restore(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Create(three("shop:web")); err != nil {
+		t.Fatal(err)
+	}
+	ended(t, m, 1)
+	o, err := m.Create(childTemplate("shop:sleeper", "hang"))
+	if err != nil || o.Wait(t.Context()) != nil {
+		t.Fatal(err)
+	}
+	asleep := childTemplate("asleep", "hang")
+	asleep.Start = false
+	if _, err := m.Create(asleep); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Load([]Template{three("filed")}); err != nil {
+		t.Fatal(err)
+	}
+	ended(t, m, 2)
+	if _, _, err := m.Scale("asleep", 3); err != nil {
+		t.Fatal(err)
+	}
+	before, cursor := logsOf(t, m, "shop", LogQuery{Tail: -1})
+	last := m.pids.lastPID()
+	end()
+
+	m, end = stateManager(t, dir)
+	defer func() { end() }()
+	if taken, err := m.Restore(); err != nil || len(taken) > 0 {
+		t.Fatal(taken, err)
+	}
+	if got := m.Names(); !slices.Equal(got, []string{"shop:web", "shop:sleeper", "asleep"}) {
+		t.Errorf("restored %v", got)
+	}
+	if a, _ := m.Template("asleep"); a.NumProcesses != 3 {
+		t.Errorf("asleep has %d processes", a.NumProcesses)
+	}
+	if s, _ := m.Status("asleep"); s.Active || s.Running > 0 {
+		t.Errorf("asleep is %+v", s)
+	}
+	c := m.Events().Subscribe(pattern(t, "proc", "shop:sleeper", "spawn"), 0)
+	if ev, _, err := c.Next(t.Context(), 20*time.Second); err != nil || ev.PID <= last {
+		t.Errorf("its new pid is %d, after %d; %v", ev.PID, last, err)
+	}
+	exits, err := m.Exits("shop:web")
+	if err != nil || len(exits) == 0 || exits[0].PID != 1 || exits[0].Reason != "exited" {
+		t.Errorf("exits %+v, %v", exits, err)
+	}
+	log, err := m.Log(1, "stdout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, _ := log.Read(0, 100); string(data) != "one\ntwo\nthree\nunfinished" {
+		t.Errorf("its output was %q", data)
+	}
+	after, _ := logsOf(t, m, "shop", LogQuery{Tail: -1})
+	if len(after) < len(before) || !slices.Equal(after[:len(before)], before) {
+		t.Errorf("logs were %q, are %q", before, after)
+	}
+	// shop:web was active, so it has run again: what follows the cursor is that.
+	ended(t, m, 1)
+	got, _ := logsOf(t, m, "shop", LogQuery{Tail: -1, After: cursor})
+	if !slices.Equal(got, before) {
+		t.Errorf("after the last line of the first life: %q", got)
+	}
+}
+
+func TestStateIsLocked(t *testing.T) {
+	dir := t.TempDir()
+	_, end := stateManager(t, dir)
+	defer end()
+	ctx, cancel := context.WithCancel(t.Context())
+	waited := 0
+	_, err := OpenState(ctx, dir, StateOptions{}, func(int) { waited++; cancel() })
+	if err == nil || waited != 1 {
+		t.Errorf("opened twice: %v, told %d times", err, waited)
+	}
+}
+
+func TestRunOnce(t *testing.T) {
+	m := realManager(t)
+	run := childTemplate(NewRunName(), "tell")
+	run.Backpressure = true
+	inst, err := m.Run(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended(t, m, 1)
+	exit, err := m.ExitOf(inst.PID)
+	if err != nil || exit.ExitStatus != 3 {
+		t.Errorf("%+v, %v", exit, err)
+	}
+	if s, err := m.Status(run.Name); err != nil || s.Active {
+		t.Errorf("%+v, %v", s, err)
+	}
+	run.Name = NewRunName()
+	run.Cmd = "/no/such/program"
+	if _, err := m.Run(t.Context(), run); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("started what is not there: %v", err)
+	}
+	if _, err := m.Template(run.Name); err == nil {
+		t.Error("what could not be started is listed")
+	}
+}
+
+// What floods at once is there in full for a reader who comes a little later.
+func TestRunWaitsForItsReader(t *testing.T) {
+	m := realManager(t)
+	run := NewTemplate(NewRunName(), "head -c 50000000 /dev/zero")
+	run.Backpressure = true
+	inst, err := m.Run(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := m.Log(inst.PID, "stdout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Wait(t.Context(), streams.DefaultMaxWindow-streams.DefaultWindow, 20*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	c := log.Subscribe(0)
+	defer c.Close()
+	var got int
+	for chunk, err := range c.All(t.Context()) {
+		if err != nil || chunk.Missed > 0 {
+			t.Fatal(chunk.Missed, err)
+		}
+		got += len(chunk.Data)
+	}
+	if got != 50_000_000 {
+		t.Errorf("got %d bytes", got)
+	}
+}
+
+func TestRunsAreForgotten(t *testing.T) {
+	m := New(Options{RunHistory: 50 * time.Millisecond})
+	defer m.Shutdown(t.Context())
+	c := m.Events().Subscribe(pattern(t, "delete"), 0)
+	if _, err := m.Run(t.Context(), childTemplate(NewRunName(), "tell")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Next(t.Context(), 20*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if names := m.Names(); len(names) > 0 {
+		t.Errorf("%v are listed", names)
+	}
+}

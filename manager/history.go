@@ -1,0 +1,130 @@
+package manager
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/gafferd/gaffer/process"
+	"github.com/gafferd/gaffer/streams"
+	"github.com/gafferd/gaffer/streams/archive"
+)
+
+// logMeta is what the archive of an instance keeps beside its output.
+type logMeta struct {
+	Index   int      `json:"index"`
+	Streams []string `json:"streams"` // the labels of stdout and stderr
+}
+
+// keep makes the archive of an instance that is about to start; nil without a
+// state directory.
+func (s *supervisor) keep(inst *instance, spec *process.Spec) *archive.File {
+	labels := labels(spec)
+	if s.m.options.State == nil || len(labels) == 0 || spec.Detach {
+		return nil
+	}
+	meta, err := json.Marshal(logMeta{inst.index, labels})
+	if err != nil {
+		panic(err) // of a number and strings
+	}
+	return s.m.options.State.logs.Create(groupOf(s.name), s.name, inst.pid, meta)
+}
+
+// recalled are the streams of an instance that ended in an earlier life of the
+// daemon, by label.
+func recalled(f *archive.File) (index int, logs map[string]*streams.Log) {
+	var meta logMeta
+	json.Unmarshal(f.Meta(), &meta) // what is damaged has no labels
+	logs = make(map[string]*streams.Log)
+	for i, a := range []streams.Archive{f.Stdout(), f.Stderr()} {
+		if i < len(meta.Streams) {
+			logs[meta.Streams[i]] = streams.Archived(a)
+		}
+	}
+	return meta.Index, logs
+}
+
+// archived are the outputs of an app that are on disk alone.
+func (m *Manager) archived(name string) (old []*output) {
+	if m.options.State == nil {
+		return nil
+	}
+	logs := m.options.State.logs
+	known := make(map[int]bool)
+	for _, o := range m.outputs.of(m.outputs.app(name)) {
+		known[o.pid] = true
+	}
+	for _, process := range logs.Processes()[name] {
+		for _, f := range logs.Files(process) {
+			if known[f.PID()] {
+				continue
+			}
+			var meta logMeta
+			json.Unmarshal(f.Meta(), &meta)
+			for i, a := range []streams.Archive{f.Stdout(), f.Stderr()} {
+				if a.End() > 0 {
+					old = append(old, &output{outputKey{f.PID(), i + 1}, process, meta.Index, streams.Archived(a)})
+				}
+			}
+		}
+	}
+	return old
+}
+
+// adopt gives a template the exits that a process of its name had in an earlier
+// life of the daemon.
+func (m *Manager) adopt(s *supervisor) {
+	if m.options.State == nil {
+		return
+	}
+	files := m.options.State.logs.Files(s.name)
+	for _, e := range m.options.State.exits.Exits[s.name] {
+		inst := &instance{pid: e.PID, index: e.Index, owner: s, ended: true, record: e.record()}
+		i := slices.IndexFunc(files, func(f *archive.File) bool { return f.PID() == e.PID })
+		if i >= 0 {
+			_, inst.logs = recalled(files[i])
+		}
+		s.exits = append(s.exits, inst)
+		m.pids.add(inst)
+	}
+	delete(m.options.State.exits.Exits, s.name)
+}
+
+// Restore creates the templates that were made over the API in an earlier life
+// of the daemon, as they were wanted when it ended, in their order. One whose
+// name is taken meanwhile (by a file, say) is left out and returned. It is to be
+// called once, also if there is nothing to restore: from then on templates are
+// saved. Without a state directory it does nothing.
+func (m *Manager) Restore() (taken []string, err error) {
+	if m.options.State == nil {
+		return nil, nil
+	}
+	for _, saved := range m.options.State.saved.Processes {
+		t, err := ParseTemplate(saved.Description)
+		if err != nil {
+			return taken, err
+		}
+		if !m.restore(t, saved) {
+			taken = append(taken, t.Name)
+		}
+	}
+	m.saver.begin()
+	return taken, nil
+}
+
+func (m *Manager) restore(t Template, saved savedTemplate) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.free(t.Name) != nil {
+		return false
+	}
+	if saved.Run {
+		s := m.add(t, fromRun)
+		s.expire(saved.Ended)
+		return true
+	}
+	s := m.add(t, fromAPI)
+	if saved.Active {
+		s.command(newOperation(1), (*supervisor).start)
+	}
+	return true
+}

@@ -1,0 +1,131 @@
+package manager
+
+import (
+	"context"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+// begin finds where the query begins in each output.
+func (r *LogReader) begin(all []*output) map[outputKey]int64 {
+	places := make(map[outputKey]int64, len(all))
+	for _, o := range all {
+		places[o.outputKey] = r.place(o)
+	}
+	if r.query.Tail >= 0 {
+		r.tail(all, places)
+	}
+	return places
+}
+
+// place is where the lines after the query's cursor, or since its time, begin.
+func (r *LogReader) place(o *output) int64 {
+	q := &r.query
+	switch {
+	case q.After == (LogCursor{}) && q.Since.IsZero():
+		return 0
+	case q.After == (LogCursor{}):
+		return o.log.LineAfter(func(m streams.Mark) bool { return m.UnixNano >= q.Since.UnixNano() })
+	case q.After.number > r.upTo:
+		return 0 // from before a restart that nothing was kept over: all is new
+	case q.After.key == o.outputKey:
+		return q.After.end
+	}
+	return o.log.LineAfter(func(m streams.Mark) bool { return m.Number > q.After.number })
+}
+
+// tail moves the places on so that only the last lines come: what has been
+// written by now, as far as it matches.
+func (r *LogReader) tail(all []*output, places map[outputKey]int64) {
+	want := r.query.Tail
+	lasts := make(map[outputKey][]place, len(all))
+	var numbers []uint64
+	for _, o := range all {
+		ls := r.lastLines(o, places[o.outputKey], want)
+		lasts[o.outputKey] = ls
+		for _, l := range ls {
+			numbers = append(numbers, l.number)
+		}
+	}
+	slices.Sort(numbers)
+	least := uint64(math.MaxUint64)
+	if len(numbers) > 0 && want > 0 {
+		n := max(0, len(numbers)-want)
+		least = numbers[n]
+		for n--; n >= 0 && numbers[n] == least; n-- {
+			r.skip++ // of the same write, but too many
+		}
+	}
+	for _, o := range all {
+		i := slices.IndexFunc(lasts[o.outputKey], func(l place) bool { return l.number >= least })
+		if i >= 0 {
+			places[o.outputKey] = lasts[o.outputKey][i].at
+		} else {
+			places[o.outputKey] = r.fresh(o)
+		}
+	}
+}
+
+// fresh is where what comes from now on begins: with the line that is unfinished
+// now.
+func (r *LogReader) fresh(o *output) int64 {
+	return o.log.LineAfter(func(m streams.Mark) bool { return m.Number > r.upTo })
+}
+
+// place is where a line begins, and the number of the write that completed it.
+type place struct {
+	at     int64
+	number uint64
+}
+
+// lastLines are the last n matching lines of an output that are behind from and
+// were completed by now. It looks back a little more each time until they are
+// found.
+func (r *LogReader) lastLines(o *output, from int64, n int) []place {
+	for look := n; n > 0; look *= 4 {
+		start := max(from, o.log.TailLines(look))
+		found := r.linesFrom(o, start)
+		if len(found) >= n || start <= max(from, o.log.Start()) {
+			return found[max(0, len(found)-n):]
+		}
+	}
+	return nil
+}
+
+// linesFrom are the matching lines of an output from an offset on, completed by
+// now.
+func (r *LogReader) linesFrom(o *output, start int64) (found []place) {
+	lines := streams.NewLines(o.log, start)
+	defer lines.Close()
+	for {
+		line, _, err := lines.Poll()
+		if err == streams.ErrIdle {
+			if l, ok := lines.Flush(); ok {
+				line, err = l, nil
+			}
+		}
+		if err != nil || line.Number > r.upTo {
+			return found
+		}
+		l := LogLine{Time: line.Time, Text: line.Text, Missed: line.Missed}
+		if line.Missed == 0 && r.matches(&l) {
+			found = append(found, place{line.Offset, line.Number})
+		}
+	}
+}
+
+// All yields every line up to the end and then closes the reader.
+func (r *LogReader) All(ctx context.Context) func(yield func(LogLine, error) bool) {
+	return func(yield func(LogLine, error) bool) {
+		defer r.Close()
+		for {
+			line, err := r.Next(ctx, 0)
+			if err == io.EOF || !yield(line, err) || err != nil {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package manager
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	// attachTime is how long what Run has started waits for its first reader
+	// before output is forgotten as usual.
+	attachTime = 10 * time.Second
+
+	// keptRuns is how many that have ended are listed at most.
+	keptRuns = 1000
+)
+
+// NewRunName is a name for Run that nobody else has.
+func NewRunName() string { return "run-" + strings.ToLower(rand.Text()[:10]) }
+
+// Run starts a program once and returns when it runs. Its template is listed
+// like any other, under the name that t has, until Options.RunHistory after its
+// end; then it is deleted. NumProcesses and Restart are set by Run. Stop or
+// Delete end it early.
+//
+// With t.Backpressure the program waits for its readers, and for up to 10 s for
+// the first of each stream, so that nothing of its output can be missed.
+//
+// The error is that of Create, why it could not be started, or ctx's.
+func (m *Manager) Run(ctx context.Context, t Template) (Instance, error) {
+	t.NumProcesses, t.Restart, t.Start, t.Flapping = 1, RestartNever, true, nil
+	if err := m.check(&t); err != nil {
+		return Instance{}, err
+	}
+	if t.Detach {
+		return Instance{}, fmt.Errorf("detach: %w: what is run has its output followed", ErrBadValue)
+	}
+	m.thinRuns()
+	s, o, err := m.startRun(t)
+	if err != nil {
+		return Instance{}, err
+	}
+	if err := o.Wait(ctx); err != nil {
+		m.Delete(t.Name) // an error: somebody else has
+		return Instance{}, err
+	}
+	return s.ran()
+}
+
+func (m *Manager) startRun(t Template) (*supervisor, *Operation, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.free(t.Name); err != nil {
+		return nil, nil, err
+	}
+	s := m.add(t, fromRun)
+	o := newOperation(1)
+	return s, o, s.command(o, (*supervisor).start)
+}
+
+// thinRuns forgets the oldest that have ended, if there are too many.
+func (m *Manager) thinRuns() {
+	var over []*supervisor
+	for _, s := range m.all() {
+		s.mu.Lock()
+		if s.source == fromRun && !s.over.IsZero() {
+			over = append(over, s)
+		}
+		s.mu.Unlock()
+	}
+	for len(over) >= keptRuns {
+		over[0].forgetRun()
+		over = over[1:]
+	}
+}
+
+// ran is the instance of a template that is run once, which may have ended.
+func (s *supervisor) ran() (Instance, error) {
+	if seen := byPID(s.sighted()); len(seen) > 0 {
+		return seen[0], nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.exits) == 0 || s.exits[0].proc == nil {
+		return Instance{}, notFound(s.name)
+	}
+	return sighting{instance: s.exits[0]}.shown(), nil
+}
+
+// runEnded lets what was to run once be forgotten in due time. s.mu must be
+// held.
+func (s *supervisor) runEnded(now time.Time) {
+	if s.source != fromRun || s.leaving != nil {
+		return
+	}
+	s.active = false
+	s.over = now
+	s.expiry = time.AfterFunc(s.m.options.RunHistory, s.forgetRun)
+}
+
+// expire is runEnded for what ended in an earlier life of the daemon (zero: it
+// was cut off by that one's end).
+func (s *supervisor) expire(ended time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ended.IsZero() {
+		ended = time.Now()
+	}
+	s.over = ended
+	s.expiry = time.AfterFunc(time.Until(ended.Add(s.m.options.RunHistory)), s.forgetRun)
+}
+
+func (s *supervisor) forgetRun() {
+	if _, err := s.m.Delete(s.name); err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrNotFound) {
+		s.m.options.Logger.Warn("an ended run is still listed", "process", s.name, "error", err)
+	}
+}

@@ -1,0 +1,169 @@
+package manager
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gafferd/gaffer/streams"
+	"github.com/gafferd/gaffer/streams/archive"
+)
+
+// StateOptions configure a State. The zero value works.
+type StateOptions struct {
+	Logs archive.Limits // for each process
+}
+
+// State is what a daemon knows and its next life has to know: a directory with
+// the descriptions that were made over the API, the exits, and the logs. One
+// program at a time has it open. Hand it to a Manager with Options.State, and
+// close it after that one's Shutdown.
+//
+// The directory holds templates.json and exits.json, each written anew as a
+// whole and then renamed, logs (see package archive), and a lock.
+type State struct {
+	root     *os.Root // set by OpenState, never changed, like all below
+	lock     *os.File
+	logs     *archive.Dir
+	sequence streams.Sequence
+	bell     streams.Bell
+	failures chan error // of writing logs, nil when it works again; has room for two
+	saved    savedTemplates
+	exits    savedExits
+}
+
+// The names of the files.
+const (
+	templatesFile = "templates.json"
+	exitsFile     = "exits.json"
+	stateVersion  = 1
+)
+
+// savedTemplates is the content of templates.json.
+type savedTemplates struct {
+	Version   int             `json:"version"`
+	Processes []savedTemplate `json:"processes"`
+}
+
+type savedTemplate struct {
+	Description map[string]any `json:"description"`
+	Active      bool           `json:"active"`         // it is to run
+	Run         bool           `json:"run,omitempty"`  // it was to run once, by Manager.Run
+	Ended       time.Time      `json:"ended,omitzero"` // when that was over
+}
+
+// savedExits is the content of exits.json: the exits of each process, the oldest
+// first.
+type savedExits struct {
+	Version int                    `json:"version"`
+	LastPID int                    `json:"last_pid"` // of all instances there ever were
+	Exits   map[string][]savedExit `json:"exits"`
+}
+
+type savedExit struct {
+	PID        int       `json:"pid"`
+	Index      int       `json:"index"`
+	OSPid      int       `json:"os_pid"`
+	StartedAt  time.Time `json:"started_at"`
+	EndedAt    time.Time `json:"ended_at"`
+	ExitStatus int       `json:"exit_status"`
+	TermSignal int       `json:"term_signal"`
+	Reason     string    `json:"reason"`
+	Stderr     []string  `json:"stderr,omitempty"`
+}
+
+// OpenState opens a directory, which is made, for its owner alone, if it is not
+// there. While another program has it open, OpenState waits until ctx ends; it
+// calls waiting once, with that one's os pid (0 if unknown), before it does.
+// waiting may be nil.
+func OpenState(ctx context.Context, dir string, o StateOptions, waiting func(pid int)) (*State, error) {
+	s, err := openState(ctx, dir, o, waiting)
+	if err != nil {
+		return nil, fmt.Errorf("state directory %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func openState(ctx context.Context, dir string, o StateOptions, waiting func(pid int)) (*State, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &State{root: root, failures: make(chan error, 2)}
+	if s.lock, err = lockState(ctx, root, waiting); err != nil {
+		root.Close()
+		return nil, err
+	}
+	err = cmp.Or(s.read(templatesFile, &s.saved), s.read(exitsFile, &s.exits))
+	if err == nil {
+		s.logs, err = archive.Open(filepath.Join(dir, "logs"), archive.Options{
+			Limits: o.Logs, Sequence: &s.sequence, Bell: &s.bell, Failed: s.failed,
+		})
+	}
+	if err != nil {
+		s.lock.Close()
+		root.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close writes what is left of the logs and gives the directory free.
+func (s *State) Close() error {
+	return errors.Join(s.logs.Close(), s.lock.Close(), s.root.Close())
+}
+
+// failed hands on what the archive says about its disk. Only the last two are of
+// interest to one who was not listening.
+func (s *State) failed(err error) {
+	for {
+		select {
+		case s.failures <- err:
+			return
+		default:
+		}
+		select {
+		case <-s.failures:
+		default:
+		}
+	}
+}
+
+// read reads a file of the state; that it is not there is fine.
+func (s *State) read(name string, to any) error {
+	data, err := s.root.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, to); err != nil {
+		return fmt.Errorf("%s is damaged: %w; move it away to begin anew", name, err)
+	}
+	return nil
+}
+
+// write replaces a file of the state. After a crash there is the old one or the
+// new one.
+func (s *State) write(name string, data []byte) error {
+	next := name + ".new"
+	f, err := s.root.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return s.root.Rename(next, name)
+}
