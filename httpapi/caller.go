@@ -2,22 +2,41 @@ package httpapi
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 )
 
-// callerKey is the context key of who is at the other end of a connection.
-type callerKey struct{}
+// Keys of a connection's context: who is at its other end, where the kernel
+// knows the user, and the connection itself.
+type (
+	callerKey struct{}
+	connKey   struct{}
+)
 
-// withCaller is a connection's context: on a unix socket the kernel knows the
-// user at the other end.
-func withCaller(ctx context.Context, conn net.Conn) context.Context {
+func withConn(ctx context.Context, conn net.Conn) context.Context {
 	if c, ok := conn.(*net.UnixConn); ok {
 		if user, ok := peerUser(c); ok {
 			return context.WithValue(ctx, callerKey{}, user)
 		}
+		return ctx
 	}
-	return ctx
+	return context.WithValue(ctx, connKey{}, conn)
+}
+
+// reset makes the connection of an HTTP/1.0 request end in an error. Without
+// chunks its plain end would look like that of the answer.
+func reset(r *http.Request) {
+	if r.ProtoAtLeast(1, 1) {
+		return
+	}
+	conn, _ := r.Context().Value(connKey{}).(net.Conn)
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	if t, ok := conn.(*net.TCPConn); ok {
+		_ = t.SetLinger(0) // it is as good as closed
+	}
 }
 
 // caller tells callers apart that share nothing: users on a unix socket,

@@ -59,17 +59,19 @@ func FuzzDecodeObject(f *testing.F) {
 			return
 		}
 		// What is taken means the same to encoding/json.
-		var want map[string]any
+		var want, back map[string]any
 		if err := json.Unmarshal(body, &want); err != nil {
 			t.Fatalf("%q was taken: %v", body, err)
 		}
-		a, _ := json.Marshal(got)
-		var back map[string]any
-		if err := json.Unmarshal(a, &back); err != nil {
+		again, err := json.Marshal(got)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if b, _ := json.Marshal(want); len(back) != len(want) || len(got) != len(want) {
-			t.Errorf("%q: %s, want %s", body, a, b)
+		if err := json.Unmarshal(again, &back); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(back, want) {
+			t.Errorf("%q became %s", body, again)
 		}
 	})
 }

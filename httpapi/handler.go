@@ -39,6 +39,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		endBody(a, r, past)
+		reset(r)
 		panic(http.ErrAbortHandler)
 	}()
 	if err := s.admit(a, r); err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/gafferd/gaffer/streams"
@@ -164,6 +165,25 @@ func TestContinuousTellsOfAGap(t *testing.T) {
 		case query != "" && err != nil:
 			t.Errorf("gap=skip: %v", err)
 		}
+	}
+}
+
+func TestBreakIsNoEndInHTTP10(t *testing.T) {
+	log := streams.NewLog(streams.Options{})
+	d := feedServer(t, log)
+	const request = "GET /log?feed=continuous HTTP/1.0\r\nHost: localhost\r\n\r\n"
+	broken := d.raw(request)
+	expect(t, broken, "HTTP/1.0 200 OK\r\n")
+	d.stop()
+	if _, err := io.Copy(io.Discard, broken); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("broken off: %v, want a reset", err)
+	}
+	d = feedServer(t, log)
+	ended := d.raw(request)
+	expect(t, ended, "HTTP/1.0 200 OK\r\n")
+	log.Close()
+	if _, err := io.Copy(io.Discard, ended); err != nil {
+		t.Errorf("the end: %v", err)
 	}
 }
 

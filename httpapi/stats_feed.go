@@ -1,0 +1,131 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/gafferd/gaffer/manager"
+)
+
+// measure is what one request for stats measures.
+type measure func(ctx context.Context) (any, error)
+
+func (s *Server) allStats(w http.ResponseWriter, r *http.Request) error {
+	return s.sendStats(w, r, func(ctx context.Context) (any, error) {
+		objects := []object{}
+		for _, name := range s.manager.Names() {
+			all, err := s.manager.Stats(ctx, name)
+			if errors.Is(err, manager.ErrNotFound) {
+				continue // deleted just now
+			}
+			if err != nil {
+				return nil, err
+			}
+			objects = append(objects, statsObject(name, all))
+		}
+		return objects, nil
+	})
+}
+
+func (s *Server) processStats(w http.ResponseWriter, r *http.Request) error {
+	name := mux.Vars(r)["name"]
+	return s.sendStats(w, r, func(ctx context.Context) (any, error) {
+		all, err := s.manager.Stats(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		return statsObject(name, all), nil
+	})
+}
+
+func (s *Server) instanceStats(w http.ResponseWriter, r *http.Request) error {
+	name := mux.Vars(r)["name"]
+	pid, err := pidOf(r)
+	if err != nil {
+		return err
+	}
+	return s.sendStats(w, r, func(ctx context.Context) (any, error) {
+		all, err := s.manager.Stats(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range all {
+			if one.PID == pid {
+				return usageObject(pid, one.Stats), nil
+			}
+		}
+		return nil, fmt.Errorf("pid %d of %s: %w", pid, name, manager.ErrNotFound)
+	})
+}
+
+// sendStats answers with one measurement, or as a feed with one after the
+// other until what is measured is no more.
+func (s *Server) sendStats(w http.ResponseWriter, r *http.Request, next measure) error {
+	q := queryOf(r)
+	feed := q.text("feed")
+	interval, ok := q.seconds("interval", 100*time.Millisecond)
+	if !ok {
+		interval = time.Second
+	}
+	if q.err != nil {
+		return q.err
+	}
+	first, err := next(r.Context())
+	if err != nil {
+		return err
+	}
+	switch feed {
+	case "":
+		return writeJSON(w, first)
+	case feedContinuous:
+		return s.repeatStats(w, r, "application/json", first, next, interval, func(text []byte) []byte {
+			return append(text, '\n')
+		})
+	case feedEventsource:
+		return s.repeatStats(w, r, sseType, first, next, interval, func(text []byte) []byte {
+			return sseEvent(nil).field("event", "stats").data(text).end()
+		})
+	}
+	return badFeed(feed, feedContinuous, feedEventsource)
+}
+
+func (s *Server) repeatStats(w http.ResponseWriter, r *http.Request, contentType string, v any, next measure, interval time.Duration, frame func([]byte) []byte) error {
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", contentType)
+		return nil
+	}
+	ctx := r.Context()
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	f := s.startFeed(w, contentType)
+	for {
+		text, err := json.Marshal(v)
+		if err != nil {
+			panic(err) // strings and numbers always marshal
+		}
+		f.send(frame(text))
+		select {
+		case <-ticker.C:
+		case <-ending(ctx):
+			panic(http.ErrAbortHandler)
+		case <-ctx.Done():
+			panic(http.ErrAbortHandler)
+		}
+		v, err = next(ctx)
+		switch {
+		case ctx.Err() != nil:
+			panic(http.ErrAbortHandler)
+		case errors.Is(err, manager.ErrNotFound):
+			f.end()
+			return nil
+		case err != nil:
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
