@@ -20,6 +20,9 @@ import (
 	"time"
 )
 
+// lastWords is how often polite says bye: as much as a log keeps in memory.
+const lastWords = 200_000
+
 // children are what the test binary does when it is started as one of them.
 var children = map[string]func(){
 	"gafferd": main,
@@ -33,7 +36,7 @@ var children = map[string]func(){
 		signal.Notify(c, syscall.SIGTERM)
 		fmt.Println("up")
 		<-c
-		fmt.Print(strings.Repeat("bye ", 50_000) + "last")
+		fmt.Print(strings.Repeat("bye ", lastWords) + "last")
 	},
 }
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -26,22 +28,59 @@ func TestGracefulStop(t *testing.T) {
 }
 
 // TestLastOutput holds the order of the end: who reads a stream gets what its
-// process says on SIGTERM, and a proper end, before the server goes.
+// process says on SIGTERM, and a proper end, before the server goes. The reader
+// has taken nothing by the time the process is gone.
 func TestLastOutput(t *testing.T) {
 	d := start(t, nil, file(t, "gaffer.ini", "[process:web]\ncmd = "+child(t, "polite")+"\n"))
 	d.running()
-	resp, err := http.Get(d.url + "/streams/1/stdout?feed=continuous&since=0")
+	dialer := net.Dialer{Control: func(_, _ string, conn syscall.RawConn) error {
+		// Small segments keep the kernel's buffers small: most of it waits in the
+		// daemon.
+		return conn.Control(func(fd uintptr) {
+			err := syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 16<<10)
+			if err := errors.Join(err, syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 536)); err != nil {
+				t.Error(err)
+			}
+		})
+	}}
+	client := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext}}
+	resp, err := client.Get(d.url + "/streams/1/stdout?feed=continuous&since=0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	d.signal(syscall.SIGTERM)
+	d.stderr.wait(t, `msg=ended process=web`)
+	<-time.After(drainTime * 5 / 6) // as late as a reader may be
 	body, err := io.ReadAll(resp.Body)
-	if want := "up\n" + strings.Repeat("bye ", 50_000) + "last"; err != nil || string(body) != want {
+	if want := "up\n" + strings.Repeat("bye ", lastWords) + "last"; err != nil || string(body) != want {
 		t.Errorf("read %d bytes, %v; want all %d and a proper end", len(body), err, len(want))
 	}
 	if code := d.wait(); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
+	}
+}
+
+// TestFeedWithoutEnd holds that a feed that would go on for ever is broken off
+// at once, and does not use up the time that others have to end.
+func TestFeedWithoutEnd(t *testing.T) {
+	d := start(t, nil, file(t, "gaffer.ini", "[process:web]\ncmd = "+child(t, "polite")+"\n"))
+	d.running()
+	resp, err := http.Get(d.url + "/stats/web?feed=continuous&interval=1000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	begun := time.Now()
+	d.signal(syscall.SIGTERM)
+	if _, err := io.ReadAll(resp.Body); err == nil {
+		t.Error("the feed ends as if there was no more to come")
+	}
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	if took := time.Since(begun); took >= drainTime {
+		t.Errorf("gafferd took %v to end: it waited for the feed", took)
 	}
 }
 
