@@ -30,7 +30,7 @@ var rooms = []room{
 	{"streams", nil, []string{"net/http", "encoding/json"}},
 	{"streams/archive", []string{"streams"}, []string{"net/http", "encoding/json"}},
 	{"process", []string{"streams"}, []string{"net/http", "encoding/json"}},
-	{"manager", []string{"process", "streams", "internal/nearest"}, []string{"net/http"}},
+	{"manager", []string{"process", "streams", "streams/archive", "internal/nearest"}, []string{"net/http"}},
 	{"httpapi", []string{"manager", "process", "streams", "internal/nearest"}, nil},
 	{"httpapi/client", nil, nil},
 	{"internal/config", []string{"manager", "process", "internal/nearest"}, []string{"net/http"}},
