@@ -21,14 +21,16 @@ const cgroupPrefix = "gaffer."
 
 var cgroupRuns atomic.Int64
 
-// cgroupRun is the cgroup below which a launcher has one for each child.
+// cgroupRun is the cgroup below which a launcher has one for each child. It is
+// there while there is a child, so that a program that just ends leaves none.
 type cgroupRun struct {
 	dir  string // where it is mounted
 	path string // as /proc/<pid>/cgroup has it
 	last atomic.Int64
+	used atomic.Int64 // by how many children
 }
 
-// openCgroups makes the launcher's cgroup. It returns nil where there is no
+// openCgroups prepares the launcher's cgroup. It returns nil where there is no
 // cgroup v2, or none that can be written to.
 func openCgroups() *cgroupRun {
 	base, path, err := ownCgroup()
@@ -42,11 +44,7 @@ func openCgroups() *cgroupRun {
 	}
 	name := fmt.Sprintf("%s%d.%d.%d", cgroupPrefix, self.pid, self.start, cgroupRuns.Add(1))
 	run := &cgroupRun{dir: filepath.Join(base, name), path: filepath.Join(path, name)}
-	if err := os.Mkdir(run.dir, 0o755); err != nil {
-		return nil
-	}
 	if !run.usable() {
-		run.close()
 		return nil
 	}
 	return run
@@ -76,19 +74,38 @@ func (r *cgroupRun) usable() bool {
 
 // create makes the cgroup of one child. It returns nil when there is no room.
 func (r *cgroupRun) create() *cgroup {
+	r.used.Add(1)
 	name := strconv.FormatInt(r.last.Add(1), 10)
-	c := &cgroup{dir: filepath.Join(r.dir, name), path: filepath.Join(r.path, name)}
-	if os.Mkdir(c.dir, 0o755) != nil {
-		return nil
+	c := &cgroup{run: r, dir: filepath.Join(r.dir, name), path: filepath.Join(r.path, name)}
+	for range 10 { // the child before may be taking the launcher's away just now
+		err := unix.Mkdir(c.dir, 0o755)
+		if err == nil {
+			return c
+		}
+		if err != unix.ENOENT {
+			break
+		}
+		unix.Mkdir(r.dir, 0o755) // its failure shows in the next try
 	}
-	return c
+	r.unused()
+	return nil
+}
+
+// unused takes the launcher's cgroup away after the last child.
+func (r *cgroupRun) unused() {
+	if r.used.Add(-1) == 0 {
+		unix.Rmdir(r.dir) // it stays when a new child came, or something lives in it
+	}
 }
 
 // close removes what is empty. What is not is left to the next launcher.
 func (r *cgroupRun) close() { removeCgroup(r.dir) }
 
 // cgroup contains one child.
-type cgroup struct{ dir, path string }
+type cgroup struct {
+	run       *cgroupRun
+	dir, path string
+}
 
 // open returns a descriptor that a process can be started in.
 func (c *cgroup) open() (int, error) {
@@ -128,7 +145,10 @@ func (c *cgroup) members() []proc {
 }
 
 // remove removes it, with the cgroups that its processes made below it.
-func (c *cgroup) remove() { removeCgroup(c.dir) }
+func (c *cgroup) remove() {
+	removeCgroup(c.dir)
+	c.run.unused()
+}
 
 // removeCgroup removes dir and all below it from the bottom up. A cgroup's
 // files cannot be removed and need not be; one with processes stays.

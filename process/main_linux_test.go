@@ -25,11 +25,7 @@ func TestMain(m *testing.M) {
 		program(os.Args[1:])
 		os.Exit(0)
 	}
-	code := m.Run()
-	if l, err := sharedLauncher(); err == nil {
-		l.(*LocalLauncher).Close() // no other test binary does: leave no cgroup behind
-	}
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
 // program is a Spec that runs one of programs.

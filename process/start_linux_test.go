@@ -166,7 +166,11 @@ func TestDetached(t *testing.T) {
 	}
 	defer func() {
 		syscall.Kill(q.OSPid(), syscall.SIGKILL)
-		syscall.Wait4(q.OSPid(), nil, 0, nil)
+		poll(t, "its end", func() bool {
+			waitFor(q.OSPid()) // nobody else does any more
+			_, err := readProc(q.OSPid())
+			return err != nil
+		})
 	}()
 	l.Close() // must not wait for it
 }
