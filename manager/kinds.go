@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/gafferd/gaffer/internal/nearest"
 )
 
 // Kind says what values a property takes, for callers that have only text and
@@ -34,7 +36,7 @@ func PropertyKind(name string) (Kind, bool) {
 }
 
 // NearestProperty is the known property whose name is the most like name.
-func NearestProperty(name string) string { return nearest(name, PropertyNames()) }
+func NearestProperty(name string) string { return nearest.Name(name, PropertyNames()) }
 
 // FieldNames are the fields of an object of kind KindBackoff or KindFlapping,
 // in the order in which they are written where fields have no names.
@@ -80,7 +82,7 @@ func setFields[T any](to *T, fields []field[T], v any) error {
 	}
 	for _, name := range sortedKeys(object) {
 		if names := fieldNames(fields); !slices.Contains(names, name) {
-			errs = append(errs, &fieldError{name, fmt.Errorf("is not a known field, the nearest is %q", nearest(name, names))})
+			errs = append(errs, &fieldError{name, fmt.Errorf("is not a known field, the nearest is %q", nearest.Name(name, names))})
 		}
 	}
 	return errors.Join(errs...)

@@ -3,6 +3,8 @@ package manager
 import (
 	"fmt"
 	"slices"
+
+	"github.com/gafferd/gaffer/internal/nearest"
 )
 
 // Pattern is which events a subscriber wants. Its zero value is all of them,
@@ -43,7 +45,7 @@ func ParsePattern(parts ...string) (Pattern, error) {
 		}
 	}
 	last := parts[len(parts)-1]
-	return Pattern{}, fmt.Errorf("%w: %q, the nearest is %q", ErrBadEvent, shorten(last), nearest(last, eventTypes))
+	return Pattern{}, fmt.Errorf("%w: %q, the nearest is %q", ErrBadEvent, shorten(last), nearest.Name(last, eventTypes))
 }
 
 // matches reports whether the event is wanted under its long name, if named,

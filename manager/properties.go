@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gafferd/gaffer/internal/nearest"
 	"github.com/gafferd/gaffer/process"
 )
 
@@ -118,7 +119,7 @@ func unknownProblem(name string) string {
 	if slices.Contains(unbuilt, name) {
 		return "is not supported by this version, leave it out"
 	}
-	return fmt.Sprintf("is not a known property, the nearest is %q", nearest(name, PropertyNames()))
+	return fmt.Sprintf("is not a known property, the nearest is %q", nearest.Name(name, PropertyNames()))
 }
 
 // mistakes yields those found while parsing, and of those found by validating
