@@ -185,21 +185,6 @@ func TestCloneSharesNothing(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	for s, want := range map[string]string{
-		"numproceses": "numprocesses", "user": "uid", "enviroment": "redirect_output", "stopsignal": "stop_signal",
-		"gracefull_timeout": "graceful_timeout", "redirect": "restart", "": "cmd", "ENV": "cmd",
-	} {
-		got := nearest(s, PropertyNames())
-		if d := distance(s, got); d > distance(s, want) {
-			t.Errorf("nearest(%q) = %q, %d edits away; %q is nearer", s, got, d, want)
-		}
-	}
-	if d := distance("kitten", "sitting"); d != 3 {
-		t.Errorf("kitten to sitting takes %d", d)
-	}
-}
-
 func FuzzParseTemplate(f *testing.F) {
 	f.Add(`{"name": "web", "cmd": "x", "backoff": {"initial": 1e9}, "flapping": {"attempts": 1}, "env": {"": ""}}`)
 	f.Fuzz(func(t *testing.T, text string) {
