@@ -118,7 +118,7 @@ func (r *LogReader) next(ctx context.Context, idle time.Duration) (streams.Merge
 func (r *LogReader) line(m streams.Merged[outputKey]) LogLine {
 	o := r.known[m.Key]
 	return LogLine{
-		PID: o.pid, Process: o.process, Instance: o.instance(), Stream: o.stream(),
+		PID: o.pid, Process: o.process, Instance: o.instance, Stream: o.stream(),
 		Time: m.Time, Text: m.Text, Missed: m.Missed,
 		Partial: m.Partial, Continuation: m.Continuation,
 		Cursor: LogCursor{m.Number, m.Key, m.End},
@@ -141,7 +141,7 @@ func (q *LogQuery) wants(o *output) bool {
 	if q.Stream != "" && q.Stream != o.stream() {
 		return false
 	}
-	return len(q.Filter) == 0 || slices.Contains(q.Filter, typeOf(o.process)) || slices.Contains(q.Filter, o.instance())
+	return len(q.Filter) == 0 || slices.Contains(q.Filter, typeOf(o.process)) || slices.Contains(q.Filter, o.instance)
 }
 
 // sources are the outputs that the merge has to know of, and where it begins to

@@ -62,7 +62,7 @@ func (m *Manager) archived(name string) (old []*output) {
 			json.Unmarshal(f.Meta(), &meta)
 			for i, a := range []streams.Archive{f.Stdout(), f.Stderr()} {
 				if a.End() > 0 {
-					old = append(old, &output{outputKey{f.PID(), i + 1}, process, meta.Index, streams.Archived(a)})
+					old = append(old, newOutput(outputKey{f.PID(), i + 1}, process, meta.Index, streams.Archived(a)))
 				}
 			}
 		}

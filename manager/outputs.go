@@ -20,9 +20,13 @@ type outputKey struct {
 // output is one stream of one instance, as application logs show it.
 type output struct {
 	outputKey
-	process string
-	index   int
-	log     *streams.Log
+	process  string
+	instance string // what its lines begin with: web-1
+	log      *streams.Log
+}
+
+func newOutput(key outputKey, process string, index int, log *streams.Log) *output {
+	return &output{key, process, fmt.Sprintf("%s-%d", typeOf(process), index), log}
 }
 
 // typeOf is what an instance is called by in its app: the name without the app.
@@ -33,9 +37,6 @@ func typeOf(process string) string {
 	}
 	return name
 }
-
-// instance is what the lines of o begin with: web-1.
-func (o *output) instance() string { return fmt.Sprintf("%s-%d", typeOf(o.process), o.index) }
 
 // stream is how o is called in JSON.
 func (o *output) stream() string {
@@ -123,7 +124,7 @@ func (s *supervisor) newLog(inst *instance, file *archive.File) func(label strin
 		if s.source == fromRun {
 			log.Reserve(attachTime)
 		}
-		s.m.outputs.add(app, &output{outputKey{inst.pid, fd}, s.name, inst.index, log})
+		s.m.outputs.add(app, newOutput(outputKey{inst.pid, fd}, s.name, inst.index, log))
 		return log
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"path"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gafferd/gaffer/streams"
@@ -60,6 +61,8 @@ type Dir struct {
 	options Options
 	stop    context.CancelFunc
 	work    sync.WaitGroup
+
+	bytesRead atomic.Int64 // of logs, for tests
 
 	mu    sync.Mutex         // guards everything below; taken before any File's
 	files map[string][]*File // by process, in the order of their pids

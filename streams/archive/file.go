@@ -2,10 +2,12 @@ package archive
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gafferd/gaffer/streams"
 )
@@ -112,7 +114,7 @@ func (s stream) readSegment(seg *segment, offset int64) (c streams.Chunk, ok boo
 	}
 	defer log.Close()
 	defer x.f.Close()
-	return read(log, x, size, s.fd, offset)
+	return read(counted{log, &s.dir.bytesRead}, x, size, s.fd, offset)
 }
 
 // Search finds the first write for which after is true.
@@ -150,6 +152,18 @@ func (s stream) searchSegment(seg *segment, after func(streams.Mark) bool) (offs
 		return 0, false, err
 	}
 	return es[0].at(s.fd), true, nil
+}
+
+// counted counts what is read from a log.
+type counted struct {
+	io.ReaderAt
+	n *atomic.Int64
+}
+
+func (c counted) ReadAt(p []byte, offset int64) (int, error) {
+	n, err := c.ReaderAt.ReadAt(p, offset)
+	c.n.Add(int64(n))
+	return n, err
 }
 
 var _ streams.Archive = stream{}

@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bytes"
 	"errors"
 	"time"
 )
@@ -57,33 +56,57 @@ func appendTime(b []byte, nano int64) []byte {
 
 var errRecord = errors.New("not a log record")
 
-// parseRecord reads a line without its end. The text is a part of line.
-func parseRecord(line []byte) (r record, err error) {
-	stamp, rest, ok1 := bytes.Cut(line, []byte(" "))
-	name, rest, ok2 := bytes.Cut(rest, []byte(" "))
-	tag, text, ok3 := bytes.Cut(rest, []byte(" "))
-	if !ok1 || !ok2 || !ok3 {
+// parser reads records. It remembers the second that it has seen last: most
+// records are of the same one as the record before.
+type parser struct {
+	second [len("2006-01-02T15:04:05")]byte
+	unix   int64
+}
+
+// parse reads a line without its end, as appendTo writes it. The text is a part
+// of line.
+func (p *parser) parse(line []byte) (r record, err error) {
+	if len(line) < headSize || string(line[headSize-3:headSize-2]) != " " || line[headSize-1] != ' ' {
 		return r, errRecord
 	}
-	t, err := time.Parse(time.RFC3339Nano, string(stamp))
-	if err != nil {
-		return r, errRecord
-	}
-	switch string(name) {
-	case names[stdout]:
+	switch string(line[len(timeLayout) : headSize-3]) {
+	case " stdout":
 		r.fd = stdout
-	case names[stderr]:
+	case " stderr":
 		r.fd = stderr
 	default:
 		return r, errRecord
 	}
-	switch string(tag) {
-	case "F":
-	case "P":
+	switch line[headSize-2] {
+	case 'F':
+	case 'P':
 		r.partial = true
 	default:
 		return r, errRecord
 	}
-	r.nano, r.text = t.UnixNano(), text
-	return r, nil
+	r.nano, err = p.time(line[:len(timeLayout)])
+	r.text = line[headSize:]
+	return r, err
+}
+
+// time reads a time of timeLayout.
+func (p *parser) time(b []byte) (nano int64, err error) {
+	if string(b[:len(p.second)]) != string(p.second[:]) {
+		t, err := time.Parse(timeLayout, string(b))
+		if err != nil {
+			return 0, errRecord
+		}
+		copy(p.second[:], b)
+		p.unix = t.Unix()
+	}
+	for _, c := range b[len(p.second)+1 : len(b)-1] {
+		if c < '0' || c > '9' {
+			return 0, errRecord
+		}
+		nano = 10*nano + int64(c-'0')
+	}
+	if b[len(p.second)] != '.' || b[len(b)-1] != 'Z' {
+		return 0, errRecord
+	}
+	return p.unix*1e9 + nano, nil
 }

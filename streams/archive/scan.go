@@ -28,6 +28,7 @@ type scan struct {
 	next    int // of the entries behind those
 	current entry
 	offset  [2]int64
+	parser  parser
 	text    []byte // of a record that did not fit the reader's buffer
 }
 
@@ -64,7 +65,7 @@ func (s *scan) read() (found, error) {
 		}
 		at := s.file
 		s.file += int64(len(line)) + 1
-		r, err := parseRecord(line)
+		r, err := s.parser.parse(line)
 		if err != nil {
 			continue // not ours; a reader is told by the offsets what is missing
 		}

@@ -48,7 +48,7 @@ func (s *segment) open(root *os.Root) (log *os.File, x *index, err error) {
 // read returns what a segment, of which size bytes count, has of a stream from
 // offset on, up to about maxChunk bytes that lie together. ok is false when it
 // has nothing there.
-func read(log *os.File, x *index, size int64, fd int, offset int64) (c streams.Chunk, ok bool, err error) {
+func read(log io.ReaderAt, x *index, size int64, fd int, offset int64) (c streams.Chunk, ok bool, err error) {
 	i, err := x.search(func(e entry) bool { return e.at(fd) > offset })
 	if err != nil {
 		return c, false, err
@@ -57,6 +57,7 @@ func read(log *os.File, x *index, size int64, fd int, offset int64) (c streams.C
 	if err != nil {
 		return c, false, err
 	}
+	c.Data = make([]byte, 0, min(maxChunk+maxText+1, size))
 	for len(c.Data) < maxChunk {
 		r, err := sc.read()
 		if err == io.EOF {
