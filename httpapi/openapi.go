@@ -27,7 +27,7 @@ type Param struct {
 }
 
 // pattern is a variable in a path, with the pattern that it must match.
-var pattern = regexp.MustCompile(`\{([a-z0-9_]+)(:[^/]*)?\}`)
+var pattern = regexp.MustCompile(`\{([a-z0-9_]+)(:[^{}]*)?\}`)
 
 // documentPath is a route's path as OpenAPI writes it. A name and a pid stand in
 // the same place, and OpenAPI cannot tell two such paths apart.
