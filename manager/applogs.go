@@ -79,6 +79,7 @@ func (r *LogReader) Close() { r.merge.Close() }
 // the query does not follow, streams.ErrIdle after waiting for idle, the cause
 // of ctx's end, or ErrClosed.
 func (r *LogReader) Next(ctx context.Context, idle time.Duration) (LogLine, error) {
+	var deadline time.Time // set with the first line that is left out
 	for {
 		merged, err := r.next(ctx, idle)
 		if err != nil {
@@ -92,7 +93,23 @@ func (r *LogReader) Next(ctx context.Context, idle time.Duration) (LogLine, erro
 		default:
 			return line, nil
 		}
+		// What is left out is no reason to wait longer.
+		switch {
+		case ctx.Err() != nil:
+			return LogLine{}, context.Cause(ctx)
+		case idle <= 0:
+		case deadline.IsZero():
+			deadline = time.Now().Add(idle)
+		case !time.Now().Before(deadline):
+			return LogLine{}, streams.ErrIdle
+		}
 	}
+}
+
+// Finish makes a reading that follows end with what there is now.
+func (r *LogReader) Finish() {
+	r.query.Follow = false
+	r.upTo = r.m.sequence.Last()
 }
 
 func (r *LogReader) next(ctx context.Context, idle time.Duration) (streams.Merged[outputKey], error) {

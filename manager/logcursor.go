@@ -20,7 +20,15 @@ func (c LogCursor) String() string {
 	if c == (LogCursor{}) {
 		return ""
 	}
-	return fmt.Sprintf("%d.%d.%d.%d", c.number, c.key.pid, c.key.fd, c.end)
+	return string(c.AppendTo(nil))
+}
+
+// AppendTo appends the text of a cursor that is not the zero value to b.
+func (c LogCursor) AppendTo(b []byte) []byte {
+	b = append(strconv.AppendUint(b, c.number, 10), '.')
+	b = append(strconv.AppendInt(b, int64(c.key.pid), 10), '.')
+	b = append(strconv.AppendInt(b, int64(c.key.fd), 10), '.')
+	return strconv.AppendInt(b, c.end, 10)
 }
 
 // ParseLogCursor reads what LogCursor.String wrote. The error is ErrBadValue.

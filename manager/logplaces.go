@@ -29,8 +29,8 @@ func (r *LogReader) place(o *output) int64 {
 		return 0
 	case q.After == (LogCursor{}):
 		return o.log.LineAfter(func(m streams.Mark) bool { return m.UnixNano >= q.Since.UnixNano() })
-	case q.After.number > r.upTo:
-		return 0 // from before a restart that nothing was kept over: all is new
+	case o.pid > r.m.before.pid && (q.After.number <= r.m.before.number || q.After.number > r.upTo):
+		return 0 // from an earlier life of the daemon: all of this one is new
 	case q.After.key == o.outputKey:
 		return q.After.end
 	}

@@ -42,6 +42,7 @@ type Manager struct {
 	stopped   chan struct{}      // closed when Shutdown has finished its work
 	work      sync.WaitGroup     // supervisors and loads
 	sequence  *streams.Sequence  // numbers what is read from all instances
+	before    before
 	saver     *saver             // nil without a state directory
 	events    Events
 	pids      register
@@ -52,6 +53,13 @@ type Manager struct {
 	byName  map[string]*supervisor
 	leaving map[string][]*supervisor // deleted ones that are still there, by name, the last one last
 	closed  bool
+}
+
+// before is where earlier lives of the daemon ended: what is of this one has
+// larger numbers and pids.
+type before struct {
+	number uint64
+	pid    int
 }
 
 // New is a Manager without templates. Shutdown must be called in the end.
@@ -84,6 +92,10 @@ func New(o Options) *Manager {
 		m.pids.last = max(o.State.exits.LastPID, o.State.logs.LastPID())
 		m.saver = newSaver(m)
 	}
+	// Numbers go on where the clock is, not behind the last that was kept: one
+	// that a reader has seen before a crash never comes again.
+	m.sequence.Skip(uint64(time.Now().UnixNano()))
+	m.before = before{m.sequence.Last(), m.pids.last}
 	return m
 }
 
