@@ -37,6 +37,8 @@ type cli struct {
 
 	mu       sync.Mutex // guards what follows, and the order of what feeds print
 	lastTold time.Time  // when a lost connection was last mentioned
+	tellBack bool       // mention it once, and also that it is back
+	told     bool       // it was mentioned, and it is not back
 }
 
 // root is the command line: flags for all commands, and the commands.
@@ -112,9 +114,19 @@ func (c *cli) dial() error {
 func (c *cli) lost(err error, pause time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if pause > 0 && time.Since(c.lastTold) > 5*time.Second {
-		c.lastTold = time.Now()
+	if pause > 0 && !c.told && time.Since(c.lastTold) > 5*time.Second {
+		c.lastTold, c.told = time.Now(), c.tellBack
 		fmt.Fprintf(c.stderr, "gafferctl: %v; trying again\n", err)
+	}
+}
+
+// back tells that a feed is connected again, if it was told that it was not.
+func (c *cli) back() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.told {
+		c.told = false
+		fmt.Fprintln(c.stderr, "gafferctl: connected again")
 	}
 }
 

@@ -14,13 +14,13 @@ func (c *cli) addCommands(root *cobra.Command) {
 	}{
 		{"look", "Look:", []*cobra.Command{
 			c.statusCommand(), c.processesCommand(), c.pidsCommand(), c.getProcessCommand(),
-			c.numprocessesCommand(), c.runningCommand(), c.statsCommand(), c.watchCommand(),
+			c.numprocessesCommand(), c.runningCommand(), c.statsCommand(), c.watchCommand(), c.whyCommand(),
 		}},
 		{"run", "Run:", []*cobra.Command{
 			c.startCommand(), c.stopCommand(), c.restartCommand(), c.scaleCommand(),
-			c.addCommand(), c.subCommand(), c.killCommand(), c.groupsCommand(),
+			c.addCommand(), c.subCommand(), c.killCommand(), c.groupsCommand(), c.runCommand(),
 		}},
-		{"talk", "Talk:", []*cobra.Command{c.streamsCommand(), c.stdinCommand(), c.attachCommand()}},
+		{"talk", "Talk:", []*cobra.Command{c.logsCommand(), c.streamsCommand(), c.stdinCommand(), c.attachCommand()}},
 		{"change", "Change what there is to run:", []*cobra.Command{
 			c.addProcessCommand(), c.loadProcessCommand(), c.updateProcessCommand(), c.delProcessCommand(),
 		}},

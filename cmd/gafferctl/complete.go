@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,13 +21,30 @@ type completion func(ctx context.Context, c *client.Client) ([]string, error)
 // complete has the shell complete cmd's arguments, each from a list of its own.
 // A daemon that is not there has nothing to list.
 func (c *cli) complete(cmd *cobra.Command, lists ...completion) *cobra.Command {
+	return c.completeAt(cmd, func(n int) completion {
+		if n < len(lists) {
+			return lists[n]
+		}
+		return nil
+	})
+}
+
+// completeEach is complete for a command with any number of arguments of one
+// kind.
+func (c *cli) completeEach(cmd *cobra.Command, list completion) *cobra.Command {
+	return c.completeAt(cmd, func(int) completion { return list })
+}
+
+// completeAt is given what lists the values of the argument at n, or nil.
+func (c *cli) completeAt(cmd *cobra.Command, at func(n int) completion) *cobra.Command {
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-		if len(args) >= len(lists) || c.dial() != nil {
+		list := at(len(args))
+		if list == nil || c.dial() != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 		defer cancel()
-		all, err := lists[len(args)](ctx, c.client)
+		all, err := list(ctx, c.client)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -44,6 +62,21 @@ func (c *cli) complete(cmd *cobra.Command, lists ...completion) *cobra.Command {
 func names(ctx context.Context, c *client.Client) ([]string, error) { return c.Processes(ctx) }
 
 func groups(ctx context.Context, c *client.Client) ([]string, error) { return c.Groups(ctx) }
+
+// appsAndParts lists apps, the processes of each and their instances.
+func appsAndParts(ctx context.Context, c *client.Client) ([]string, error) {
+	all, err := c.Groups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := namesAndPids(ctx, c)
+	for _, part := range parts {
+		if !slices.Contains(all, part) {
+			all = append(all, part)
+		}
+	}
+	return all, err
+}
 
 // namesAndPids lists processes, and instances with what they are.
 func namesAndPids(ctx context.Context, c *client.Client) ([]string, error) {

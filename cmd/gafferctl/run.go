@@ -51,10 +51,13 @@ func usagef(format string, args ...any) error {
 // report tells the user what went wrong and what to do about it.
 func (c *cli) report(ctx context.Context, cmd *cobra.Command, err error) int {
 	say := func(format string, args ...any) { fmt.Fprintf(c.stderr, "gafferctl: "+format+"\n", args...) }
+	code, isCode := errors.AsType[exitCode](err)
 	wrong, isUsage := errors.AsType[*usageError](err)
 	switch {
 	case err == nil:
 		return exitOK
+	case isCode:
+		return int(code)
 	case isUsage:
 		say("%v", wrong)
 		fmt.Fprintf(c.stderr, "Usage: %s\nTry 'gafferctl help%s'.\n", cmd.UseLine(), strings.TrimPrefix(cmd.CommandPath(), "gafferctl"))

@@ -67,6 +67,21 @@ func (r *retry) again(ctx context.Context, err error) error {
 	}
 }
 
+// persist calls f, which may be repeated, until it succeeds, as a broken feed
+// is connected again.
+func (c *Client) persist(ctx context.Context, f func() error) error {
+	again := retry{client: c}
+	for {
+		err := f()
+		if err == nil {
+			return nil
+		}
+		if err := again.again(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
 // pauseBefore is the pause before an attempt: none before the first, then at
 // least half of and at most the doubled step.
 func pauseBefore(attempt int) time.Duration {

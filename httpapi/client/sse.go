@@ -13,9 +13,10 @@ type message struct {
 	data      []byte // valid until the next message is read
 }
 
-// maxLine is the longest line of a feed that is accepted: far more than an
-// event can have, and a bound on what a broken server can make us keep.
-const maxLine = 4 << 20
+// maxLine is the longest line of a feed that is accepted: more than a piece of
+// output of 1 MiB takes with each of its bytes escaped, and a bound on what a
+// broken server can make us keep.
+const maxLine = 16 << 20
 
 // messages reads server-sent events. Comments, which keep the connection
 // alive, are skipped.

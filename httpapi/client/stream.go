@@ -38,14 +38,14 @@ type Chunk struct {
 // io_not_found, the cause of ctx, ErrUnreachable when the daemon is not there at
 // all or stays away for longer than WithPatience allows, or ErrReplaced.
 func (c *Client) Stream(ctx context.Context, pid int, label string, o StreamOptions) iter.Seq2[Chunk, error] {
+	return c.follow(ctx, follower{path: route("streams", strconv.Itoa(pid), label), enter: o, next: -1})
+}
+
+// follow is the loop of f, which is complete but for whom it serves.
+func (c *Client) follow(ctx context.Context, f follower) iter.Seq2[Chunk, error] {
 	return func(yield func(Chunk, error) bool) {
-		f := follower{
-			client: c,
-			path:   route("streams", strconv.Itoa(pid), label),
-			enter:  o,
-			next:   -1,
-			yield:  yield,
-		}
+		f := f // each loop is a new run
+		f.client, f.yield = c, yield
 		if err := f.follow(ctx); err != nil && !errors.Is(err, errLeft) {
 			yield(Chunk{}, err)
 		}

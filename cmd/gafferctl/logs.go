@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gafferd/gaffer/httpapi/client"
+)
+
+// logsReader is one run of the logs command.
+type logsReader struct {
+	cli     *cli
+	targets []*logTarget
+	wanted  client.LogOptions // of all targets
+	count   int               // how many lines of the history: as client.LogOptions.N
+	print   *logPrinter
+}
+
+func (c *cli) logsCommand() *cobra.Command {
+	var follow, stderr, times bool
+	var count, since, until, grep string
+	cmd := c.following("logs [-f] [-n N|all] [--since T] [--until T] [--grep RE] [--stderr] [-t] APP|NAME|PID…", "Show what applications have printed", 1, -1,
+		func(ctx context.Context, args []string) error {
+			c.tellBack = true
+			l := &logsReader{cli: c}
+			l.wanted.Grep = grep
+			match, err := regexp.Compile(grep)
+			if err != nil {
+				return usagef("--grep: %v", err)
+			}
+			if stderr {
+				l.wanted.Stream = "stderr"
+			}
+			now := time.Now()
+			if l.wanted.Since, err = parseMoment("--since", since, now); err != nil {
+				return err
+			}
+			if l.wanted.Until, err = parseMoment("--until", until, now); err != nil {
+				return err
+			}
+			if l.count, err = parseCount(count, follow, since != "" || until != "" || grep != ""); err != nil {
+				return err
+			}
+			if l.targets, err = c.logTargets(ctx, args); err != nil {
+				return err
+			}
+			l.print = newLogPrinter(c, times, l.severalApps())
+			if grep != "" {
+				l.print.match = match
+			}
+			err = l.read(ctx, follow)
+			if unfinished := l.print.finish(); err == nil {
+				err = unfinished
+			}
+			if follow && ctx.Err() != nil {
+				return nil // being interrupted is how it ends
+			}
+			return err
+		})
+	cmd.Long = `Show what applications have printed, line by line and in order: of an app all
+instances of all its processes, of a name one process of an app (shop:web) or one
+instance of it (shop:web-1), of a pid that instance alone. Several are shown as
+one log. Each line begins with the name of its instance.
+
+Without -n the last 100 lines are shown, 10 with -f, and all that there are if
+--since, --until or --grep choose from them. T is a time (2015-02-16T02:02:43Z,
+or local as "2015-02-16 02:02", "02:02") or how long ago (10m, 1h30m, 7d).
+
+With -f the log goes on until it is interrupted, also over a lost connection and a
+restart of the daemon: no line is lost then, and none is shown twice.`
+	f := cmd.Flags()
+	f.BoolVarP(&follow, "follow", "f", false, "go on with what comes")
+	f.StringVarP(&count, "lines", "n", "", "only the last `N` lines of what there is, or all")
+	f.StringVar(&since, "since", "", "only what was printed since `T`")
+	f.StringVar(&until, "until", "", "only what was printed before `T`")
+	f.StringVar(&grep, "grep", "", "only lines that match the regular expression `RE`")
+	f.BoolVar(&stderr, "stderr", false, "only what came from stderr")
+	f.BoolVarP(&times, "timestamps", "t", false, "begin each line with its time")
+	return c.completeEach(cmd, appsAndParts)
+}
+
+// parseCount is how many lines of the history are wanted.
+func parseCount(text string, follow, chosen bool) (int, error) {
+	switch {
+	case text == "all", text == "" && chosen:
+		return 0, nil
+	case text == "" && follow:
+		return 10, nil
+	case text == "":
+		return 100, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, usagef("-n %q: want a number of lines, or all", text)
+	}
+	if n == 0 {
+		return client.None, nil
+	}
+	return n, nil
+}
+
+// momentLayouts are the times that --since takes, but for RFC 3339: local ones,
+// and of today without a date.
+var momentLayouts = []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02T15:04", time.DateOnly, time.TimeOnly, "15:04"}
+
+// parseMoment is a time, or how long it is ago. Nothing is the zero time.
+func parseMoment(flag, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	if digits := len(text) - 1; text[digits] == 'd' {
+		if days, err := strconv.ParseUint(text[:digits], 10, 16); err == nil {
+			return now.AddDate(0, 0, -int(days)), nil
+		}
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	for _, layout := range momentLayouts {
+		t, err := time.ParseInLocation(layout, text, now.Location())
+		switch {
+		case err != nil:
+		case t.Year() == 0:
+			return time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), t.Second(), 0, now.Location()), nil
+		default:
+			return t, nil
+		}
+	}
+	return time.Time{}, usagef("%s %q: want a time such as 2015-02-16T02:02:43Z, or how long ago such as 10m, 1h30m or 7d", flag, text)
+}
+
+// severalApps says whether an instance's name alone does not tell whose it is.
+func (l *logsReader) severalApps() bool {
+	for _, t := range l.targets {
+		if t.app != l.targets[0].app {
+			return true
+		}
+	}
+	return false
+}
+
+// read shows the history, and what follows it. A single log that is followed
+// needs no history of its own: it begins with it.
+func (l *logsReader) read(ctx context.Context, follow bool) error {
+	for _, t := range l.targets {
+		t.options = t.narrow(l.wanted)
+		t.options.N = l.count
+	}
+	if !follow || l.count != client.None && (len(l.targets) > 1 || l.targets[0].ended) {
+		if err := l.history(ctx); err != nil {
+			return err
+		}
+	}
+	if !follow {
+		return nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var following sync.WaitGroup
+	for _, t := range l.targets {
+		if t.ended {
+			continue
+		}
+		following.Go(func() {
+			if err := l.follow(ctx, t); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	following.Wait()
+	return context.Cause(ctx)
+}
+
+// errExited ends the following of an instance that has ended.
+var errExited = errors.New("the instance has ended")
+
+// follow shows what comes of a target: for ever, or until the instance that it
+// is has ended.
+func (l *logsReader) follow(ctx context.Context, t *logTarget) error {
+	inner, stop := context.WithCancelCause(ctx)
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	defer stop(nil)
+	if t.pid > 0 {
+		waiting.Go(func() {
+			_, err := l.cli.client.WaitExit(inner, t.process, t.pid)
+			if err == nil || errors.Is(err, client.ErrReplaced) {
+				err = errExited
+			}
+			stop(err)
+		})
+	}
+	err := l.copy(inner, t, true)
+	if errors.Is(err, errExited) {
+		return l.copy(ctx, t, false) // what was on its way still
+	}
+	return err
+}
+
+// copy shows the log of a target from where it was seen last.
+func (l *logsReader) copy(ctx context.Context, t *logTarget, follow bool) error {
+	o := t.options
+	o.Follow, o.Ready = follow, l.cli.back
+	for line, err := range l.cli.client.Logs(ctx, t.app, o) {
+		if err != nil {
+			return err
+		}
+		if t.takes(&line) {
+			if err := l.print.line(t.app, &line); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
