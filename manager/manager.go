@@ -43,7 +43,7 @@ type Manager struct {
 	work      sync.WaitGroup     // supervisors and loads
 	sequence  *streams.Sequence  // numbers what is read from all instances
 	before    before
-	saver     *saver             // nil without a state directory
+	saver     *saver // nil without a state directory
 	events    Events
 	pids      register
 	outputs   outputs

@@ -26,7 +26,7 @@ type StateOptions struct {
 // close it after that one's Shutdown.
 //
 // The directory holds templates.json and exits.json, each written anew as a
-// whole and then renamed, logs (see package archive), and a lock.
+// whole and then renamed, a key, logs (see package archive), and a lock.
 type State struct {
 	root     *os.Root // set by OpenState, never changed, like all below
 	lock     *os.File
