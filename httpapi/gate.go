@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // gate decides who may come in, before anything else looks at a request. The
@@ -17,10 +18,11 @@ import (
 type gate struct {
 	origins []string
 	hosts   []string
+	tokens  logTokens
 }
 
-func newGate(origins, hosts []string) gate {
-	g := gate{}
+func newGate(origins, hosts []string, tokens logTokens) gate {
+	g := gate{tokens: tokens}
 	for _, o := range origins {
 		g.origins = append(g.origins, strings.ToLower(strings.TrimSuffix(o, "/")))
 	}
@@ -44,11 +46,11 @@ func (g *gate) check(w http.ResponseWriter, r *http.Request) error {
 	if origin != "" && !foreign {
 		g.allowOrigin(h, origin)
 	}
-	if !foreign {
-		return checkToken(r)
-	}
-	if isPreflight(r) {
+	if foreign && isPreflight(r) {
 		return nil // answered like any OPTIONS: the page learns nothing and may do nothing
+	}
+	if valid, err := g.checkToken(r); err != nil || valid || !foreign {
+		return err
 	}
 	return fmt.Errorf("%w: the request comes from a page of another site (Origin %q); add that origin to allow_origins if it may use this server",
 		errCrossOrigin, shorten(origin))
@@ -141,21 +143,41 @@ func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && len(r.Header["Origin"]) > 0 && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
-// checkToken verifies the token of a URL, if there is one. None exists, so none
-// is valid; a client that relies on one must not be let in as if it was. A
-// query that cannot be taken apart could hide one.
-func checkToken(r *http.Request) error {
+// checkToken verifies the token of a URL, if there is one, on every server and
+// for every request: a client that relies on one must not be let in as if it was
+// valid. valid says that it is, and for this very request. A query that cannot be
+// taken apart could hide one.
+func (g *gate) checkToken(r *http.Request) (valid bool, err error) {
 	if r.URL.RawQuery == "" {
-		return nil
+		return false, nil
 	}
 	values, err := url.ParseQuery(r.URL.RawQuery)
-	if values.Has("token") {
-		return fmt.Errorf("%w; leave ?token= out, this server has no tokens", errUnauthorized)
+	given := values["token"]
+	switch {
+	case len(given) > 1:
+		return false, fmt.Errorf("%w: there are %d of them in the URL", errUnauthorized, len(given))
+	case len(given) == 1:
+		app, err := g.tokens.verify(given[0], time.Now())
+		if err != nil {
+			return false, err
+		}
+		return true, allowLogs(r, app)
+	case err != nil:
+		return false, badValue("the query", r.URL.RawQuery, "name=value pairs, percent-encoded and joined by &")
 	}
-	if err != nil {
-		return badValue("the query", r.URL.RawQuery, "name=value pairs, percent-encoded and joined by &")
+	return false, nil
+}
+
+// allowLogs says whether a request is one that the token for an app's logs is
+// for.
+func allowLogs(r *http.Request, app string) error {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		if r.URL.Path == logsPath(app) {
+			return nil
+		}
 	}
-	return nil
+	return fmt.Errorf("%w: the token in the URL is for GET %s and nothing else", errForbidden, logsPath(app))
 }
 
 // onUnixSocket says whether a request came in on a unix socket, where there is

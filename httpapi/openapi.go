@@ -46,6 +46,7 @@ var variables = map[string]string{
 	"name":    "the name of a process",
 	"pid":     "the daemon's own id of an instance",
 	"group":   "the part of a name before the first colon",
+	"app":     "a group: the part of a name before the first colon, or a name without one",
 	"stream":  "stdin, stdout, stderr or a label of the process's own",
 	"signal":  "a signal's number, or its name in any case with or without SIG",
 	"n":       "how many",

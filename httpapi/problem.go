@@ -22,6 +22,7 @@ var (
 	errMediaType     = errors.New("unsupported media type")
 	errConflict      = errors.New("conflict")
 	errUnauthorized  = errors.New("token is not valid")
+	errForbidden     = errors.New("forbidden")
 	errCrossOrigin   = errors.New("cross-origin request refused")
 	errBadHost       = errors.New("host name refused")
 	errNoResource    = errors.New("no such resource")
@@ -50,6 +51,7 @@ var problems = []problem{
 	{errBadFeed, http.StatusBadRequest, "bad_feed", ""},
 	{errNoSignal, http.StatusBadRequest, "no_signal_number", ""},
 	{errUnauthorized, http.StatusUnauthorized, "unauthorized", ""},
+	{errForbidden, http.StatusForbidden, "forbidden", ""},
 	{errCrossOrigin, http.StatusForbidden, "cross_origin", ""},
 	{errBadHost, http.StatusForbidden, "bad_host", ""},
 	{errNoResource, http.StatusNotFound, "resource_not_found", ""},

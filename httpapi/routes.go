@@ -36,6 +36,19 @@ var (
 		{"eof", "boolean", "close the input afterwards"},
 		{"timeout", "number", "seconds after which the rest is not written"},
 	}
+	logParams = []Param{
+		{"n", "string", "the last so many lines, or all (100, with stream 0; all with since)"},
+		{"stream", "boolean", "then what comes, as a websocket if the request asks for one, else as server-sent events"},
+		{"follow", "boolean", "stream: false ends it with what there is now"},
+		{"filter", "string", "only these process types or instances: web|worker-2"},
+		{"fd", "string", "stdout or stderr only"},
+		{"grep", "string", "only lines that match this RE2 expression"},
+		{"since", "string", "lines from that time on: 2015-02-16T02:02:43Z, or how long ago, such as 10m or 7d"},
+		{"until", "string", "lines from before that time"},
+		{"cursor", "string", "what follows the line that came with this cursor"},
+		{"heartbeat", "string", "stream: seconds of silence before a ping (20), or false"},
+		{"token", "string", "as it came in a logs_url"},
+	}
 	watchParams = []Param{
 		feedParam, heartbeatParam, timeoutParam,
 		{"since", "integer", "replay the events after this seq"},
@@ -104,6 +117,10 @@ func (s *Server) routes() []route {
 
 		{get, "/streams/" + aPid + "/{stream}", bodyIgnored, s.readStream, RouteDoc{Summary: "Output of an instance", Query: streamParams, Response: streamType}},
 		{post, "/streams/" + aPid + "/{stream}", bodyStreamed, s.writeStream, RouteDoc{Summary: "Input of an instance", Query: inputParams, Body: streamType}},
+		{get, "/apps/{app}/logs", bodyIgnored, s.showLogs, RouteDoc{Summary: "Output of all instances of an app as one log", Query: logParams, Response: "text/plain"}},
+		{get, "/v1/apps/{app}/logs", bodyIgnored, s.logsURL, RouteDoc{Summary: "A URL by which an app's logs can be read for an hour"}},
+		{post, "/run", bodyJSON, s.run, RouteDoc{Summary: "Run a program once", Body: "application/json"}},
+
 		{get, "/wstreams/" + aPid, bodyIgnored, s.websocket, RouteDoc{Summary: "Input and output of an instance as a websocket", Query: socketParams, Response: streamType}},
 	}
 }

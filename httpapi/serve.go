@@ -32,7 +32,7 @@ const (
 //
 // For TLS, give it TLSListener(l, config).
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
-	requests, stop := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), endingKey{}, ctx.Done()))
+	requests, stop := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), endingKey{}, ctx))
 	defer stop(nil)
 	var handlers sync.WaitGroup
 	conns := newConns()
@@ -82,16 +82,22 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	return err
 }
 
-// endingKey is the key under which a request's context has a channel that is
-// closed when Serve is to end.
+// endingKey is the key under which a request's context has the one that ends
+// when Serve is to end.
 type endingKey struct{}
 
-// ending is that channel, for answers that have no end of their own and so
-// would keep drain waiting. It is nil in a server of the embedding program.
-func ending(ctx context.Context) <-chan struct{} {
-	c, _ := ctx.Value(endingKey{}).(<-chan struct{})
-	return c
+// endingContext is that context, for answers that have no end of their own and
+// so would keep drain waiting. In a server of the embedding program it never
+// ends.
+func endingContext(ctx context.Context) context.Context {
+	if c, ok := ctx.Value(endingKey{}).(context.Context); ok {
+		return c
+	}
+	return context.Background()
 }
+
+// ending is closed when that context ends.
+func ending(ctx context.Context) <-chan struct{} { return endingContext(ctx).Done() }
 
 // drain accepts nothing any more, and waits for a while until those who are
 // being answered have got everything.

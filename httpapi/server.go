@@ -39,6 +39,10 @@ type Options struct {
 	// output of processes that are gone get it all. 0 breaks them off at once.
 	DrainTimeout time.Duration
 
+	// TokenKey signs the tokens in the URLs of logs, which are good for as long
+	// as it stays the same. nil means one that is made for this Server.
+	TokenKey []byte
+
 	// Logger gets each request at level debug and failures of the server itself
 	// above that. nil means slog.Default.
 	Logger *slog.Logger
@@ -68,7 +72,7 @@ type Server struct {
 func New(m *manager.Manager, o Options) *Server {
 	s := &Server{
 		manager:      m,
-		gate:         newGate(o.AllowOrigins, o.AllowHosts),
+		gate:         newGate(o.AllowOrigins, o.AllowHosts, newLogTokens(o.TokenKey)),
 		version:      cmp.Or(o.Version, "dev"),
 		commit:       o.Commit,
 		drainTimeout: o.DrainTimeout,

@@ -59,8 +59,9 @@ type socket struct {
 	pinging atomic.Bool
 }
 
-// serve runs the socket until the stream or the client is gone.
-func (k *socket) serve(request context.Context) {
+// serve runs the socket until send has sent everything, and said how to close, or
+// the client is gone. What send starts in parts is waited for.
+func (k *socket) serve(request context.Context, send func(ctx context.Context, parts *sync.WaitGroup) (websocket.StatusCode, string)) {
 	ctx, cancel := context.WithCancelCause(request)
 	var parts sync.WaitGroup
 	defer parts.Wait()
@@ -72,7 +73,7 @@ func (k *socket) serve(request context.Context) {
 	defer context.AfterFunc(ctx, func() { kill.Reset(closeGrace) })()
 
 	parts.Go(func() { cancel(k.receive(ctx)) })
-	code, reason := k.send(ctx, &parts)
+	code, reason := send(ctx, &parts)
 	if code == 0 {
 		return
 	}

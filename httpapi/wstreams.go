@@ -56,7 +56,7 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) error {
 	if err := k.accept(w, r); err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	k.serve(r.Context())
+	k.serve(r.Context(), k.send)
 	return nil
 }
 

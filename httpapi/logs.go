@@ -1,0 +1,113 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/gafferd/gaffer/manager"
+)
+
+const textType = "text/plain; charset=utf-8"
+
+// showLogs answers with the output of an app: as text, or as a feed in one of
+// two ways.
+func (s *Server) showLogs(w http.ResponseWriter, r *http.Request) error {
+	q := queryOf(r)
+	want, stream := logsOf(r, q)
+	heartbeat := q.logHeartbeat()
+	if q.err != nil {
+		return q.err
+	}
+	upgrade := stream && hasToken(r.Header, "Upgrade", "websocket")
+	if upgrade && !isHandshake(r) {
+		return badValue("the request", r.Method, "a websocket handshake, or leave the Upgrade header out for server-sent events")
+	}
+	reader, err := s.manager.Logs(mux.Vars(r)["app"], want)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	req := &logRequest{reader, want, heartbeat}
+	switch {
+	case upgrade:
+		return s.logsWebsocket(w, r, req)
+	case stream:
+		return s.logsEventsource(w, r, req)
+	}
+	return s.dumpLogs(w, r, reader)
+}
+
+// dumpLogs answers with what there is, as text.
+func (s *Server) dumpLogs(w http.ResponseWriter, r *http.Request, reader *manager.LogReader) error {
+	line, err := reader.Next(r.Context(), 0)
+	if errors.Is(err, io.EOF) {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", textType)
+		return nil
+	}
+	var (
+		lines logEncoder
+		buf   []byte
+		out   *feedWriter // nil while all may fit into one write
+	)
+	for ; err == nil; line, err = reader.Next(r.Context(), 0) {
+		if len(buf) >= logBatch {
+			if out == nil {
+				out = s.startFeed(w, textType)
+			}
+			out.send(buf)
+			buf = buf[:0]
+		}
+		buf = lines.appendText(buf, &line)
+	}
+	switch {
+	case !errors.Is(err, io.EOF) && out == nil:
+		return err
+	case !errors.Is(err, io.EOF):
+		panic(http.ErrAbortHandler)
+	}
+	buf = lines.endText(buf)
+	if out == nil {
+		return writeBody(w, http.StatusOK, textType, buf)
+	}
+	out.send(buf)
+	out.end()
+	return nil
+}
+
+// logsURL answers with a URL by which others, who need no other right, can read
+// the logs of one app for a while.
+func (s *Server) logsURL(w http.ResponseWriter, r *http.Request) error {
+	app := mux.Vars(r)["app"]
+	reader, err := s.manager.Logs(app, manager.LogQuery{})
+	if err != nil {
+		return err
+	}
+	reader.Close()
+	u := url.URL{
+		Scheme:   "http",
+		Host:     r.Host,
+		Path:     logsPath(app),
+		RawQuery: "token=" + s.gate.tokens.issue(app, time.Now()),
+	}
+	if r.TLS != nil {
+		u.Scheme = "https"
+	}
+	return writeJSON(w, object{
+		{Name: "app", Value: object{{Name: "name", Value: app}}},
+		{Name: "logs_url", Value: u.String()},
+	})
+}
+
+func logsPath(app string) string { return "/apps/" + app + "/logs" }

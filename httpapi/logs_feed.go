@@ -1,0 +1,91 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gafferd/gaffer/manager"
+	"github.com/gafferd/gaffer/streams"
+)
+
+// atOnce as a wait asks for what is there already.
+const atOnce = time.Nanosecond
+
+// logRequest is a request for the logs of an app.
+type logRequest struct {
+	reader    *manager.LogReader
+	query     manager.LogQuery
+	heartbeat time.Duration
+}
+
+// logFeed is the lines of one answer. It belongs to the request's goroutine and
+// must be closed.
+type logFeed struct {
+	*logRequest
+	encoder logEncoder
+	request context.Context
+	open    context.Context // while lines may come that are not there yet
+	close   func()
+	last    bool // open has ended
+}
+
+// newLogFeed begins an answer, which ends with ctx, and in good order when the
+// server is to end or the time until which lines are wanted has come: what there
+// is by then is in it.
+func newLogFeed(ctx context.Context, req *logRequest) *logFeed {
+	open, cancel := context.WithCancel(ctx)
+	forget := context.AfterFunc(endingContext(ctx), cancel)
+	f := &logFeed{logRequest: req, request: ctx, open: open}
+	f.close = func() {
+		forget()
+		cancel()
+	}
+	if until := req.query.Until; req.query.Follow && !until.IsZero() {
+		var stop context.CancelFunc
+		f.open, stop = context.WithDeadline(open, until)
+		context.AfterFunc(open, stop)
+	}
+	return f
+}
+
+// next returns the next line. The error is io.EOF at the end of the feed,
+// streams.ErrIdle after waiting for idle, or why the request has ended.
+func (f *logFeed) next(idle time.Duration) (manager.LogLine, error) {
+	if f.request.Err() != nil {
+		return manager.LogLine{}, context.Cause(f.request)
+	}
+	if !f.last {
+		line, err := f.reader.Next(f.open, idle)
+		if err == nil || f.open.Err() == nil || f.request.Err() != nil {
+			return line, err
+		}
+		f.last = true
+		f.reader.Finish()
+	}
+	return f.reader.Next(f.request, idle)
+}
+
+// logBatch is how many bytes of lines travel together while there are more.
+const logBatch = 32 << 10
+
+// gather appends lines to buf, as append does with each: the first as soon as it
+// comes, and those that are there behind it. A ping is appended if nothing comes
+// for as long as the feed may be silent. The error is io.EOF when these were the
+// last, or why the request has ended.
+func (f *logFeed) gather(buf []byte, add func([]byte, *manager.LogLine) []byte, ping func([]byte) []byte) ([]byte, error) {
+	line, err := f.next(f.heartbeat)
+	if errors.Is(err, streams.ErrIdle) {
+		return ping(buf), nil
+	}
+	for err == nil {
+		if buf = add(buf, &line); len(buf) >= logBatch {
+			return buf, nil
+		}
+		line, err = f.next(atOnce)
+	}
+	if errors.Is(err, streams.ErrIdle) {
+		err = nil
+	}
+	return buf, err
+}

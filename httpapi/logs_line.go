@@ -1,0 +1,208 @@
+package httpapi
+
+import (
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gafferd/gaffer/manager"
+)
+
+// What a line of a log begins with, and in which form JSON has the same time:
+//
+//	2015-02-16 02:02:43.930163178 +0000 UTC [web-1] text
+//	2015-02-16T02:02:43.930163178Z
+//
+// The published clients of this API take lines apart by their blanks, and fail
+// on one that lacks a part.
+const (
+	stampLayout = "2006-01-02 15:04:05.000000000"
+	dateSize    = len("2006-01-02")
+	zone        = " +0000 UTC"
+)
+
+// logEncoder writes the lines of one answer. It knows what came before: the rest
+// of a line goes out under the head of its beginning.
+type logEncoder struct {
+	stamp [len(stampLayout)]byte // of the line in hand
+	last  time.Time              // of the last line
+	begun map[logSource]time.Time
+	open  *logSource // text only: whose line has no end yet
+}
+
+// logSource is one output of one instance.
+type logSource struct {
+	pid    int
+	stream string
+}
+
+// begin prepares the head of a line.
+func (e *logEncoder) begin(l *manager.LogLine) {
+	at, from := l.Time, logSource{l.PID, l.Stream}
+	switch {
+	case l.Missed > 0:
+		delete(e.begun, from)
+		at = e.last // in its place among the others
+		if at.IsZero() {
+			at = time.Now()
+		}
+	case l.Partial || l.Continuation:
+		at = e.beginning(from, l)
+	}
+	e.last = at
+	at.UTC().AppendFormat(e.stamp[:0], stampLayout)
+}
+
+// beginning is when the line began that l is a piece of.
+func (e *logEncoder) beginning(from logSource, l *manager.LogLine) time.Time {
+	at, ok := e.begun[from]
+	if !ok || !l.Continuation {
+		at = l.Time
+	}
+	if !l.Partial {
+		delete(e.begun, from)
+		return at
+	}
+	if e.begun == nil {
+		e.begun = make(map[logSource]time.Time)
+	}
+	e.begun[from] = at
+	return at
+}
+
+func (e *logEncoder) appendHead(b []byte, instance string) []byte {
+	b = append(b, e.stamp[:]...)
+	b = append(b, zone+" ["...)
+	b = append(b, instance...)
+	return append(b, "] "...)
+}
+
+// gapSource stands in the place of an instance in the lines that gaffer itself
+// puts into a text: what is missing.
+const gapSource = "gaffer"
+
+// appendText appends a line of a dump, with its bytes as they are. The pieces of
+// a long line are put together where nothing comes between them.
+func (e *logEncoder) appendText(b []byte, l *manager.LogLine) []byte {
+	from := logSource{l.PID, l.Stream}
+	follows := e.open != nil && *e.open == from && l.Continuation
+	if !follows {
+		b = e.endText(b)
+		e.begin(l)
+		switch {
+		case l.Missed > 0:
+			b = e.appendHead(b, gapSource)
+			b = strconv.AppendInt(b, l.Missed, 10)
+			b = append(b, " bytes of "+l.Stream+" of "+l.Instance+" are no longer kept\n"...)
+			return b
+		case l.Continuation && !l.Partial && len(l.Text) == 0:
+			return b // only the end of a line that has one here
+		}
+		b = e.appendHead(b, l.Instance)
+	}
+	b = append(b, l.Text...)
+	if l.Partial {
+		e.open = &from
+		return b
+	}
+	e.open = nil
+	return append(b, '\n')
+}
+
+// endText ends a line whose rest does not follow.
+func (e *logEncoder) endText(b []byte) []byte {
+	if e.open == nil {
+		return b
+	}
+	e.open = nil
+	return append(b, '\n')
+}
+
+// appendJSON appends a line as an object.
+func (e *logEncoder) appendJSON(b []byte, l *manager.LogLine) []byte {
+	e.begin(l)
+	if l.Missed > 0 {
+		b = appendLogEvent(b, "gap", e.stamp[:])
+		b = append(b, `,"missed":`...)
+		b = strconv.AppendInt(b, l.Missed, 10)
+		b = append(b, `,"instance":"`...)
+		b = append(b, l.Instance...)
+		b = append(b, `","stream":"`...)
+		b = append(b, l.Stream...)
+		b = append(b, `","pid":`...)
+		b = strconv.AppendInt(b, int64(l.PID), 10)
+		return append(b, '}')
+	}
+	b = appendLogEvent(b, "log", e.stamp[:])
+	b = append(b, `,"log":"`...)
+	b = e.appendHead(b, l.Instance)
+	b = appendEscaped(b, l.Text)
+	b = append(b, `\n","stream":"`...)
+	b = append(b, l.Stream...)
+	b = append(b, `","pid":`...)
+	b = strconv.AppendInt(b, int64(l.PID), 10)
+	b = append(b, `,"cursor":"`...)
+	b = l.Cursor.AppendTo(b)
+	b = append(b, '"')
+	if l.Partial {
+		b = append(b, `,"partial":true`...)
+	}
+	return append(b, '}')
+}
+
+// appendPing appends the object that a feed sends when it has been silent.
+func appendPing(b []byte, now time.Time) []byte {
+	stamp := now.UTC().AppendFormat(make([]byte, 0, len(stampLayout)), stampLayout)
+	return append(appendLogEvent(b, "ping", stamp), '}')
+}
+
+// appendLogEvent begins an object. The name stands under both of the keys that
+// clients look for it.
+func appendLogEvent(b []byte, name string, stamp []byte) []byte {
+	b = append(b, `{"name":"`...)
+	b = append(b, name...)
+	b = append(b, `","event":"`...)
+	b = append(b, name...)
+	b = append(b, `","timestamp":"`...)
+	b = append(b, stamp[:dateSize]...)
+	b = append(b, 'T')
+	b = append(b, stamp[dateSize+1:]...)
+	return append(b, `Z"`...)
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendEscaped appends text as what stands between the quotes of a JSON string,
+// with U+FFFD in place of each byte that is not UTF-8.
+func appendEscaped(b, text []byte) []byte {
+	plain := 0 // text[plain:i] is yet to be copied
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRune(text[i:])
+			if r == utf8.RuneError && n == 1 {
+				b = append(b, text[plain:i]...)
+				b = append(b, "\uFFFD"...)
+				plain = i + 1
+			}
+			i += n
+			continue
+		}
+		b = append(b, text[plain:i]...)
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\t':
+			b = append(b, '\\', 't')
+		default:
+			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+		i++
+		plain = i
+	}
+	return append(b, text[plain:]...)
+}

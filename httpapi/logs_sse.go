@@ -1,0 +1,51 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gafferd/gaffer/manager"
+)
+
+// logsEventsource sends lines as server-sent events without a name, whose id is
+// the cursor behind the line.
+func (s *Server) logsEventsource(w http.ResponseWriter, r *http.Request, req *logRequest) error {
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", sseType)
+		return nil
+	}
+	f := newLogFeed(r.Context(), req)
+	defer f.close()
+	out := s.startFeed(w, sseType)
+	line := func(b []byte, l *manager.LogLine) []byte {
+		if l.Missed == 0 { // else nothing was read that a client could resume behind
+			b = append(b, "id: "...)
+			b = l.Cursor.AppendTo(b)
+			b = append(b, "\r\n"...)
+		}
+		b = append(b, "data: "...)
+		b = f.encoder.appendJSON(b, l)
+		return append(b, "\r\n\r\n"...)
+	}
+	ping := func(b []byte) []byte {
+		return append(appendPing(append(b, "data: "...), time.Now()), "\r\n\r\n"...)
+	}
+	var buf []byte
+	for {
+		var err error
+		if buf, err = f.gather(buf[:0], line, ping); len(buf) > 0 {
+			out.send(buf)
+			buf = reuse(buf)
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF):
+			out.end()
+			return nil
+		default:
+			panic(http.ErrAbortHandler)
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/gafferd/gaffer/manager"
+	"github.com/gafferd/gaffer/streams"
+)
+
+// logsWebsocket sends lines as messages, one each. What the client sends is
+// dropped.
+func (s *Server) logsWebsocket(w http.ResponseWriter, r *http.Request, req *logRequest) error {
+	k := &socket{server: s}
+	taken := &corking{ResponseWriter: w}
+	if err := k.accept(taken, r); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	k.serve(r.Context(), func(ctx context.Context, parts *sync.WaitGroup) (websocket.StatusCode, string) {
+		f := newLogFeed(ctx, req)
+		defer f.close()
+		l := &logSocket{k, taken.conn, f, time.Now()}
+		return l.send(ctx, parts)
+	})
+	return nil
+}
+
+// logSocket is one client on a websocket that reads the lines of an app.
+type logSocket struct {
+	*socket
+	conn *corkedConn
+	feed *logFeed
+	sent time.Time // when something was last
+}
+
+// send sends lines until there are none any more, and says how to close: 0 for
+// not at all, the client is gone.
+func (k *logSocket) send(ctx context.Context, parts *sync.WaitGroup) (websocket.StatusCode, string) {
+	ping := time.Now().Add(pingInterval)
+	for {
+		now := time.Now()
+		if !now.Before(ping) {
+			ping = now.Add(pingInterval)
+			k.ping(ctx, parts)
+		}
+		wait, beat := ping.Sub(now), false
+		if silence := k.feed.heartbeat; silence > 0 && k.sent.Add(silence).Before(ping) {
+			wait, beat = max(k.sent.Add(silence).Sub(now), atOnce), true
+		}
+		line, err := k.feed.next(wait)
+		switch {
+		case err == nil:
+			err = k.row(line)
+		case errors.Is(err, streams.ErrIdle) && beat:
+			k.sent = time.Now()
+			err = k.write(websocket.MessageText, appendPing(nil, k.sent))
+		case errors.Is(err, streams.ErrIdle):
+			err = nil
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF) && endingContext(ctx).Err() == nil:
+			return websocket.StatusNormalClosure, "that is all"
+		case errors.Is(err, io.EOF), errors.Is(err, errStopping):
+			return websocket.StatusGoingAway, "the server is stopping"
+		default:
+			return 0, ""
+		}
+	}
+}
+
+// row sends a line, and together with it those that are there behind it.
+func (k *logSocket) row(line manager.LogLine) (err error) {
+	k.conn.cork()
+	defer func() {
+		k.sent = time.Now()
+		if failed := k.conn.uncork(); failed != nil {
+			err = failed
+		}
+	}()
+	var buf []byte
+	for n := 0; n < logBatch; n += len(buf) {
+		buf = k.feed.encoder.appendJSON(buf[:0], &line)
+		if err := k.write(websocket.MessageText, buf); err != nil {
+			return err
+		}
+		if line, err = k.feed.next(atOnce); errors.Is(err, streams.ErrIdle) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
