@@ -27,6 +27,7 @@ type options struct {
 	keyFile  string
 	backlog  int
 	pidFile  string
+	stateDir string
 }
 
 // usageError is a mistake in the command line itself.
@@ -98,6 +99,7 @@ stops them at once.`,
 	f.StringVar(&o.keyFile, "keyfile", "", "the key of --certfile, when it is not in the same `FILE`")
 	f.IntVar(&o.backlog, "backlog", 0, "queue at most `N` new connections (the system's limit)")
 	f.StringVar(&o.pidFile, "pidfile", "", "keep the process id in `FILE`, and refuse to start while another gafferd holds it")
+	f.StringVar(&o.stateDir, "state-dir", "", "keep processes made over the API, exits and logs in the directory `D`, for the next start")
 	f.BoolP("help", "h", false, "show this text")
 	f.Bool("version", false, "show the version")
 	return cmd

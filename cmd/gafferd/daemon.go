@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 
 // serve is the daemon: it returns when it was told to stop and has stopped, or
 // when it could not start or go on.
-func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
+func serve(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
 	signals, release := catchSignals()
 	defer release()
 	log := newLogger(stderr, o.verbose)
@@ -32,6 +33,14 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	}
 	for _, w := range cfg.Warnings {
 		log.Warn("configuration", "problem", w.Error())
+	}
+	// Before all else: a predecessor that is stopping still holds the rest too.
+	var state *manager.State
+	if dir := cfg.Settings.StateDir; dir != "" {
+		if state, err = openState(ctx, dir, signals, log); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, state.Close()) }()
 	}
 	if o.pidFile != "" {
 		held, err := holdPIDFile(o.pidFile)
@@ -59,7 +68,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer launcher.Close()
-	return supervise(ctx, setup{o, cfg, log, signals, listeners, launcher, stdout, stderr})
+	return supervise(ctx, setup{o, cfg, log, signals, listeners, launcher, state, stdout, stderr})
 }
 
 // setup is what the daemon has gathered when it begins to work.
@@ -70,6 +79,7 @@ type setup struct {
 	signals   <-chan os.Signal
 	listeners []listener
 	launcher  process.Launcher
+	state     *manager.State // nil without a directory for it
 	stdout    io.Writer
 	stderr    io.Writer
 }
@@ -78,19 +88,27 @@ type setup struct {
 // then ends everything in the direction in which the data flows: the processes
 // with all that they started, their streams, those who read them, the server.
 func supervise(ctx context.Context, s setup) error {
-	m := manager.New(manager.Options{Launcher: s.launcher, Logger: s.log})
+	key, err := tokenKey(s.state)
+	if err != nil {
+		return err
+	}
+	m := manager.New(manager.Options{
+		Launcher: s.launcher, Logger: s.log,
+		State: s.state, RunHistory: s.config.Settings.RunHistory,
+	})
 	server := httpapi.New(m, httpapi.Options{
 		AllowOrigins: s.config.Settings.AllowOrigins,
 		AllowHosts:   s.config.Settings.AllowHosts,
 		Version:      version.Version(),
 		Commit:       version.Commit(),
 		DrainTimeout: drainTime,
+		TokenKey:     key,
 		Logger:       s.log,
 	})
 	serving := begin(func(ctx context.Context) error { return server.Serve(ctx, plain(s.listeners)...) })
 	printing := begin(s.printer(m))
 
-	_, err := m.Load(s.config.Templates)
+	err = s.load(m)
 	if err == nil {
 		fmt.Fprintln(s.stderr, greeting(s.listeners))
 		s.untilToldToStop(ctx, serving)
@@ -101,6 +119,18 @@ func supervise(ctx context.Context, s setup) error {
 	case <-time.After(drainTime):
 		// Its write does not return: nobody takes our output. It ends with us.
 		s.log.Warn("the output of the processes was not printed to its end")
+	}
+	return err
+}
+
+// load adds the processes of the file and those that earlier daemons have left.
+func (s setup) load(m *manager.Manager) error {
+	if _, err := m.Load(s.config.Templates); err != nil {
+		return err
+	}
+	taken, err := m.Restore()
+	for _, name := range taken {
+		s.log.Warn("a process that was made over the API is not restored: the configuration file has one of its name", "process", name)
 	}
 	return err
 }
@@ -159,6 +189,12 @@ func configuration(o options) (*config.Config, error) {
 	}
 	if len(cfg.Endpoints) == 0 {
 		cfg.Endpoints = []config.Endpoint{{Bind: []config.Address{config.DefaultAddress}}}
+	}
+	if o.stateDir != "" {
+		var err error
+		if cfg.Settings.StateDir, err = filepath.Abs(o.stateDir); err != nil {
+			return nil, err
+		}
 	}
 	if o.keyFile != "" && o.certFile == "" {
 		return nil, usageError{errors.New("--keyfile does nothing without --certfile")}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gafferd/gaffer/internal/nearest"
 	"github.com/gafferd/gaffer/manager"
@@ -65,6 +66,16 @@ func settings(s section, ps *problems) Settings {
 		}
 		out.AllowOrigins = append(out.AllowOrigins, origin)
 	}
+	if dir, _ := get[string](s, "state_dir"); dir != "" {
+		out.StateDir = absolute(dir, s.dir)
+	}
+	if value, at := get[any](s, "run_history"); value != nil {
+		seconds, ok := positive(value)
+		if !ok {
+			ps.add(at.at, s.String(), at.key, "%v is not a time: give a number of seconds above 0, at most a year", value)
+		}
+		out.RunHistory = seconds
+	}
 	hosts, at := get[[]any](s, "allow_hosts")
 	for _, h := range hosts {
 		host := fmt.Sprint(h)
@@ -75,6 +86,20 @@ func settings(s section, ps *problems) Settings {
 		out.AllowHosts = append(out.AllowHosts, host)
 	}
 	return out
+}
+
+// positive is a number of seconds as a duration.
+func positive(value any) (time.Duration, bool) {
+	var seconds float64
+	switch v := value.(type) {
+	case int:
+		seconds = float64(v)
+	case float64:
+		seconds = v
+	}
+	const year = 366 * 24 * time.Hour
+	ok := seconds > 0 && seconds <= year.Seconds()
+	return time.Duration(seconds * float64(time.Second)), ok
 }
 
 // endpoints checks all of them, and returns those that http_endpoints names, in

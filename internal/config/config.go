@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gafferd/gaffer/manager"
 )
@@ -34,6 +35,9 @@ type Endpoint struct {
 type Settings struct {
 	AllowOrigins []string
 	AllowHosts   []string
+
+	StateDir   string        // absolute; "" for none
+	RunHistory time.Duration // how long what was run once is listed after its end; 0 for the default
 }
 
 // maxSize is far above any file that a person or a generator would write.

@@ -300,7 +300,6 @@ port = 80
 	}
 	want := []string{
 		`gaffer.ini:2: [gaffer] plugins_dir: is not served by this build, and nothing is done with "plugins"`,
-		`gaffer.ini:3: [gaffer] state_dir: is not served by this build, and nothing is done with "/var/lib/gaffer"`,
 		`gaffer.ini:4: [endpoint:spare]: is not used, because http_endpoints of [gaffer] does not name it`,
 		`gaffer.ini:6: [webhooks]: is not served by this build: nothing is sent`,
 		`gaffer.ini:10: [process:web] cmd: goes on with "numprocesses = 2", because the line is indented: move it to the left if it is a key of its own`,
@@ -311,6 +310,34 @@ port = 80
 	}
 	if len(c.Endpoints) > 0 {
 		t.Errorf("endpoints %v without http_endpoints, want none", c.Endpoints)
+	}
+}
+
+func TestStateSettings(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "gaffer.ini")
+	for text, want := range map[string]config.Settings{
+		"state_dir = state\nrun_history = 0.5": {StateDir: filepath.Join(dir, "state"), RunHistory: time.Second / 2},
+		"state_dir = /var/lib/gaffer":          {StateDir: "/var/lib/gaffer"},
+	} {
+		if err := os.WriteFile(file, []byte("[gaffer]\n"+text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := config.Load(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, c.Settings); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+	for _, bad := range []string{"0", "-1", "1e9"} {
+		if err := os.WriteFile(file, []byte("[gaffer]\nrun_history = "+bad+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := config.Load(file); err == nil || !strings.Contains(err.Error(), "run_history") {
+			t.Errorf("run_history = %s: %v", bad, err)
+		}
 	}
 }
 

@@ -26,6 +26,7 @@ var schema = map[string]map[string]form{
 		"include_dir":    words,
 		"plugins_dir":    text,
 		"state_dir":      text,
+		"run_history":    number,
 		"allow_origins":  list,
 		"allow_hosts":    list,
 	},
@@ -45,7 +46,7 @@ var schema = map[string]map[string]form{
 var named = map[string]bool{"endpoint": true, "process": true, "env": true}
 
 // unserved are the keys of [gaffer] that this build knows but does nothing with.
-var unserved = []string{"plugins_dir", "state_dir"}
+var unserved = []string{"plugins_dir"}
 
 // propertyForm is how a property of a process is written. One that does not
 // exist is read as text, and refused by manager.ParseTemplate.

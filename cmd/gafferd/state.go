@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/gafferd/gaffer/manager"
+)
+
+// predecessorTime is how long a daemon waits for the one before it, which is
+// stopping, to let go of the state directory.
+const predecessorTime = 30 * time.Second
+
+// openState opens the state directory. A signal to stop ends the waiting for a
+// predecessor.
+func openState(ctx context.Context, dir string, signals <-chan os.Signal, log *slog.Logger) (*manager.State, error) {
+	var state *manager.State
+	opening := begin(func(stop context.Context) (err error) {
+		stop, cancel := context.WithTimeout(stop, predecessorTime)
+		defer cancel()
+		state, err = manager.OpenState(stop, dir, manager.StateOptions{}, func(pid int) {
+			log.Info("waiting for another gafferd to let go of the state directory", "dir", dir, "os_pid", pid, "at_most", predecessorTime)
+		})
+		return err
+	})
+	defer opening.cancel()
+	for {
+		select {
+		case <-opening.done:
+			if errors.Is(opening.err, manager.ErrLocked) {
+				return nil, fmt.Errorf("%w: stop it, or choose another directory with --state-dir", opening.err)
+			}
+			return state, opening.err
+		case sig := <-signals:
+			if sig != syscall.SIGHUP {
+				opening.cancel()
+			}
+		case <-ctx.Done():
+			opening.cancel()
+			<-opening.done
+		}
+	}
+}
+
+// tokenKey is what signs tokens: the state directory's key, so that a token
+// outlives the daemon, or none in particular.
+func tokenKey(state *manager.State) ([]byte, error) {
+	if state == nil {
+		return nil, nil
+	}
+	return state.Key()
+}
