@@ -55,13 +55,13 @@ func (c *cli) logsCommand() *cobra.Command {
 				l.print.match = match
 			}
 			err = l.read(ctx, follow)
-			if unfinished := l.print.finish(); err == nil {
-				err = unfinished
+			switch {
+			case follow && ctx.Err() != nil: // being interrupted is how it ends
+				return l.print.release()
+			case err != nil:
+				return err
 			}
-			if follow && ctx.Err() != nil {
-				return nil // being interrupted is how it ends
-			}
-			return err
+			return l.print.finish()
 		})
 	cmd.Long = `Show what applications have printed, line by line and in order: of an app all
 instances of all its processes, of a name one process of an app (shop:web) or one

@@ -34,6 +34,7 @@ type logPrinter struct {
 	mu    sync.Mutex // guards everything below
 	out   *bufio.Writer
 	held  bool // out is flushed later
+	some  bool // a line was shown
 	taken map[string]color.Attribute
 	open  string // the source whose unfinished line was shown last; "": none
 }
@@ -50,6 +51,7 @@ func (p *logPrinter) hold() {
 	p.held = true
 }
 
+// release shows what was kept, and what follows at once.
 func (p *logPrinter) release() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -61,6 +63,7 @@ func (p *logPrinter) release() error {
 func (p *logPrinter) line(app string, l *client.LogLine) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.some = true
 	switch {
 	case p.cli.asJSON():
 		p.out.WriteString(`{"app":"` + app + `",`) // the name of an app needs no escaping
@@ -85,8 +88,8 @@ func (p *logPrinter) line(app string, l *client.LogLine) error {
 // stand behind it if nothing comes between. p.mu must be held.
 func (p *logPrinter) text(app string, l *client.LogLine) {
 	source := fmt.Sprint(p.title(app, l), " ", l.Stream, " ", l.PID)
-	joined := l.Continuation && p.open == source
-	if !joined {
+	if p.open != source { // else it is the rest of what is open
+
 		p.end()
 		if l.Continuation && !l.Partial && l.Text == "" {
 			return // only the end of a line that has one here
@@ -109,10 +112,13 @@ func (p *logPrinter) end() {
 	}
 }
 
-// finish ends what is shown for good.
+// finish ends what is shown for good, and says so if that is nothing.
 func (p *logPrinter) finish() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.some && !p.cli.asJSON() {
+		fmt.Fprintln(p.cli.stderr, "gafferctl: there are no such lines")
+	}
 	p.end()
 	return p.out.Flush()
 }

@@ -64,7 +64,7 @@ func (c *cli) why(name string, exits []client.Exit, status client.Status, now ti
 			fmt.Fprintf(&b, "  lived   %s, since %s\n", spanCell(e.EndedAt.Sub(e.StartedAt)).shown, e.StartedAt.Local().Format(time.DateTime))
 		}
 		fmt.Fprintf(&b, "  reason  %s\n", e.Reason)
-		if !e.NextRetryAt.IsZero() {
+		if e.NextRetryAt.After(now) {
 			fmt.Fprintf(&b, "  retry   %s, %s\n", ago(e.NextRetryAt, now), e.NextRetryAt.Local().Format(time.DateTime))
 		}
 		for i, line := range e.Stderr {
