@@ -176,6 +176,7 @@ func TestLogsErrors(t *testing.T) {
 	}
 	why := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
 	d.add(logged{instance: "web-1", stream: "stdout", text: "x"})
 	var last error
 	for _, err := range c.Logs(ctx, "web", client.LogOptions{Follow: true}) {
