@@ -77,9 +77,9 @@ func TestLogsQuery(t *testing.T) {
 
 // Lines come while connections are cut. Each is seen once and in order.
 func TestLogsGoOnWhereTheyWereCut(t *testing.T) {
-	const count = 3000
+	const count = 1000
 	d := &logDaemon{}
-	proxy := newCutter(t, serve(t, d), 20_000)
+	proxy := newCutter(t, serve(t, d), 10_000)
 	c := connect(t, proxy.address)
 	ctx, written := context.WithCancel(t.Context())
 	go func() {

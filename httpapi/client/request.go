@@ -29,15 +29,16 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 		return err
 	}
 	defer resp.Body.Close()
-	if out == nil {
-		_, err = io.Copy(io.Discard, resp.Body) // to the end, so that the connection can be used again
-	} else {
-		err = json.NewDecoder(resp.Body).Decode(out)
-	}
+	text, err := io.ReadAll(resp.Body) // to the end, so that the connection can be used again
 	switch {
-	case ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil:
+		return c.lost(err)
+	case out == nil:
+		return nil
+	}
+	if err := json.Unmarshal(text, out); err != nil {
 		return fmt.Errorf("%s %s: cannot read the answer of %s: %w", method, path, c.endpoint.address, err)
 	}
 	return nil
