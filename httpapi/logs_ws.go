@@ -85,16 +85,20 @@ func (k *logSocket) row(line manager.LogLine) (err error) {
 		}
 	}()
 	var buf []byte
-	for n := 0; n < logBatch; n += len(buf) {
+	for n := 0; ; {
 		buf = k.feed.encoder.appendJSON(buf[:0], &line)
 		if err := k.write(websocket.MessageText, buf); err != nil {
 			return err
 		}
-		if line, err = k.feed.next(atOnce); errors.Is(err, streams.ErrIdle) {
+		if n += len(buf); n >= logBatch {
 			return nil
-		} else if err != nil {
+		}
+		line, err = k.feed.next(atOnce)
+		if errors.Is(err, streams.ErrIdle) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return nil
 }
