@@ -87,6 +87,7 @@ func (l *Log) runs(end int64) iter.Seq2[int64, []byte] {
 	for _, b := range l.store.blocks {
 		if n := min(end, b.end()) - b.start; n > 0 {
 			blocks = append(blocks, b.data[:n])
+			b.lent = true
 		}
 	}
 	start := l.store.start()

@@ -17,9 +17,9 @@ var (
 // Chunk is a run of bytes of a Log.
 type Chunk struct {
 	Offset int64  // of Data's first byte
-	Data   []byte // never changes; must not be modified
+	Data   []byte // must not be modified; valid until the Cursor is asked for more
 	Missed int64  // bytes before Offset that were due but no longer kept
-	Marks  []Mark // of the writes that Data came with; the first may begin before Offset
+	Marks  []Mark // of the writes that Data came with, likewise; the first may begin before Offset
 }
 
 // Cursor is a reader's place in a Log. It is attached: while it keeps up, a
@@ -32,6 +32,7 @@ type Cursor struct {
 	// Guarded by log.mu.
 	pos     int64 // all before it is done with
 	next    int64 // end of the chunk in hand
+	loose   bool  // not attached, so the Log does not know what is in hand
 	patient patience
 }
 
@@ -54,6 +55,7 @@ func (l *Log) attach(c *Cursor) (reserved *Cursor) {
 		l.cursors = make(map[*Cursor]struct{})
 	}
 	l.cursors[c] = struct{}{}
+	c.loose = false
 	if c != l.tap {
 		reserved, l.reserved = l.reserved, nil
 	}
@@ -67,7 +69,7 @@ func (l *Log) at(offset int64) *Cursor {
 	if offset < 0 || offset > l.store.end {
 		offset = l.store.end
 	}
-	return &Cursor{log: l, pos: offset, next: offset}
+	return &Cursor{log: l, pos: offset, next: offset, loose: true}
 }
 
 // Close detaches the Cursor. Closing again does nothing.
@@ -90,6 +92,8 @@ func (c *Cursor) detach() (last bool) {
 	if l.tap == c {
 		l.tap = nil
 	}
+	l.store.lend(c.pos, c.next) // whoever closes it need not be who reads
+	c.loose = true
 	c.pos, c.next = l.store.end, l.store.end
 	l.pass(c) // a writer need not wait for it
 	if l.closed && len(l.cursors) == 0 {
@@ -174,6 +178,9 @@ func (c *Cursor) take() (Chunk, bool) {
 	data, marks, ok := s.at(c.next)
 	chunk := Chunk{Offset: c.next, Data: data, Missed: missed, Marks: marks}
 	c.next += int64(len(data))
+	if c.loose {
+		s.lend(chunk.Offset, c.next)
+	}
 	return chunk, ok || missed > 0
 }
 

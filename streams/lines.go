@@ -203,7 +203,11 @@ func (ls *Lines) line(n int) Line {
 }
 
 // hold keeps the chunk in hand as the beginning of a line, up to maxLine.
-func (ls *Lines) hold() { ls.keep(min(len(ls.chunk.Data), maxLine-len(ls.held))) }
+func (ls *Lines) hold() {
+	if len(ls.chunk.Data) > 0 { // else it may not even be in hand any more
+		ls.keep(min(len(ls.chunk.Data), maxLine-len(ls.held)))
+	}
+}
 
 // keep moves n bytes of the chunk in hand to the line so far.
 func (ls *Lines) keep(n int) {

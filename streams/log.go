@@ -135,6 +135,9 @@ func (l *Log) Fill(read func(p []byte) (n int, err error)) (int, error) {
 		l.mu.Unlock()
 		return 0, ErrClosed
 	}
+	if b := l.spare(); b != nil {
+		l.store.reuse(b)
+	}
 	free := l.store.direct()
 	l.writing = true
 	l.mu.Unlock()
@@ -273,6 +276,25 @@ func (l *Log) Wait(ctx context.Context, after int64, idle time.Duration) error {
 	return nil
 }
 
+// spare forgets the block whose place the next read's will take, if the window is
+// full, and returns it if nobody reads it any more. l.mu must be held.
+func (l *Log) spare() *block {
+	size := l.store.grows()
+	if size == 0 || l.store.full == 0 || len(l.store.blocks) < 2 || l.store.size+int64(size) <= l.flow.limit {
+		return nil
+	}
+	b := l.store.drop()
+	if b.lent || cap(b.data) != size {
+		return nil
+	}
+	for c := range l.cursors {
+		if c.pos < b.end() && c.next > b.start { // it has a chunk of b in hand
+			return nil
+		}
+	}
+	return b
+}
+
 // trim forgets whole blocks until what is kept fits the window. l.mu must be
 // held.
 func (l *Log) trim() {
@@ -306,7 +328,7 @@ func (l *Log) release(n int64) int64 {
 		keep = 1
 	}
 	for n > 0 && len(l.store.blocks) > keep {
-		n -= l.store.drop()
+		n -= l.store.drop().size()
 	}
 	return l.settle()
 }

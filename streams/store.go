@@ -18,13 +18,15 @@ const (
 // for a read that may never come.
 var scratches = sync.Pool{New: func() any { b := make([]byte, floodBlock); return &b }}
 
-// block is a run of a stream's bytes. What is committed never changes, so
-// readers are handed slices of it without a copy, and one that stalls keeps no
-// more than this block alive (blocks do not link to each other for that reason).
+// block is a run of a stream's bytes. What is committed does not change while it
+// is kept or a reader has it in hand, so readers are handed slices of it without
+// a copy, and one that stalls keeps no more than this block alive (blocks do not
+// link to each other for that reason).
 type block struct {
 	start int64
 	data  []byte // committed; the capacity is the block's size
 	marks []Mark // where each write began, the first at or before start
+	lent  bool   // to somebody of whom it is not known when he is done with it
 }
 
 func (b *block) end() int64  { return b.start + int64(len(b.data)) }
@@ -108,6 +110,24 @@ func (s *store) direct() []byte {
 	return b.data[len(b.data):cap(b.data)]
 }
 
+// reuse makes b, which was dropped and which nobody reads any more, the last
+// block. In a flood that saves to have memory cleared, and to have it collected.
+func (s *store) reuse(b *block) {
+	b.start, b.data, b.marks = s.end, b.data[:0], b.marks[:0]
+	s.blocks = append(s.blocks, b)
+	s.size += b.size()
+}
+
+// lend notes that somebody has the bytes from one offset to another, and it will
+// not be known for how long.
+func (s *store) lend(from, to int64) {
+	for i := len(s.blocks) - 1; i >= 0 && s.blocks[i].end() > from; i-- {
+		if b := s.blocks[i]; b.start < to {
+			b.lent = true
+		}
+	}
+}
+
 // commit makes n bytes that were written into direct's space part of the stream.
 func (s *store) commit(n int, seq *Sequence) {
 	b := s.last()
@@ -158,13 +178,13 @@ func (s *store) mark(b *block, m Mark) {
 	s.size += int64(cap(b.marks)-before) * markSize
 }
 
-// drop forgets the oldest block and returns the memory that it held.
-func (s *store) drop() int64 {
-	n := s.blocks[0].size()
+// drop forgets the oldest block and returns it.
+func (s *store) drop() *block {
+	b := s.blocks[0]
 	s.blocks[0] = nil
 	s.blocks = s.blocks[1:]
-	s.size -= n
-	return n
+	s.size -= b.size()
+	return b
 }
 
 // at returns the bytes from offset on up to the end of their block, and the
