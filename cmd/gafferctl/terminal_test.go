@@ -179,3 +179,31 @@ func TestStdinIsInterrupted(t *testing.T) {
 		t.Errorf("exit %d, %q", code, rest)
 	}
 }
+
+func TestLogsOnTerminal(t *testing.T) {
+	serve(t)
+	must(t, "load_process", "--start", "--wait", write(t, "p.json",
+		`{"name": "web", "numprocesses": 2, "cmd": "sh", "args": ["-c", "echo a fine line; echo a bad line >&2; exec sleep 1000"]}`))
+	f := follow(t, "logs", "-f", "web")
+	f.untilCount(t, "fine", 2)
+	f.untilCount(t, "bad", 2)
+	screen, code := onTerminal(t, "logs", "--grep", "line", "web").end(t)
+	if code != exitOK {
+		t.Errorf("exit %d", code)
+	}
+	for _, want := range []string{
+		"[web-1]\x1b[0m a fine \x1b[1;7mline\x1b[",
+		"[web-2]\x1b[0m \x1b[31ma bad \x1b[0m\x1b[1;7mline\x1b[",
+		"\x1b[36m[web-", "\x1b[33m[web-",
+	} {
+		if !strings.Contains(screen, want) {
+			t.Errorf("no %q in %q", want, screen)
+		}
+	}
+	tt := onTerminal(t, "logs", "-f", "-n", "1", "--stderr", "web")
+	tt.until(t, "a bad line")
+	tt.press(t, "\x03")
+	if rest, code := tt.end(t); code != exitOK || strings.Contains(rest, "interrupted") {
+		t.Errorf("after Ctrl-C: exit %d, %q", code, rest)
+	}
+}

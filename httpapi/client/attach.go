@@ -66,7 +66,7 @@ func (c *Client) Attach(ctx context.Context, pid int, o AttachOptions) (*Attachm
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case resp != nil && resp.StatusCode >= 400:
-		return nil, refusal(resp)
+		return nil, c.refusal(resp)
 	}
 	return nil, c.lost(err)
 }

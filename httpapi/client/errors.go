@@ -73,12 +73,15 @@ func (c *Client) lost(err error) error {
 }
 
 // refusal reads the error out of an answer that is not a success.
-func refusal(resp *http.Response) error {
+func (c *Client) refusal(resp *http.Response) error {
 	var body struct {
 		Error, Reason   string
 		Written, Offset int64
 	}
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil {
+		return c.lost(err)
+	}
 	if json.Unmarshal(text, &body) != nil {
 		body.Error = "" // not ours, whatever it is
 	}

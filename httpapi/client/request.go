@@ -75,7 +75,7 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 		return nil, c.lost(err)
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		defer resp.Body.Close()
-		return nil, refusal(resp)
+		return nil, c.refusal(resp)
 	}
 	return resp, nil
 }
