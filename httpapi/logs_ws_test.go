@@ -48,8 +48,8 @@ func TestLogsWebsocketFlood(t *testing.T) {
 	d := newDaemon(t, Options{})
 	pid := d.create(child("web", "puppet", "redirect_input", true, "backpressure", true))
 	conn := d.dial("/apps/web/logs?stream=true")
-	d.tell(pid, "flood %d", 1<<20)
-	for n := range 4 << 20 / 16 {
+	d.tell(pid, "flood %d", 512<<10)
+	for n := range 512 << 10 / 16 {
 		if m := nextMessage(t, conn); !strings.HasSuffix(m.Log, "] 0123456789abcde\n") {
 			t.Fatalf("line %d: %+v", n, m)
 		}
