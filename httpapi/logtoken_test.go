@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-
 )
 
 func (d *daemon) logsURL(app string, headers ...string) string {
@@ -157,4 +156,3 @@ func TestLogsURLFollowsTheConnection(t *testing.T) {
 		t.Errorf("status %d", again.StatusCode)
 	}
 }
-
