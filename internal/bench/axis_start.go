@@ -70,7 +70,7 @@ func newChildren(ctx context.Context, s side) (children, error) {
 		return &rawIdle{helper: h}, err
 	}
 	d, err := startDaemon(ctx, s.gafferd)
-	return &daemonIdle{daemon: d}, err
+	return &daemonIdle{d}, err
 }
 
 type rawIdle struct{ *helper }
@@ -87,10 +87,7 @@ func (r *rawIdle) order(line string) error {
 	return r.hear(&done)
 }
 
-type daemonIdle struct {
-	*daemon
-	created bool
-}
+type daemonIdle struct{ *daemon }
 
 func (d *daemonIdle) start(ctx context.Context, count int) error {
 	path, err := exec.LookPath("sleep")
