@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -248,6 +249,68 @@ func read(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(content)
+}
+
+// TestDocsLinks follows the links from one page to another.
+func TestDocsLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
+	heading := regexp.MustCompile(`(?m)^#+ (.*)$`)
+	for _, file := range documents(t) {
+		for _, m := range link.FindAllStringSubmatch(read(t, file), -1) {
+			to := file
+			if m[1] != "" {
+				to = filepath.Join(filepath.Dir(file), m[1])
+			}
+			if _, err := os.Stat(to); err != nil {
+				t.Errorf("%s: %v", file, err)
+				continue
+			}
+			if m[2] == "" {
+				continue
+			}
+			found := false
+			for _, h := range heading.FindAllStringSubmatch(read(t, to), -1) {
+				found = found || anchor(h[1]) == m[2]
+			}
+			if !found {
+				t.Errorf("%s: there is no %s in %s", file, m[2], to)
+			}
+		}
+	}
+}
+
+// anchor is what a heading is linked by.
+func anchor(heading string) string {
+	kept := regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllLiteralString(strings.ToLower(heading), "")
+	return "#" + strings.ReplaceAll(kept, " ", "-")
+}
+
+// TestPattern holds that the comparison tells what it should.
+func TestPattern(t *testing.T) {
+	for _, c := range []struct {
+		shown, printed string
+		same           bool
+	}{
+		{"ok\n", "ok\n", true},
+		{"ok\n", "ok\nmore\n", false},
+		{"ok\n", "", false},
+		{"a.c\n", "abc\n", false},
+		{"running … 9s\n", "running  1  20s 9s\n", true},
+		{"first\n…\nlast\n", "first\nlast\n", true},
+		{"first\n…\nlast\n", "first\nx\ny\nlast\n", true},
+		{"first\n…\nlast\n", "first\nx\n", false},
+		{`{"os_pid":17,"time":"2026-11-22T03:32:33.45Z"}` + "\n", `{"os_pid":4,"time":"2030-01-02T03:04:05.678901Z"}` + "\n", true},
+		{`{"pid":17}` + "\n", `{"pid":18}` + "\n", false},
+	} {
+		if pattern(c.shown, true).MatchString(c.printed) != c.same {
+			t.Errorf("%q and %q: want same to be %v", c.shown, c.printed, c.same)
+		}
+	}
+	got := transcript("text\n```console\n$ a \\\n  b\nout\n$ c\n```\n$ no\n```sh\n$ no\n```\n")
+	want := []shown{{3, "a \\\n  b", "out\n"}, {6, "c", ""}}
+	if !slices.Equal(got, want) {
+		t.Errorf("the transcript is %+v", got)
+	}
 }
 
 // TestDocsAreWhole looks for everything that the daemon has in the pages that
