@@ -13,15 +13,22 @@ const (
 	creditShare = 0.10
 	maxCredit   = 500 * time.Millisecond
 
-	// maxPatience is how much waiting one reader may cause before it is let go. On
-	// a machine with ten times more to do than it can, one of many equal readers
-	// does not get a core for half of that now and then.
-	maxPatience = 200 * time.Millisecond
+	// maxPatience is how much waiting one reader may cause before it is let go.
+	// What it takes meanwhile restores it, whole for a whole window.
+	maxPatience = 100 * time.Millisecond
+
+	// maxBurst is how long a wait that has brought much at once may go on for
+	// nothing, at no cost: on a busy machine readers come in bursts.
+	maxBurst = 50 * time.Millisecond
 
 	// earnest is how many bytes a writer takes from a pipe in the time in which
 	// one is delivered: through a socket, to a reader that does something with it.
 	// Readers that keep the machine busy take so much less than the writer could.
 	earnest = 4
+
+	// easyShare of the largest window is what the window grows to without a wait.
+	// The rest is for those who fall behind when the others do not.
+	easyShare = 1.0 / 4
 
 	// paceSlice is how often a waiting writer looks at what its wait brings.
 	paceSlice = 10 * time.Millisecond
@@ -33,10 +40,11 @@ const (
 // Child, daemon and readers often share the same few cores, so a child can
 // always outrun readers that are doing nothing wrong. Waiting for them costs
 // the child nothing while they take as many bytes, all together, as keep the
-// machine busy: see earnest. Only the rest of a wait is charged, to the stream's
-// credit and to the patience with each reader that caused it; both recover with
-// time, at the same rate. So any number of equal readers get a flood whole, and a slow one
-// among them soon waits alone, uses up its patience and is let go.
+// machine busy: see earnest. Only the rest of a wait is charged: to the
+// stream's credit, and once the window cannot grow any more to the patience with
+// the readers that caused it, in equal shares. So any number of equal readers get
+// a flood whole, and a slow one among them is soon waited for alone, uses up the
+// patience with it and is let go.
 type flow struct {
 	limit int64 // the window now
 
@@ -45,6 +53,7 @@ type flow struct {
 	behind  int           // cursors that are waited for and before barrier
 	taken   int64         // bytes that all cursors together are done with
 
+	burst    time.Duration // what the last slices were worth beyond their time
 	credit   time.Duration
 	credited time.Time // when credit was last brought up to date
 
@@ -65,9 +74,9 @@ type patience struct {
 
 // Pace waits while the window is full of bytes that attached readers have yet
 // to take. With Backpressure it waits for all of them without limit. Otherwise
-// it first lets the window grow, then waits for those that are making progress
-// for a bounded time, and lets go whoever keeps it waiting; such a reader is
-// told later how much it missed.
+// it waits for a bounded time for those that are making progress, lets the window
+// grow when that is not enough, and in the end lets go whoever keeps it waiting;
+// such a reader is told later how much it missed.
 //
 // It returns nil when there is room, the cause of ctx's end, or ErrClosed.
 func (l *Log) Pace(ctx context.Context) error {
@@ -88,17 +97,33 @@ func (l *Log) Pace(ctx context.Context) error {
 			l.shrink(slowest, needs)
 			return nil
 		}
-		if l.flow.limit < l.maxWindow && l.memory.room(l.flow.limit) {
-			l.flow.limit = min(2*l.flow.limit, l.maxWindow)
+		easy := l.flow.limit < int64(easyShare*float64(l.maxWindow))
+		if (easy || l.flow.behind == 0) && l.widen() {
 			continue
 		}
 		if l.flow.behind == 0 {
 			return nil
 		}
-		if err := l.await(ctx); err != nil {
+		cost, err := l.await(ctx)
+		if err != nil {
 			return err
 		}
+		switch {
+		case !l.backpressure:
+			l.charge(cost)
+		case cost > 0:
+			l.widen()
+		}
 	}
+}
+
+// widen lets the window grow, if it may. l.mu must be held.
+func (l *Log) widen() bool {
+	if l.flow.limit >= l.maxWindow || !l.memory.room(l.flow.limit) {
+		return false
+	}
+	l.flow.limit = min(2*l.flow.limit, l.maxWindow)
+	return true
 }
 
 // stragglers counts the cursors before barrier that the writer still waits for,
@@ -131,8 +156,8 @@ func (l *Log) shrink(slowest, needs int64) {
 }
 
 // await waits until nobody is behind any more, or a slice of time has passed,
-// and settles what that cost. l.mu must be held; it is given up meanwhile.
-func (l *Log) await(ctx context.Context) error {
+// and returns what that cost. l.mu must be held; it is given up meanwhile.
+func (l *Log) await(ctx context.Context) (cost time.Duration, err error) {
 	f := &l.flow
 	now := time.Now()
 	f.measure(now, l.store.end)
@@ -140,7 +165,7 @@ func (l *Log) await(ctx context.Context) error {
 	f.drained = make(chan struct{}, 1)
 	drained := f.drained
 	var slice <-chan time.Time
-	if !l.backpressure {
+	if !l.backpressure || f.limit < l.maxWindow {
 		t := time.NewTimer(paceSlice)
 		defer t.Stop()
 		slice = t.C
@@ -156,32 +181,34 @@ func (l *Log) await(ctx context.Context) error {
 
 	l.mu.Lock()
 	f.drained = nil
-	waited := time.Since(now)
-	f.resumed, f.end = now.Add(waited), l.store.end
+	f.resumed, f.end = time.Now(), l.store.end
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return 0, context.Cause(ctx)
 	}
-	if !l.backpressure {
-		// A slice that took longer than it should is the busy machine's doing.
-		l.charge(min(waited, paceSlice) - earnest*f.worth(f.taken-taken))
-	}
-	return nil
+	// A slice that took longer than it should is the busy machine's doing.
+	waited := min(f.resumed.Sub(now), paceSlice)
+	return waited - earnest*f.worth(f.taken-taken), nil
 }
 
-// charge takes cost from the stream's credit and from the patience with those
-// who are still behind, and lets go of whom it runs out on. l.mu must be held.
+// charge takes cost from the stream's credit and lets the window grow for it. If
+// it cannot, cost is also taken from the patience with those who are still
+// behind, and whom it runs out on is let go. l.mu must be held.
 func (l *Log) charge(cost time.Duration) {
 	f := &l.flow
 	if f.credited.IsZero() {
 		f.credit, f.credited = maxCredit, f.resumed
 	}
-	earned := time.Duration(creditShare * float64(f.resumed.Sub(f.credited)))
-	f.credit = min(f.credit+earned, maxCredit)
+	f.credit += time.Duration(creditShare * float64(f.resumed.Sub(f.credited)))
+	f.credit = min(f.credit, maxCredit)
 	f.credited = f.resumed
-	for c := range l.cursors {
-		c.patient.used = max(0, c.patient.used-earned)
+	if cost > 0 && l.widen() {
+		f.credit -= cost
+		return
 	}
-	if cost <= 0 {
+	f.burst -= cost
+	cost = max(0, -f.burst)
+	f.burst = min(max(0, f.burst), maxBurst)
+	if cost == 0 {
 		return
 	}
 	f.credit -= cost
@@ -190,7 +217,7 @@ func (l *Log) charge(cost time.Duration) {
 		if !p.behind {
 			continue
 		}
-		p.used += cost
+		p.used += cost / time.Duration(f.behind)
 		if p.used > maxPatience || f.credit < 0 {
 			p.gone = true
 		}
@@ -199,10 +226,13 @@ func (l *Log) charge(cost time.Duration) {
 
 // took notes that the reader is done with the chunk in hand. l.mu must be held.
 func (l *Log) took(c *Cursor) {
-	l.flow.taken += c.next - c.pos
+	n := c.next - c.pos
 	c.pos = c.next
+	l.flow.taken += n
+	p := &c.patient
+	p.used = max(0, p.used-time.Duration(float64(maxPatience)*float64(n)/float64(l.maxWindow)))
 	if c.pos == l.store.end {
-		c.patient.used, c.patient.gone = 0, false
+		p.used, p.gone = 0, false
 	}
 	l.pass(c)
 }

@@ -133,6 +133,36 @@ func TestReadersOfABusyMachineGetAFloodWhole(t *testing.T) {
 	})
 }
 
+// TestReaderThatStumblesGetsAFloodWhole has one reader do nothing for a while, now
+// and then, and catch up with the others each time.
+func TestReaderThatStumblesGetsAFloodWhole(t *testing.T) {
+	const often = 64 * mib
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLog(Options{})
+		var wg sync.WaitGroup
+		for i := range 20 {
+			c := l.Subscribe(0)
+			wg.Go(func() {
+				defer c.Close()
+				for chunk, err := range c.All(t.Context()) {
+					if err != nil || chunk.Missed > 0 {
+						t.Errorf("reader %d at %d: missed %d, %v", i, chunk.Offset, chunk.Missed, err)
+						return
+					}
+					n := int64(len(chunk.Data))
+					time.Sleep(time.Duration(n) * time.Second / (100 * mib))
+					if i == 7 && chunk.Offset/often != (chunk.Offset+n)/often {
+						time.Sleep(120 * time.Millisecond)
+					}
+				}
+			})
+		}
+		flood(l, 4*size)
+		l.Close()
+		wg.Wait()
+	})
+}
+
 func TestSlowReaderAmongEqualsCostsThemLittle(t *testing.T) {
 	took := func(t *testing.T, slow bool) (took time.Duration) {
 		synctest.Test(t, func(t *testing.T) {
