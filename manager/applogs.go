@@ -52,7 +52,7 @@ type LogReader struct {
 	query LogQuery
 	merge *streams.Merge[outputKey]
 	known map[outputKey]*output
-	old   []*output // what only the archive has
+	old   []*output // what the archive has; nil once sources has been asked
 	upTo  uint64    // the last write there was in the beginning
 	begun bool      // sources has been asked
 	skip  int       // lines before those that are wanted
@@ -166,7 +166,12 @@ func (q *LogQuery) wants(o *output) bool {
 func (r *LogReader) sources() []streams.Source[outputKey] {
 	all := r.m.outputs.of(r.app)
 	if !r.begun {
-		all = append(r.old, all...)
+		// Only now: what has been written to disk was in all before.
+		old := slices.DeleteFunc(r.old, func(o *output) bool {
+			_, inMemory := slices.BinarySearchFunc(all, o.outputKey, compareOutputs)
+			return inMemory
+		})
+		all = append(old, all...)
 		r.old = nil
 	}
 	all = slices.DeleteFunc(all, func(o *output) bool { return !r.query.wants(o) })

@@ -43,21 +43,14 @@ func recalled(f *archive.File) (index int, logs map[string]*streams.Log) {
 	return meta.Index, logs
 }
 
-// archived are the outputs of an app that are on disk alone.
+// archived are the outputs of an app of which something is on disk.
 func (m *Manager) archived(name string) (old []*output) {
 	if m.options.State == nil {
 		return nil
 	}
 	logs := m.options.State.logs
-	known := make(map[int]bool)
-	for _, o := range m.outputs.of(m.outputs.app(name)) {
-		known[o.pid] = true
-	}
 	for _, process := range logs.Processes()[name] {
 		for _, f := range logs.Files(process) {
-			if known[f.PID()] {
-				continue
-			}
 			var meta logMeta
 			json.Unmarshal(f.Meta(), &meta)
 			for i, a := range []streams.Archive{f.Stdout(), f.Stderr()} {
