@@ -17,9 +17,8 @@ type (
 func withConn(ctx context.Context, conn net.Conn) context.Context {
 	if c, ok := conn.(*net.UnixConn); ok {
 		if user, ok := peerUser(c); ok {
-			return context.WithValue(ctx, callerKey{}, user)
+			ctx = context.WithValue(ctx, callerKey{}, user)
 		}
-		return ctx
 	}
 	return context.WithValue(ctx, connKey{}, conn)
 }

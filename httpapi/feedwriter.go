@@ -14,6 +14,8 @@ type feedWriter struct {
 	rc    *http.ResponseController
 	stall time.Duration
 
+	direct *direct // nil: by way of net/http
+
 	deadline time.Time // of the next write
 }
 
@@ -31,6 +33,12 @@ func (s *Server) startFeed(w http.ResponseWriter, contentType string) *feedWrite
 // send writes p and flushes it.
 func (f *feedWriter) send(p []byte) {
 	f.extend()
+	if f.direct != nil {
+		if f.direct.chunk(p) != nil {
+			panic(http.ErrAbortHandler)
+		}
+		return
+	}
 	if _, err := f.w.Write(p); err != nil {
 		panic(http.ErrAbortHandler)
 	}

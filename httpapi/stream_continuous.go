@@ -37,6 +37,7 @@ func (s *Server) continuous(w http.ResponseWriter, r *http.Request, req *reading
 		return nil
 	}
 	f := s.startFeed(w, streamType)
+	f.direct = newDirect(w, r)
 	if len(first.Data) > 0 {
 		f.send(first.Data)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"syscall"
@@ -106,6 +107,34 @@ func TestChunksAreAsWrittenEvenForConnectionClose(t *testing.T) {
 	expect(t, r, "0\r\n\r\n")
 	if _, err := r.ReadByte(); err != io.EOF {
 		t.Errorf("after the last chunk: %v", err)
+	}
+}
+
+// TestConnectionGoesOnAfterAFeed gets large chunks and, on the same connection,
+// the next answer.
+func TestConnectionGoesOnAfterAFeed(t *testing.T) {
+	log := streams.NewLog(streams.Options{})
+	text := strings.Repeat("0123456789abcde\n", 40<<10)
+	io.WriteString(log, text)
+	log.Close()
+	d := feedServer(t, log)
+	for _, network := range []string{"tcp", "unix"} {
+		conn, err := net.Dial(network, map[string]string{"tcp": d.address, "unix": d.unix}[network])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		r := bufio.NewReader(conn)
+		for i := range 3 {
+			fmt.Fprint(conn, "GET /log?feed=continuous&since=0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			resp, err := http.ReadResponse(r, nil)
+			if err != nil {
+				t.Fatalf("%s, answer %d: %v", network, i, err)
+			}
+			if got, err := io.ReadAll(resp.Body); string(got) != text || err != nil {
+				t.Fatalf("%s, answer %d: %d bytes, %v", network, i, len(got), err)
+			}
+		}
 	}
 }
 

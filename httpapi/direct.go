@@ -1,0 +1,49 @@
+package httpapi
+
+import (
+	"net"
+	"net/http"
+	"strconv"
+)
+
+// direct writes the chunks of a response straight to its connection, each with
+// one writev(2). net/http, which has a small buffer, needs three writes for a
+// large chunk, and each wakes the reader.
+//
+// It may be used once the header has been flushed, for then net/http has nothing
+// left to send but the last chunk, and that only when the handler has returned.
+type direct struct {
+	answer *answer
+	conn   net.Conn
+
+	head []byte
+	vec  [3][]byte
+	bufs net.Buffers // what is left of vec
+}
+
+// newDirect returns nil where net/http has to write the body: in HTTP/2, in TLS,
+// for HTTP/1.0, which has no chunks, and in a server that is not Server.Serve's.
+func newDirect(w http.ResponseWriter, r *http.Request) *direct {
+	a, ok := w.(*answer)
+	if !ok || r.ProtoMajor != 1 || r.ProtoMinor == 0 {
+		return nil
+	}
+	switch conn := r.Context().Value(connKey{}).(type) {
+	case *net.TCPConn:
+		return &direct{answer: a, conn: conn}
+	case *net.UnixConn:
+		return &direct{answer: a, conn: conn}
+	}
+	return nil
+}
+
+// chunk sends p, which is not empty.
+func (d *direct) chunk(p []byte) error {
+	d.head = append(strconv.AppendInt(d.head[:0], int64(len(p)), 16), "\r\n"...)
+	d.vec = [3][]byte{d.head, p, d.head[len(d.head)-2:]}
+	d.bufs = d.vec[:]
+	_, err := d.bufs.WriteTo(d.conn)
+	d.vec[1] = nil // it is only borrowed
+	d.answer.bytes += int64(len(p))
+	return err
+}
