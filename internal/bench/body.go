@@ -80,8 +80,9 @@ func (b *body) takeLine(line []byte) error {
 			b.part, b.header = size, true
 		}
 	case size:
-		n, err := strconv.ParseInt(string(line), 16, 64)
-		if err != nil {
+		digits, _, _ := bytes.Cut(line, []byte(";"))
+		n, err := strconv.ParseInt(string(digits), 16, 64)
+		if err != nil || n < 0 {
 			return fmt.Errorf("a chunk's size is %q", line)
 		}
 		b.part, b.left = chunk, n

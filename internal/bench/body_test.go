@@ -1,0 +1,60 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// response is what an HTTP server sends; its payload is 11 bytes.
+const response = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6; x=y\r\n\r\n0\r\n\r\r\n0\r\nTrailer: 1\r\n\r\n"
+
+func TestBodyCountsPayloadWhereverReadsMeet(t *testing.T) {
+	for first := range len(response) {
+		for _, second := range []int{1, 7, len(response)} {
+			b := body{part: header}
+			var got int64
+			for text := response; text != ""; {
+				n := min(len(text), second)
+				if text == response && first > 0 {
+					n = first
+				}
+				payload, err := b.take([]byte(text[:n]))
+				if err != nil {
+					t.Fatalf("reads of %d and %d: %v", first, second, err)
+				}
+				got += payload
+				text = text[n:]
+			}
+			if got != 11 || !b.end() || !b.header {
+				t.Fatalf("reads of %d and %d: %d bytes, ended %v", first, second, got, b.end())
+			}
+		}
+	}
+}
+
+func TestBodyOfPlainBytes(t *testing.T) {
+	var b body
+	if n, err := b.take([]byte("HTTP/1.1 500\r\n")); n != 14 || err != nil || !b.end() {
+		t.Error(n, err, b.end())
+	}
+}
+
+func TestBodyEndsEarly(t *testing.T) {
+	b := body{part: header}
+	if _, err := b.take([]byte(strings.TrimSuffix(response, "\r\n"))); err != nil || b.end() {
+		t.Errorf("without its last bytes it ended %v, %v", b.end(), err)
+	}
+}
+
+func TestBodyRefuses(t *testing.T) {
+	for _, text := range []string{
+		"HTTP/1.1 404 Not Found\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n\r\nten\r\n",
+		"HTTP/1.1 200 OK\r\n\r\n0\r\n\r\nmore",
+	} {
+		b := body{part: header}
+		if _, err := b.take([]byte(text)); err == nil {
+			t.Errorf("%q was taken", text)
+		}
+	}
+}
