@@ -26,6 +26,7 @@ func contained(t *testing.T, test func(t *testing.T, l *LocalLauncher)) {
 			if name == "cgroup" && !l.Cgroups() {
 				t.Skip("cgroup v2 is not writable here")
 			}
+			reapStrays()
 			test(t, l)
 		})
 	}

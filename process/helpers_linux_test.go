@@ -64,6 +64,14 @@ func zombies() []proc {
 	return found
 }
 
+// reapStrays waits for what earlier tests have left to this program. It stays a
+// subreaper when their launchers, who waited for orphans, are closed.
+func reapStrays() {
+	for _, p := range zombies() {
+		family.unlessLaunched(p.pid, func() { waitFor(p.pid) })
+	}
+}
+
 // descriptors is how many we have open, not counting the look itself.
 func descriptors(t *testing.T) int {
 	t.Helper()

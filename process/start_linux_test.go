@@ -11,6 +11,7 @@ import (
 )
 
 func TestStartErrors(t *testing.T) {
+	reapStrays()
 	dir := t.TempDir()
 	write := func(name, content string, mode fs.FileMode) string {
 		t.Helper()
