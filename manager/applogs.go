@@ -56,6 +56,8 @@ type LogReader struct {
 	upTo  uint64    // the last write there was in the beginning
 	begun bool      // sources has been asked
 	skip  int       // lines before those that are wanted
+
+	reached uint64 // the largest number that a cursor had
 }
 
 // Logs opens the output of an app: of its instances, those that have ended while
@@ -68,6 +70,9 @@ func (m *Manager) Logs(name string, q LogQuery) (*LogReader, error) {
 	}
 	r := &LogReader{m: m, app: m.outputs.app(name), query: q, old: old, known: make(map[outputKey]*output)}
 	r.upTo = m.sequence.Last()
+	if q.After.number <= r.upTo {
+		r.reached = q.After.number
+	}
 	r.merge = streams.NewMerge(m.sequence, &r.app.bell, r.sources)
 	return r, nil
 }
@@ -134,11 +139,14 @@ func (r *LogReader) next(ctx context.Context, idle time.Duration) (streams.Merge
 // line makes a LogLine of what the merge gave.
 func (r *LogReader) line(m streams.Merged[outputKey]) LogLine {
 	o := r.known[m.Key]
+	// What a daemon wrote last before it was killed may have lost its numbers. A
+	// cursor that went back would bring the other streams twice.
+	r.reached = max(r.reached, m.Number)
 	return LogLine{
 		PID: o.pid, Process: o.process, Instance: o.instance, Stream: o.stream(),
 		Time: m.Time, Text: m.Text, Missed: m.Missed,
 		Partial: m.Partial, Continuation: m.Continuation,
-		Cursor: LogCursor{m.Number, m.Key, m.End},
+		Cursor: LogCursor{r.reached, m.Key, m.End},
 	}
 }
 

@@ -1,10 +1,12 @@
 package manager
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -352,5 +354,46 @@ func TestRunsAreForgotten(t *testing.T) {
 	}
 	if names := m.Names(); len(names) > 0 {
 		t.Errorf("%v are listed", names)
+	}
+}
+
+// A daemon that is killed may leave lines on disk whose numbers are not. Who
+// resumes behind one of them must not get the others' lines again.
+func TestCursorsNeverGoBack(t *testing.T) {
+	dir := t.TempDir()
+	m, end := stateManager(t, dir)
+	for i, name := range []string{"shop:a", "shop:b"} {
+		if _, err := m.Create(three(name)); err != nil {
+			t.Fatal(err)
+		}
+		ended(t, m, i+1)
+	}
+	_, last := logsOf(t, m, "shop", LogQuery{Tail: -1})
+	end()
+	idx := filepath.Join(dir, "logs", "shop", "shop:b", "2.idx")
+	content, err := os.ReadFile(idx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := bytes.IndexByte(content, '}') + 1 // of what it says of the instance
+	if err := os.Truncate(idx, int64(head)); err != nil {
+		t.Fatal(err)
+	}
+	m, end = stateManager(t, dir)
+	defer func() { end() }()
+	after := last
+	after.end -= int64(len("three\nunfinished"))
+	r, err := m.Logs("shop", LogQuery{Tail: -1, After: after})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	line, err := r.Next(t.Context(), 0)
+	if err != nil || line.Instance != "b-1" || string(line.Text) != "three" {
+		t.Fatalf("%s %q, %v", line.Instance, line.Text, err)
+	}
+	rest, _ := logsOf(t, m, "shop", LogQuery{Tail: -1, After: line.Cursor})
+	if len(rest) == 0 || rest[0] != "[b-1] unfinished" || slices.Contains(rest, "[a-1] unfinished") {
+		t.Errorf("behind that: %q", rest)
 	}
 }
