@@ -254,6 +254,13 @@ func (l *lives) follow(app string, n int, lost bool) (readers []*logReader, stop
 			return "http://" + l.addr + "/apps/" + app + "/logs?stream=true&n=all&cursor=" + url.QueryEscape(cursor)
 		}
 		readers = append(readers, r)
+		l.t.Cleanup(func() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if l.t.Failed() {
+				l.t.Logf("%s, at %s, wants %v; %v", r.name, r.cursor, r.next, r.faults)
+			}
+		})
 		wg.Go(func() { r.run(ctx) })
 	}
 	return readers, func() {
