@@ -164,6 +164,26 @@ func TestWindowBoundsMemory(t *testing.T) {
 	}
 }
 
+// TestNeedsCoverWhatAReadTakes: a read that takes more memory than Pace has made
+// room for costs readers that keep up what they have not read yet.
+func TestNeedsCoverWhatAReadTakes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	l := NewLog(Options{Window: 1 << 30})
+	for i := range 50000 {
+		needs, size := l.store.needs(), l.store.size
+		var full bool
+		n, _ := l.Fill(func(p []byte) (int, error) {
+			if full = rng.IntN(20) == 0; full {
+				return len(p), nil
+			}
+			return rng.IntN(2000), nil
+		})
+		if took := l.store.size - size; took > needs {
+			t.Fatalf("read %d of %d bytes (full: %v) took %d bytes of memory, %d were foreseen", i, n, full, took, needs)
+		}
+	}
+}
+
 func TestMemoryEvictsFinishedFirstThenLargest(t *testing.T) {
 	m := NewMemory(1 << 20)
 	write := func(l *Log, n int) {

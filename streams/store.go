@@ -66,14 +66,24 @@ func (s *store) grows() int {
 	switch {
 	case s.full == 0 && b != nil && b.free() >= min(minDirect, s.maxBlock/4):
 		return 0
-	case s.full == 0: // by way of a scratch buffer, which is not worth much memory yet
-		return min(floodBlock, s.maxBlock)
+	case s.full == 0: // by way of a scratch buffer
+		return s.follows(floodBlock)
 	case b != nil && b.free() >= min(floodBlock/4, s.maxBlock/4):
 		return 0
 	case s.full == 1:
 		return min(floodBlock, s.maxBlock)
 	}
 	return s.maxBlock
+}
+
+// follows is the size of the block behind the last one, when n more bytes are
+// copied there.
+func (s *store) follows(n int) int {
+	size := minBlock
+	if b := s.last(); b != nil {
+		size = 2 * cap(b.data)
+	}
+	return min(max(size, n), s.maxBlock)
 }
 
 // needs is how much memory the next read may take.
@@ -150,11 +160,7 @@ func (s *store) add(p []byte, seq *Sequence) {
 	for len(p) > 0 {
 		b := s.last()
 		if b == nil || b.free() == 0 {
-			size := minBlock
-			if b != nil {
-				size = 2 * cap(b.data)
-			}
-			b = s.grow(min(max(size, len(p)), s.maxBlock))
+			b = s.grow(s.follows(len(p)))
 		}
 		n := copy(b.data[len(b.data):cap(b.data)], p)
 		s.mark(b, m)
