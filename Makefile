@@ -44,7 +44,7 @@ e2e:
 	GAFFER_HEAVY=1 go test -count=1 -timeout=15m ./internal/e2e
 
 bench: build
-	go run ./internal/bench
+	go run ./internal/bench -gafferd bin/gafferd $(ARGS)
 
 clean:
 	rm -rf bin
