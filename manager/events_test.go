@@ -177,3 +177,24 @@ func TestEventSubscribersAreFree(t *testing.T) {
 		t.Errorf("publishing allocates %v times", n)
 	}
 }
+
+func TestParseDottedPattern(t *testing.T) {
+	for text, parts := range map[string][]string{
+		".": nil, "exit": {"exit"}, "proc": {"proc"}, "proc.web": {"proc", "web"},
+		"proc.web.exit": {"proc", "web", "exit"}, "proc.shop:web.v2.exit": {"proc", "shop:web.v2", "exit"},
+		"proc.web.v2": {"proc", "web.v2"}, "proc.exit": {"proc", "exit"},
+	} {
+		want, err := ParsePattern(parts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ParseDottedPattern(text); err != nil || got != want {
+			t.Errorf("%q is %+v, %v, want %+v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "..", "exti", "proc.", "proc..exit", "web.exit"} {
+		if _, err := ParseDottedPattern(text); !errors.Is(err, ErrBadEvent) {
+			t.Errorf("%q: %v, want ErrBadEvent", text, err)
+		}
+	}
+}

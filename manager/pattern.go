@@ -3,6 +3,7 @@ package manager
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gafferd/gaffer/internal/nearest"
 )
@@ -46,6 +47,24 @@ func ParsePattern(parts ...string) (Pattern, error) {
 	}
 	last := parts[len(parts)-1]
 	return Pattern{}, fmt.Errorf("%w: %q, the nearest is %q", ErrBadEvent, shorten(last), nearest.Name(last, eventTypes))
+}
+
+// ParseDottedPattern reads a pattern from one text, as it is written for
+// webhooks: "." is everything, "exit" and "proc.web.exit" are what ParsePattern
+// makes of their parts. A name may have dots of its own: what follows the last
+// dot is a part if it is the type of an event.
+func ParseDottedPattern(text string) (Pattern, error) {
+	about, long := strings.CutPrefix(text, "proc.")
+	switch {
+	case text == ".":
+		return ParsePattern()
+	case !long:
+		return ParsePattern(text)
+	}
+	if dot := strings.LastIndexByte(about, '.'); dot >= 0 && slices.Contains(eventTypes, about[dot+1:]) {
+		return ParsePattern("proc", about[:dot], about[dot+1:])
+	}
+	return ParsePattern("proc", about)
 }
 
 // matches reports whether the event is wanted under its long name, if named,

