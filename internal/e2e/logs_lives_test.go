@@ -1,0 +1,85 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// lives are one gafferd after the other, with the same state and address.
+type lives struct {
+	t     *testing.T
+	state string
+	addr  string
+	mark  string
+	cmd   *exec.Cmd
+	log   *os.File
+}
+
+func newLives(t *testing.T) *lives {
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &lives{t: t, state: filepath.Join(t.TempDir(), "state"), addr: "127.0.0.1:0", mark: fmt.Sprint("lives", rand.Int64()), log: log}
+	t.Cleanup(func() {
+		if l.cmd.ProcessState == nil {
+			l.end(syscall.SIGTERM)
+		}
+		for _, pid := range marked("E2E_MARK=" + l.mark) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		log.Close()
+		if t.Failed() {
+			text, _ := os.ReadFile(log.Name())
+			t.Logf("log:\n%s", lastLines(string(text), 40))
+		}
+	})
+	return l
+}
+
+func (l *lives) begin() {
+	l.t.Helper()
+	from, _ := l.log.Seek(0, io.SeekEnd)
+	l.cmd = exec.Command(filepath.Join(bin, "gafferd"), "--bind", l.addr, "--state-dir", l.state)
+	l.cmd.Env = append(os.Environ(), "E2E_MARK="+l.mark)
+	l.cmd.Stderr = l.log
+	if err := l.cmd.Start(); err != nil {
+		l.t.Fatal(err)
+	}
+	waitFor(l.t, "gafferd listens", func() bool {
+		text, _ := os.ReadFile(l.log.Name())
+		m := greeting.FindSubmatch(text[from:])
+		if m != nil {
+			l.addr = strings.TrimPrefix(string(m[1]), "http://")
+		}
+		return m != nil
+	})
+}
+
+func (l *lives) end(sig syscall.Signal) {
+	l.t.Helper()
+	_ = l.cmd.Process.Signal(sig)
+	if err := l.cmd.Wait(); err != nil && sig != syscall.SIGKILL {
+		l.t.Errorf("gafferd ended with %v", err)
+	}
+}
+
+func (l *lives) create(name string, p properties) {
+	l.t.Helper()
+	resp, err := http.Post("http://"+l.addr+"/processes?wait=true", "application/json", strings.NewReader(describeProcess(name, p)))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 200 {
+		l.t.Fatalf("create: %s", resp.Status)
+	}
+}
