@@ -27,6 +27,7 @@ type room struct {
 var rooms = []room{
 	{"internal/nearest", nil, []string{"net/http", "encoding/json"}},
 	{"internal/version", nil, nil},
+	{"internal/systemd", nil, []string{"net/http", "encoding/json"}},
 	{"streams", nil, []string{"net/http", "encoding/json"}},
 	{"streams/archive", []string{"streams"}, []string{"net/http", "encoding/json"}},
 	{"process", []string{"streams"}, []string{"net/http", "encoding/json"}},
