@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"github.com/gafferd/gaffer/process/spawn"
 	"golang.org/x/sys/unix"
 )
 
@@ -64,10 +65,10 @@ func (r *cgroupRun) usable() bool {
 		return false
 	}
 	defer unix.Close(dir)
-	_, err = family.launch(func() (int, error) {
-		return fork(filepath.Join(c.dir, "none"), []string{"none"}, &syscall.ProcAttr{
-			Sys: &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: dir},
-		}, -1)
+	_, _, err = family.launch(spawn.Attr{
+		Path:   filepath.Join(c.dir, "none"),
+		Args:   []string{"none"},
+		Cgroup: spawn.To(dir),
 	})
 	return errors.Is(err, syscall.ENOENT) && c.kill() == nil
 }

@@ -6,8 +6,8 @@ import (
 	"os"
 	"runtime"
 	"sync"
-	"syscall"
 
+	"github.com/gafferd/gaffer/process/spawn"
 	"golang.org/x/sys/unix"
 )
 
@@ -88,13 +88,19 @@ func (l *LocalLauncher) Launch(c Command) (Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	pidfd := -1
-	attr := &syscall.ProcAttr{Dir: c.Dir, Env: c.Env, Files: l.files(c.Files), Sys: &syscall.SysProcAttr{
-		Setpgid:    !c.Detach,
-		Setsid:     c.Detach,
-		Credential: c.Credential.sys(),
-		PidFD:      &pidfd,
-	}}
+	attr := spawn.Attr{
+		Path:    path,
+		Args:    c.Args,
+		Env:     c.Env,
+		Dir:     c.Dir,
+		Files:   l.files(c.Files),
+		Setsid:  c.Detach,
+		Setpgid: !c.Detach,
+		Umask:   spawn.Value{Set: c.Umask >= 0, N: c.Umask},
+	}
+	if user := c.Credential; user != nil {
+		attr.SetUser, attr.UID, attr.GID, attr.Groups = true, user.UID, user.GID, user.Groups
+	}
 	child := &localChild{launcher: l, marker: c.Marker, detached: c.Detach}
 	if l.cgroups != nil && !c.Detach {
 		child.cgroup = l.cgroups.create() // without one the child is contained by what /proc tells
@@ -106,9 +112,10 @@ func (l *LocalLauncher) Launch(c Command) (Child, error) {
 			return nil, explain(err)
 		}
 		defer unix.Close(dir)
-		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, dir
+		attr.Cgroup = spawn.To(dir)
 	}
-	child.pid, err = family.launch(func() (int, error) { return fork(path, c.Args, attr, c.Umask) })
+	var pidfd int
+	child.pid, pidfd, err = family.launch(attr)
 	runtime.KeepAlive(c.Files)
 	if err != nil {
 		if child.cgroup != nil {
@@ -136,19 +143,12 @@ func (l *LocalLauncher) letGo(child *localChild) {
 }
 
 // files are the descriptors of the child, by its own numbers.
-func (l *LocalLauncher) files(files []*os.File) []uintptr {
-	fds := make([]uintptr, len(files))
+func (l *LocalLauncher) files(files []*os.File) []int {
+	fds := make([]int, len(files))
 	for i, f := range files {
-		if fds[i] = uintptr(l.null); f != nil {
-			fds[i] = f.Fd()
+		if fds[i] = l.null; f != nil {
+			fds[i] = int(f.Fd())
 		}
 	}
 	return fds
-}
-
-func (c *Credential) sys() *syscall.Credential {
-	if c == nil {
-		return nil
-	}
-	return &syscall.Credential{Uid: c.UID, Gid: c.GID, Groups: c.Groups}
 }

@@ -1,0 +1,54 @@
+package process
+
+import (
+	"sync"
+
+	"github.com/gafferd/gaffer/process/spawn"
+)
+
+// children are those that this package has launched and not released yet. The
+// kernel has one list of children for the whole program, so there is one here.
+type children struct {
+	forks sync.RWMutex // read-locked from a fork until the child is in pids
+
+	mu   sync.Mutex // guards pids
+	pids map[int]bool
+}
+
+var family = children{pids: make(map[int]bool)}
+
+// launch starts a child and adds it.
+func (c *children) launch(a spawn.Attr) (pid, pidfd int, err error) {
+	c.forks.RLock()
+	defer c.forks.RUnlock()
+	pid, pidfd, err = spawn.Start(a)
+	if err != nil {
+		return 0, -1, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pids[pid] = true
+	return pid, pidfd, nil
+}
+
+func (c *children) release(pid int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.pids, pid)
+}
+
+func (c *children) has(pid int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pids[pid]
+}
+
+// unlessLaunched runs do unless pid is a launched child, and lets none be
+// launched meanwhile.
+func (c *children) unlessLaunched(pid int, do func()) {
+	c.forks.Lock()
+	defer c.forks.Unlock()
+	if !c.has(pid) {
+		do()
+	}
+}

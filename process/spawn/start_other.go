@@ -1,0 +1,10 @@
+//go:build !linux
+
+package spawn
+
+import "errors"
+
+// Start fails: programs can be started on Linux only.
+func Start(Attr) (pid, pidfd int, err error) {
+	return 0, -1, errors.New("processes can be started on Linux only")
+}
