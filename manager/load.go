@@ -18,16 +18,24 @@ import (
 // nobody waits for readiness. A template that is told something meanwhile does
 // not wait for its batch. The operation is over when the last batch is.
 func (m *Manager) Load(ts []Template) (*Operation, error) {
-	ts = slices.Clone(ts)
-	slices.SortStableFunc(ts, func(a, b Template) int { return comparePriorities(a.Priority, b.Priority) })
+	ts = byPriority(ts)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.checkAll(ts); err != nil {
+	if err := m.checkAll(ts, m.free); err != nil {
 		return nil, err
 	}
+	o := newOperation(1)
+	m.addAll(ts, o)
+	return o, nil
+}
+
+// addAll adds templates of the file, which are checked and in the order of their
+// priorities, and finishes o when the last batch has started. m.mu must be held.
+func (m *Manager) addAll(ts []Template, o *Operation) {
 	var batches [][]*supervisor
 	for i, t := range ts {
 		s := m.add(t, fromFile)
+		s.filed = t.clone()
 		if i == 0 || comparePriorities(ts[i-1].Priority, t.Priority) != 0 {
 			batches = append(batches, nil)
 		}
@@ -37,13 +45,12 @@ func (m *Manager) Load(ts []Template) (*Operation, error) {
 			batches[last] = append(batches[last], s)
 		}
 	}
-	o := newOperation(1)
 	m.work.Go(func() { o.finish(m.startBatches(batches)) })
-	return o, nil
 }
 
-// checkAll reports all that keeps templates from being added. m.mu must be held.
-func (m *Manager) checkAll(ts []Template) error {
+// checkAll reports all that is wrong with templates of the file; free says
+// whether one may have its name. m.mu must be held.
+func (m *Manager) checkAll(ts []Template, free func(name string) error) error {
 	if m.closed {
 		return ErrClosed
 	}
@@ -51,7 +58,7 @@ func (m *Manager) checkAll(ts []Template) error {
 	names := make(map[string]bool, len(ts))
 	for i := range ts {
 		t := &ts[i]
-		err := errors.Join(m.check(t), m.free(t.Name))
+		err := errors.Join(m.check(t), free(t.Name))
 		if names[t.Name] {
 			err = errors.Join(err, &process.PropertyError{Property: "name", Problem: "is there twice"})
 		}
@@ -80,6 +87,11 @@ func (m *Manager) startBatches(batches [][]*supervisor) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// byPriority are templates in the order in which they are created.
+func byPriority(ts []Template) []Template {
+	return slices.SortedStableFunc(slices.Values(ts), func(a, b Template) int { return comparePriorities(a.Priority, b.Priority) })
 }
 
 // comparePriorities orders no priority after every other.

@@ -154,9 +154,14 @@ func (m *Manager) unlink(name string, o *Operation) ([]stopOrder, error) {
 	if !ok {
 		return nil, notFound(name)
 	}
-	delete(m.byName, name)
+	return m.remove(s, o)
+}
+
+// remove is unlink for one that is there. m.mu must be held.
+func (m *Manager) remove(s *supervisor, o *Operation) ([]stopOrder, error) {
+	delete(m.byName, s.name)
 	m.order = slices.DeleteFunc(m.order, func(other *supervisor) bool { return other == s })
-	m.leaving[name] = append(m.leaving[name], s)
+	m.leaving[s.name] = append(m.leaving[s.name], s)
 	return s.apply(o, (*supervisor).delete)
 }
 

@@ -18,6 +18,8 @@ type supervisor struct {
 	wake   chan struct{} // has a token when there may be something for run to do
 	gone   chan struct{} // closed when run has returned
 
+	filed Template // fromFile: what the file said when it was last read; m.mu guards it
+
 	mu sync.Mutex // guards everything below, also what slots and instances hold
 
 	// What is wanted.
