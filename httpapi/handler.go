@@ -74,6 +74,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if input, ok := errors.AsType[*inputError](err); ok {
 		problem.Written, problem.Offset = &input.written, &input.offset
 	}
+	listProblems(&problem, err, status)
 	writeProblem(w, status, problem)
 	linger(w, r)
 }

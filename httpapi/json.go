@@ -41,6 +41,9 @@ type problemBody struct {
 	Error  string `json:"error"`
 	Reason string `json:"reason"`
 
+	// What is wrong with a configuration, when that cannot be reloaded.
+	Problems []string `json:"problems,omitempty"`
+
 	// How far a write to a stream got.
 	Written *int64 `json:"written,omitempty"`
 	Offset  *int64 `json:"offset,omitempty"`

@@ -174,7 +174,7 @@ func schemas() map[string]any {
 		"Problem": map[string]any{
 			"type":       "object",
 			"required":   []string{"error", "reason"},
-			"properties": map[string]any{"error": text, "reason": text},
+			"properties": map[string]any{"error": text, "reason": text, "problems": map[string]any{"type": "array", "items": text}},
 		},
 		"Process": map[string]any{
 			"type":                 "object",

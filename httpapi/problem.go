@@ -16,6 +16,7 @@ import (
 // Errors that are the request's own fault, wrapped with what is wrong with it.
 var (
 	errJSON          = errors.New("body is not JSON")
+	errConfiguration = errors.New("configuration is not valid")
 	errBadValue      = errors.New("bad value")
 	errBadFeed       = errors.New("no such feed")
 	errNoSignal      = errors.New("no such signal")
@@ -45,6 +46,7 @@ type problem struct {
 // one, whose text goes to the log only.
 var problems = []problem{
 	{errJSON, http.StatusBadRequest, "invalid_json", ""},
+	{errConfiguration, http.StatusBadRequest, "invalid_configuration", ""},
 	{errMediaType, http.StatusUnsupportedMediaType, "unsupported_media_type", ""},
 	{errBodyTooLarge, http.StatusRequestEntityTooLarge, "body_too_large", "the body has more than 1 MiB; only what is sent to a stream may be larger"},
 	{errBadValue, http.StatusBadRequest, "bad_value", ""},

@@ -53,7 +53,8 @@ var (
 		feedParam, heartbeatParam, timeoutParam,
 		{"since", "integer", "replay the events after this seq"},
 	}
-	statsParams = []Param{
+	reloadParams = append([]Param{{"plan", "boolean", "tell what would be done, and do nothing"}}, waitParams...)
+	statsParams  = []Param{
 		{"feed", "string", "continuous or eventsource: measure again and again"},
 		{"interval", "number", "seconds between two measurements (1)"},
 	}
@@ -119,6 +120,7 @@ func (s *Server) routes() []route {
 		{post, "/streams/" + aPid + "/{stream}", bodyStreamed, s.writeStream, RouteDoc{Summary: "Input of an instance", Query: inputParams, Body: streamType}},
 		{get, "/apps/{app}/logs", bodyIgnored, s.showLogs, RouteDoc{Summary: "Output of all instances of an app as one log", Query: logParams, Response: "text/plain"}},
 		{get, "/v1/apps/{app}/logs", bodyIgnored, s.logsURL, RouteDoc{Summary: "A URL by which an app's logs can be read for an hour"}},
+		{post, "/_reload", bodyIgnored, s.reloadConfiguration, RouteDoc{Summary: "Read the configuration file again and follow it", Query: reloadParams}},
 		{post, "/run", bodyJSON, s.run, RouteDoc{Summary: "Run a program once", Body: "application/json"}},
 
 		{get, "/wstreams/" + aPid, bodyIgnored, s.websocket, RouteDoc{Summary: "Input and output of an instance as a websocket", Query: socketParams, Response: streamType}},

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -43,6 +44,11 @@ type Options struct {
 	// as it stays the same. nil means one that is made for this Server.
 	TokenKey []byte
 
+	// Reload follows the configuration as it is now, or with planOnly tells what
+	// that would come to. Errors that are not a *ConfigurationError are those of
+	// manager.Apply. nil means that there is no configuration.
+	Reload func(ctx context.Context, planOnly bool) (Reloaded, error)
+
 	// Logger gets each request at level debug and failures of the server itself
 	// above that. nil means slog.Default.
 	Logger *slog.Logger
@@ -52,7 +58,7 @@ type Options struct {
 // (Serve) or be mounted in a server of the embedding program (Handler). All
 // methods may be called at any time by any goroutine.
 type Server struct {
-	manager      *manager.Manager // set by New, never changed, as are the next seven
+	manager      *manager.Manager // set by New, never changed, as are the next eight
 	gate         gate
 	version      string
 	commit       string
@@ -60,6 +66,7 @@ type Server struct {
 	drainTimeout time.Duration
 	log          *slog.Logger
 	polls        *polls
+	reload       func(ctx context.Context, planOnly bool) (Reloaded, error)
 
 	router atomic.Pointer[router] // made anew by Handle
 
@@ -78,6 +85,7 @@ func New(m *manager.Manager, o Options) *Server {
 		drainTimeout: o.DrainTimeout,
 		stallTimeout: cmp.Or(o.StallTimeout, DefaultStallTimeout),
 		log:          o.Logger,
+		reload:       o.Reload,
 		polls:        newPolls(),
 	}
 	if s.log == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,7 +50,7 @@ func (c *cli) change(use, short, doing string, least, most int, do func(ctx cont
 		}
 		stop := func() {}
 		if waits != nil {
-			stop = c.progress(doing + " " + args[0])
+			stop = c.progress(strings.Join(append([]string{doing}, args[:min(1, len(args))]...), " "))
 		} else {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, patience)

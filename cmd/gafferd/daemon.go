@@ -37,7 +37,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) (err error)
 	// Before all else: a predecessor that is stopping still holds the rest too.
 	var state *manager.State
 	if dir := cfg.Settings.StateDir; dir != "" {
-		if state, err = openState(ctx, dir, signals, log); err != nil {
+		if state, err = openState(ctx, dir, signals.stop, log); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, state.Close()) }()
@@ -76,7 +76,7 @@ type setup struct {
 	options
 	config    *config.Config
 	log       *slog.Logger
-	signals   <-chan os.Signal
+	signals   caught
 	listeners []listener
 	launcher  process.Launcher
 	state     *manager.State // nil without a directory for it
@@ -96,6 +96,7 @@ func supervise(ctx context.Context, s setup) error {
 		Launcher: s.launcher, Logger: s.log,
 		State: s.state, RunHistory: s.config.Settings.RunHistory,
 	})
+	reloads := newReloader(s, m)
 	server := httpapi.New(m, httpapi.Options{
 		AllowOrigins: s.config.Settings.AllowOrigins,
 		AllowHosts:   s.config.Settings.AllowHosts,
@@ -103,6 +104,7 @@ func supervise(ctx context.Context, s setup) error {
 		Commit:       version.Commit(),
 		DrainTimeout: drainTime,
 		TokenKey:     key,
+		Reload:       reloads.overHTTP(),
 		Logger:       s.log,
 	})
 	serving := begin(func(ctx context.Context) error { return server.Serve(ctx, plain(s.listeners)...) })
@@ -110,8 +112,11 @@ func supervise(ctx context.Context, s setup) error {
 
 	err = s.load(m)
 	if err == nil {
+		reloads.begin()
+		reloading := begin(func(ctx context.Context) error { reloads.onHangUp(ctx, s.signals.hangUp); return nil })
 		fmt.Fprintln(s.stderr, greeting(s.listeners))
 		s.untilToldToStop(ctx, serving)
+		reloading.stop()
 	}
 	err = errors.Join(err, s.stopProcesses(m), serving.stop())
 	select {

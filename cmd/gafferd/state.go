@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/gafferd/gaffer/manager"
@@ -36,10 +35,8 @@ func openState(ctx context.Context, dir string, signals <-chan os.Signal, log *s
 				return nil, fmt.Errorf("%w: stop it, or choose another directory with --state-dir", opening.err)
 			}
 			return state, opening.err
-		case sig := <-signals:
-			if sig != syscall.SIGHUP {
-				opening.cancel()
-			}
+		case <-signals:
+			opening.cancel()
 		case <-ctx.Done():
 			opening.cancel()
 			<-opening.done

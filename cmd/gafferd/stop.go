@@ -18,18 +18,26 @@ const drainTime = 3 * time.Second
 // errInterrupted makes the exit code tell that not all ended gracefully.
 var errInterrupted = errors.New("stopped at once, on a second signal: processes were killed")
 
-// catchSignals takes the signals that the daemon acts on. release gives them
-// back.
-func catchSignals() (caught <-chan os.Signal, release func()) {
-	c := make(chan os.Signal, 8)
-	signal.Notify(c, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+// caught are the signals that the daemon acts on. Each kind has a channel of its
+// own, so that many of one never keep another out.
+type caught struct {
+	stop   <-chan os.Signal // SIGINT and SIGTERM
+	hangUp <-chan os.Signal // SIGHUP: those that come together are one
+}
+
+// catchSignals takes the signals. release gives them back.
+func catchSignals() (taken caught, release func()) {
+	stop, hangUp := make(chan os.Signal, 8), make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
+	signal.Notify(hangUp, syscall.SIGHUP)
 	// Whoever reads our output may go away (gafferd -vv | head). To catch
 	// SIGPIPE makes the write fail and nothing else; ignored, it would be
 	// ignored in the processes too.
 	pipe := make(chan os.Signal, 1)
 	signal.Notify(pipe, syscall.SIGPIPE)
-	return c, func() {
-		signal.Stop(c)
+	return caught{stop, hangUp}, func() {
+		signal.Stop(stop)
+		signal.Stop(hangUp)
 		signal.Stop(pipe)
 	}
 }
@@ -37,20 +45,11 @@ func catchSignals() (caught <-chan os.Signal, release func()) {
 // untilToldToStop returns when a signal or ctx says to stop, or when there is
 // no server any more.
 func (s setup) untilToldToStop(ctx context.Context, serving *part) {
-	for {
-		select {
-		case sig := <-s.signals:
-			if sig == syscall.SIGHUP {
-				s.log.Info("SIGHUP does nothing yet: restart gafferd to have it read its configuration again")
-				continue
-			}
-			s.log.Info("stopping", "signal", sig.String())
-			return
-		case <-serving.done:
-			return
-		case <-ctx.Done():
-			return
-		}
+	select {
+	case sig := <-s.signals.stop:
+		s.log.Info("stopping", "signal", sig.String())
+	case <-serving.done:
+	case <-ctx.Done():
 	}
 }
 
@@ -71,8 +70,8 @@ func (s setup) stopProcesses(m *manager.Manager) error {
 				return errors.Join(stopped.err, errInterrupted)
 			}
 			return stopped.err
-		case sig := <-s.signals:
-			if sig != syscall.SIGHUP && time.Since(begun) > sameSignal {
+		case <-s.signals.stop:
+			if time.Since(begun) > sameSignal {
 				interrupted = true
 				stopped.cancel()
 			}

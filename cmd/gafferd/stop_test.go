@@ -108,15 +108,6 @@ func TestSameSignalTwice(t *testing.T) {
 	}
 }
 
-func TestHangUpIsIgnored(t *testing.T) {
-	d := start(t, nil)
-	d.signal(syscall.SIGHUP)
-	d.stderr.wait(t, `SIGHUP does nothing yet`)
-	if got := d.get("/ping"); got != "OK" {
-		t.Errorf("/ping answers %q after SIGHUP", got)
-	}
-}
-
 func TestConsoleOutput(t *testing.T) {
 	out := newWatched()
 	d := start(t, out, "-vv", file(t, "gaffer.ini", "[process:web]\ncmd = "+child(t, "polite")+"\nredirect_output = stdout\n"))

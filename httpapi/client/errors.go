@@ -15,6 +15,9 @@ type Error struct {
 	Code   string // stable, for programs: "not_found", "conflict" …; "" when it was not gafferd that answered
 	Reason string // one sentence for people
 
+	// What is wrong with a configuration, one by one, if that is why.
+	Problems []string
+
 	// What a write to a process got done before it failed.
 	Written int64
 	Offset  int64
@@ -76,6 +79,7 @@ func (c *Client) lost(err error) error {
 func (c *Client) refusal(resp *http.Response) error {
 	var body struct {
 		Error, Reason   string
+		Problems        []string
 		Written, Offset int64
 	}
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
@@ -85,5 +89,5 @@ func (c *Client) refusal(resp *http.Response) error {
 	if json.Unmarshal(text, &body) != nil {
 		body.Error = "" // not ours, whatever it is
 	}
-	return &Error{resp.StatusCode, body.Error, body.Reason, body.Written, body.Offset}
+	return &Error{resp.StatusCode, body.Error, body.Reason, body.Problems, body.Written, body.Offset}
 }

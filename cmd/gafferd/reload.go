@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"reflect"
+	"strings"
+	"unicode"
+
+	"github.com/gafferd/gaffer/httpapi"
+	"github.com/gafferd/gaffer/internal/config"
+	"github.com/gafferd/gaffer/manager"
+)
+
+// reloader reads the configuration file again, when it is told to, and has the
+// manager follow it. One reload follows the other, each with the file as it is
+// when its turn comes: so the last one to begin is the one that counts.
+type reloader struct {
+	options options        // set by newReloader, never changed, like the rest
+	running *config.Config // as the daemon was started with
+	manager *manager.Manager
+	log     *slog.Logger
+	turn    chan struct{} // has a token while nobody reloads
+}
+
+// newReloader is one that waits for begin.
+func newReloader(s setup, m *manager.Manager) *reloader {
+	return &reloader{s.options, s.config, m, s.log, make(chan struct{}, 1)}
+}
+
+// begin lets reloads happen: the file has been loaded for the first time.
+func (r *reloader) begin() { r.turn <- struct{}{} }
+
+// overHTTP is httpapi.Options.Reload.
+func (r *reloader) overHTTP() func(context.Context, bool) (httpapi.Reloaded, error) {
+	if r.options.config == "" {
+		return nil
+	}
+	return r.reload
+}
+
+// reload follows the file, or only tells what that would come to.
+func (r *reloader) reload(ctx context.Context, planOnly bool) (httpapi.Reloaded, error) {
+	select {
+	case <-r.turn:
+		defer r.begin()
+	case <-ctx.Done():
+		return httpapi.Reloaded{}, context.Cause(ctx)
+	}
+	cfg, err := r.read()
+	if err != nil {
+		return httpapi.Reloaded{}, &httpapi.ConfigurationError{Err: err}
+	}
+	done := httpapi.Reloaded{NeedsRestart: needRestart(r.running, cfg)}
+	for _, w := range cfg.Warnings {
+		done.Warnings = append(done.Warnings, w.Error())
+	}
+	if planOnly {
+		done.Plan, err = r.manager.Plan(cfg.Templates)
+		return done, err
+	}
+	if done.Plan, done.Operation, err = r.manager.Apply(cfg.Templates); err != nil {
+		return httpapi.Reloaded{}, err
+	}
+	r.tell(done)
+	return done, nil
+}
+
+// read reads the file, unless that cannot be done twice: the end of a pipe looks
+// like a file from which everything was deleted.
+func (r *reloader) read() (*config.Config, error) {
+	info, err := os.Stat(r.options.config)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read the configuration: %s is not a file that can be read again: start gafferd with one", r.options.config)
+	}
+	return configuration(r.options)
+}
+
+func (r *reloader) tell(done httpapi.Reloaded) {
+	changed := make([]string, len(done.Plan.Changed))
+	for i, c := range done.Plan.Changed {
+		changed[i] = c.Name
+	}
+	r.log.Info("configuration reloaded", "added", done.Plan.Added, "changed", changed, "removed", done.Plan.Removed)
+	for _, w := range done.Warnings {
+		r.log.Warn("configuration", "problem", w)
+	}
+	if len(done.NeedsRestart) > 0 {
+		r.log.Warn("some settings have changed that are followed when gafferd is started again", "settings", done.NeedsRestart)
+	}
+}
+
+// onHangUp reloads at each SIGHUP, until ctx ends. Those that come during a
+// reload make one more.
+func (r *reloader) onHangUp(ctx context.Context, hangUps <-chan os.Signal) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangUps:
+		}
+		if r.options.config == "" {
+			r.log.Info("SIGHUP does nothing: gafferd was started without a configuration file")
+			continue
+		}
+		if _, err := r.reload(ctx, false); err != nil && ctx.Err() == nil {
+			for problem := range strings.SplitSeq(err.Error(), "\n") {
+				r.log.Error("configuration not reloaded, and nothing was changed", "problem", problem)
+			}
+		}
+	}
+}
+
+// needRestart names what the file says otherwise than the one that the daemon
+// was started with, the processes apart: nothing else can change meanwhile.
+func needRestart(running, now *config.Config) []string {
+	names := different(running.Settings, now.Settings)
+	before, after := *running, *now
+	before.Settings, after.Settings = config.Settings{}, config.Settings{}
+	before.Templates, after.Templates = nil, nil
+	before.Warnings, after.Warnings = nil, nil
+	return append(names, different(before, after)...)
+}
+
+// different names the fields in which two structs differ, as users know them:
+// StateDir is state_dir.
+func different(a, b any) []string {
+	var names []string
+	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
+	for i := range x.NumField() {
+		if !reflect.DeepEqual(x.Field(i).Interface(), y.Field(i).Interface()) {
+			names = append(names, snakeCase(x.Type().Field(i).Name))
+		}
+	}
+	return names
+}
+
+func snakeCase(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		if unicode.IsUpper(r) && i > 0 {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
