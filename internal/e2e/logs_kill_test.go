@@ -1,55 +1,23 @@
 package e2e
 
 import (
-	"bufio"
-	"fmt"
+	"bytes"
+	"cmp"
+	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
-// criRecord is a line as the CRI log format defines it: a time in RFC 3339 with
-// nanoseconds, the stream, the tags, the text.
-var criRecord = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d) (stdout|stderr) (F|P)(:[^ ]*)? `)
-
-// criLines are the lines of one stream of a log file. A last record without an
-// end is a daemon's that was killed in it.
-func criLines(t *testing.T, file, stream string) (lines []string) {
-	t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	partial := ""
-	for in := bufio.NewReader(f); ; {
-		line, err := in.ReadString('\n')
-		if err != nil {
-			if line != "" {
-				t.Errorf("%s ends in half a record: %q", file, line)
-			}
-			return lines
-		}
-		head := criRecord.FindStringSubmatch(line)
-		if head == nil {
-			t.Fatalf("%s: no record: %q", file, line)
-		}
-		if head[3] != stream {
-			continue
-		}
-		partial += strings.TrimSuffix(line[len(head[0]):], "\n")
-		if head[4] == "F" {
-			lines = append(lines, partial)
-			partial = ""
-		}
-	}
-}
-
-// TestLogsOverKill kills the daemon in a flood. What is on disk then is a clean
-// prefix, and those who resume get nothing twice.
+// TestLogsOverKill kills the daemon while readers follow. Those who resume get
+// nothing twice and in order.
 func TestLogsOverKill(t *testing.T) {
 	l := newLives(t)
 	l.begin()
@@ -60,16 +28,7 @@ func TestLogsOverKill(t *testing.T) {
 		{name: "eventsource", follow: byEventsource(direct, "shop"), lost: true},
 	}
 	stop := follow(t, readers...)
-	waitFor(t, "all is being kept", func() bool {
-		templates, _ := os.ReadFile(filepath.Join(l.state, "templates.json"))
-		for _, pid := range []string{"1", "2"} {
-			info, err := os.Stat(filepath.Join(l.state, "logs", "shop", "shop:web", pid+".log"))
-			if err != nil || info.Size() < 64<<10 {
-				return false
-			}
-		}
-		return strings.Contains(string(templates), `"shop:web"`)
-	})
+	l.waitForLogs("shop:web", 64<<10, 1, 2)
 	l.end(syscall.SIGKILL)
 	l.begin()
 	l.create("shop:more", child("tick", map[string]string{"BURST": "0", "RATE": "500"}, nil))
@@ -77,29 +36,153 @@ func TestLogsOverKill(t *testing.T) {
 		waitFor(t, r.name+" has read of the new instances", func() bool { return r.saw(3, 4, 5) })
 	}
 	stop()
-	next := map[string]int{}
-	for _, pid := range []string{"1", "2"} {
-		for i := 0; ; i++ {
-			file := filepath.Join(l.state, "logs", "shop", "shop:web", fmt.Sprintf("%s.%d.log", pid, i+1))
-			if _, err := os.Stat(file); err != nil {
-				file = filepath.Join(l.state, "logs", "shop", "shop:web", pid+".log")
-				i = -2
-			}
-			for _, line := range criLines(t, file, "stdout") {
-				if want := fmt.Sprint("line ", next[pid], " of ", pid); line != want {
-					t.Fatalf("%s: %q, want %q", file, line, want)
-				}
-				next[pid]++
-			}
-			if i < 0 {
-				break
-			}
-		}
-		if next[pid] == 0 {
-			t.Errorf("nothing of pid %s is on disk", pid)
-		}
-	}
 	for _, r := range readers {
 		r.faultless(t)
 	}
+}
+
+// waitForLogs waits until so much of the output of those instances is on disk,
+// and the process itself.
+func (l *lives) waitForLogs(process string, size int64, pids ...int) {
+	l.t.Helper()
+	waitFor(l.t, "the output is on disk", func() bool {
+		templates, _ := os.ReadFile(filepath.Join(l.state, "templates.json"))
+		return strings.Contains(string(templates), strconv.Quote(process)) && !slices.ContainsFunc(pids, func(pid int) bool {
+			var all int64
+			for _, file := range l.logFiles(process, pid) {
+				if info, err := os.Stat(file); err == nil {
+					all += info.Size()
+				}
+			}
+			return all < size
+		})
+	})
+}
+
+// logFiles are the files of an instance, the oldest first: 7.1.log, 7.2.log,
+// 7.log.
+func (l *lives) logFiles(process string, pid int) []string {
+	app, _, _ := strings.Cut(process, ":")
+	files, err := filepath.Glob(filepath.Join(l.state, "logs", app, process, strconv.Itoa(pid)+".*log"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	number := func(file string) int {
+		n, err := strconv.Atoi(strings.Split(filepath.Base(file), ".")[1])
+		if err != nil {
+			return len(files) + 1
+		}
+		return n
+	}
+	slices.SortFunc(files, func(a, b string) int { return cmp.Compare(number(a), number(b)) })
+	return files
+}
+
+func TestKillInAFlood(t *testing.T) { killInAFlood(t, 2, 300<<10) }
+
+// TestKillsInFloods is long enough for files to be full and followed by others.
+func TestKillsInFloods(t *testing.T) {
+	heavy(t)
+	killInAFlood(t, 10, 25<<20)
+}
+
+// killInAFlood kills the daemon again and again while two instances write as
+// fast as they can. Each time, what is on disk has to be a clean prefix of what
+// they wrote, and what the next daemon makes of that the same, and no less.
+func killInAFlood(t *testing.T, kills int, size int64) {
+	l := newLives(t)
+	l.begin()
+	l.create("shop:web", child("babble", nil, properties{"numprocesses": 2}))
+	for kill := range kills {
+		pids := l.pids("shop:web")
+		l.waitForLogs("shop:web", 1+rand.Int64N(size), pids...)
+		l.end(syscall.SIGKILL)
+		before := make(map[int]prefix)
+		for _, pid := range pids {
+			before[pid] = l.babbled("shop:web", pid)
+		}
+		l.begin()
+		for _, pid := range pids {
+			after := l.babbled("shop:web", pid)
+			if after.kept != before[pid].kept {
+				t.Errorf("kill %d, pid %d: the next daemon has %v of stdout and stderr, want %v", kill, pid, after.kept, before[pid].kept)
+			}
+			if after.half > 0 {
+				t.Errorf("kill %d, pid %d: the next daemon left half a record of %d bytes", kill, pid, after.half)
+			}
+			t.Logf("kill %d, pid %d: %v bytes in %d files, %d gaps, %d bytes of half a record",
+				kill, pid, after.kept, after.files, after.gaps, before[pid].half)
+		}
+	}
+}
+
+// pids are the instances that run.
+func (l *lives) pids(process string) (pids []int) {
+	l.t.Helper()
+	waitFor(l.t, "two instances run", func() bool {
+		var answer struct{ PIDs []int }
+		l.get("/processes/"+process+"/_pids", &answer)
+		pids = answer.PIDs
+		return len(pids) == 2
+	})
+	return pids
+}
+
+// prefix is what there is on disk of an instance that babbles.
+type prefix struct {
+	kept  [2]int64 // bytes of stdout and stderr, up to the last record
+	files int
+	gaps  int
+	half  int // bytes behind the last record
+}
+
+// remark is what a log has in the place of bytes that it lacks.
+var remark = regexp.MustCompile(`^gaffer: (\d+) bytes of std(out|err) were not logged$`)
+
+// babbled reads the files of an instance and fails the test unless they are a
+// prefix of what it wrote. Only what the file says is missing may be.
+func (l *lives) babbled(process string, pid int) (p prefix) {
+	l.t.Helper()
+	wrote := map[string]*babble{"stdout": newBabble("stdout"), "stderr": newBabble("stderr")}
+	kept := map[string]*int64{"stdout": &p.kept[0], "stderr": &p.kept[1]}
+	files := l.logFiles(process, pid)
+	for i, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		records, half, err := criRecords(data)
+		if err != nil {
+			l.t.Fatalf("%s: %v", file, err)
+		}
+		if len(half) > 0 && i < len(files)-1 {
+			l.t.Errorf("%s is full and ends in half a record", file)
+		}
+		p.half = len(half)
+		for _, r := range records {
+			if time.Since(r.time) > time.Hour || time.Since(r.time) < 0 {
+				l.t.Fatalf("%s: the time is %v", file, r.time)
+			}
+			want := make([]byte, len(r.output()))
+			if m := remark.FindSubmatch(r.text); m != nil {
+				missing, err := strconv.ParseInt(string(m[1]), 10, 64)
+				if err != nil {
+					l.t.Fatal(err)
+				}
+				_, _ = io.CopyN(io.Discard, wrote[r.stream], missing)
+				*kept[r.stream] += missing
+				p.gaps++
+				continue
+			}
+			if _, err := io.ReadFull(wrote[r.stream], want); err != nil {
+				l.t.Fatal(err)
+			}
+			if got := r.output(); !bytes.Equal(got, want) {
+				l.t.Fatalf("%s: behind %d bytes of %s is %.200q, want %.200q", file, *kept[r.stream], r.stream, got, want)
+			}
+			*kept[r.stream] += int64(len(want))
+		}
+	}
+	p.files = len(files)
+	return p
 }

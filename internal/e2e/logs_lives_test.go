@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -81,5 +82,18 @@ func (l *lives) create(name string, p properties) {
 	resp.Body.Close()
 	if resp.StatusCode != 200 {
 		l.t.Fatalf("create: %s", resp.Status)
+	}
+}
+
+// get asks for something and fails the test if it is not there.
+func (l *lives) get(path string, into any) {
+	l.t.Helper()
+	resp, err := http.Get("http://" + l.addr + path)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil || resp.StatusCode != 200 {
+		l.t.Fatalf("%s: %s, %v", path, resp.Status, err)
 	}
 }
