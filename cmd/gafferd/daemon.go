@@ -27,6 +27,10 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) (err error)
 	defer release()
 	log := newLogger(stderr, o.verbose)
 
+	service, err := newService(log)
+	if err != nil {
+		return err
+	}
 	cfg, err := configuration(o)
 	if err != nil {
 		return err
@@ -51,7 +55,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) (err error)
 	}
 	// Listening comes before any process is started: a second daemon on the
 	// same address must end without having done anything.
-	listeners, err := listenAll(cfg.Endpoints)
+	listeners, err := listenAll(cfg.Endpoints, service.sockets, log)
 	if err != nil {
 		return err
 	}
@@ -68,7 +72,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) (err error)
 		return err
 	}
 	defer launcher.Close()
-	return supervise(ctx, setup{o, cfg, log, signals, listeners, launcher, state, stdout, stderr})
+	return supervise(ctx, setup{o, cfg, log, service, signals, listeners, launcher, state, stdout, stderr})
 }
 
 // setup is what the daemon has gathered when it begins to work.
@@ -76,6 +80,7 @@ type setup struct {
 	options
 	config    *config.Config
 	log       *slog.Logger
+	service   *service
 	signals   caught
 	listeners []listener
 	launcher  process.Launcher
@@ -109,16 +114,19 @@ func supervise(ctx context.Context, s setup) error {
 	})
 	serving := begin(func(ctx context.Context) error { return server.Serve(ctx, plain(s.listeners)...) })
 	printing := begin(s.printer(m))
+	reporting := begin(func(ctx context.Context) error { return s.service.report(ctx, m) })
 
 	err = s.load(m)
 	if err == nil {
 		reloads.begin()
 		reloading := begin(func(ctx context.Context) error { reloads.onHangUp(ctx, s.signals.hangUp); return nil })
 		fmt.Fprintln(s.stderr, greeting(s.listeners))
+		s.service.ready(m)
 		s.untilToldToStop(ctx, serving)
 		reloading.stop()
 	}
-	err = errors.Join(err, s.stopProcesses(m), serving.stop())
+	s.service.stopping(m)
+	err = errors.Join(err, s.stopProcesses(m), serving.stop(), reporting.stop())
 	select {
 	case <-printing.done:
 	case <-time.After(drainTime):

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/gafferd/gaffer/httpapi"
 	"github.com/gafferd/gaffer/internal/config"
+	"github.com/gafferd/gaffer/internal/systemd"
 )
 
 // listener is one address that the daemon listens on.
@@ -34,35 +37,56 @@ func (l listener) reachable() string {
 	return strings.Replace(l.url, addr.String(), net.JoinHostPort("localhost", strconv.Itoa(addr.Port)), 1)
 }
 
-// listenAll opens every address of every endpoint, or none of them.
-func listenAll(endpoints []config.Endpoint) (opened []listener, err error) {
+// listenAll opens every address of every endpoint, or none of them. What systemd
+// has opened for an endpoint takes the place of its addresses.
+func listenAll(endpoints []config.Endpoint, sockets []systemd.Socket, log *slog.Logger) (opened []listener, err error) {
 	defer func() {
 		if err != nil {
 			closeAll(opened)
 		}
 	}()
-	for _, e := range endpoints {
-		secure, err := tlsConfig(e)
+	given, err := assign(endpoints, sockets)
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range endpoints {
+		secure, err := tlsConfig(e, log)
 		if err != nil {
 			return opened, err
+		}
+		for _, s := range given[i] {
+			l, err := adopt(s, e.Backlog)
+			if err != nil {
+				return opened, err
+			}
+			opened = append(opened, front(l, secure))
+		}
+		if len(given[i]) > 0 {
+			continue
 		}
 		for _, a := range e.Bind {
 			l, err := listen(a, e.Backlog)
 			if err != nil {
 				return opened, err
 			}
-			switch {
-			case a.Network == "unix":
-				// Its file's mode is its lock: TLS would add nothing.
-				opened = append(opened, listener{l, "unix://" + a.Address})
-			case secure != nil:
-				opened = append(opened, listener{httpapi.TLSListener(l, secure), "https://" + l.Addr().String()})
-			default:
-				opened = append(opened, listener{l, "http://" + l.Addr().String()})
-			}
+			opened = append(opened, front(l, secure))
 		}
 	}
 	return opened, nil
+}
+
+// front is how clients meet a socket. secure is nil for no TLS.
+func front(l net.Listener, secure *tls.Config) listener {
+	addr := l.Addr().String()
+	switch {
+	case l.Addr().Network() == "unix":
+		// Its file's mode is its lock: TLS would add nothing.
+		return listener{l, "unix://" + addr}
+	case secure != nil:
+		return listener{httpapi.TLSListener(l, secure), "https://" + addr}
+	default:
+		return listener{l, "http://" + addr}
+	}
 }
 
 func closeAll(ls []listener) {
@@ -89,11 +113,9 @@ func listen(a config.Address, backlog int) (net.Listener, error) {
 	if err != nil {
 		return nil, explain(a, err)
 	}
-	if backlog > 0 {
-		if err := setBacklog(l, backlog); err != nil {
-			l.Close()
-			return nil, fmt.Errorf("listen on %s: set the backlog to %d: %w", a, backlog, err)
-		}
+	if err := bound(l, backlog); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("listen on %s: %w", a, err)
 	}
 	return l, nil
 }
@@ -180,18 +202,25 @@ func explain(a config.Address, err error) error {
 	return fmt.Errorf("cannot listen on %s: %w%s", a, err, advice)
 }
 
-// setBacklog bounds the queue of connections that wait to be accepted. Go
-// always asks for the most; listening again on the same socket changes it.
-func setBacklog(l net.Listener, n int) error {
+// bound bounds the queue of connections that wait to be accepted; 0 leaves it as
+// it is. Go always asks for the most; listening again on the same socket
+// changes it.
+func bound(l net.Listener, backlog int) error {
+	if backlog == 0 {
+		return nil
+	}
 	conn, err := l.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return err
 	}
 	var failed error
-	if err := conn.Control(func(fd uintptr) { failed = unix.Listen(int(fd), n) }); err != nil {
+	if err := conn.Control(func(fd uintptr) { failed = unix.Listen(int(fd), backlog) }); err != nil {
 		return err
 	}
-	return failed
+	if failed != nil {
+		return fmt.Errorf("set the backlog to %d: %w", backlog, failed)
+	}
+	return nil
 }
 
 // beyondThisMachine reports whether others than this machine can connect.

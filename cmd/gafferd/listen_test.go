@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io/fs"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -214,7 +215,7 @@ func TestClientCertificates(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		return listenAll(cfg.Endpoints)
+		return listenAll(cfg.Endpoints, nil, slog.New(slog.DiscardHandler))
 	}()
 	if err != nil {
 		t.Fatal(err)

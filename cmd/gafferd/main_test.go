@@ -89,7 +89,13 @@ func start(t *testing.T, stdout io.Writer, args ...string) *daemon {
 	if !strings.Contains(strings.Join(args, " "), "--bind") {
 		args = append(args, "--bind=127.0.0.1:0")
 	}
-	d := &daemon{t: t, cmd: command(t, args...), exited: make(chan struct{}), stderr: newWatched()}
+	return begun(t, command(t, args...), stdout)
+}
+
+// begun starts a gafferd and waits until it listens.
+func begun(t *testing.T, cmd *exec.Cmd, stdout io.Writer) *daemon {
+	t.Helper()
+	d := &daemon{t: t, cmd: cmd, exited: make(chan struct{}), stderr: newWatched()}
 	d.cmd.Stdout, d.cmd.Stderr = stdout, d.stderr
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -22,12 +22,13 @@ type reloader struct {
 	running *config.Config // as the daemon was started with
 	manager *manager.Manager
 	log     *slog.Logger
+	service *service
 	turn    chan struct{} // has a token while nobody reloads
 }
 
 // newReloader is one that waits for begin.
 func newReloader(s setup, m *manager.Manager) *reloader {
-	return &reloader{s.options, s.config, m, s.log, make(chan struct{}, 1)}
+	return &reloader{s.options, s.config, m, s.log, s.service, make(chan struct{}, 1)}
 }
 
 // begin lets reloads happen: the file has been loaded for the first time.
@@ -104,14 +105,20 @@ func (r *reloader) onHangUp(ctx context.Context, hangUps <-chan os.Signal) {
 			return
 		case <-hangUps:
 		}
-		if r.options.config == "" {
-			r.log.Info("SIGHUP does nothing: gafferd was started without a configuration file")
-			continue
-		}
-		if _, err := r.reload(ctx, false); err != nil && ctx.Err() == nil {
-			for problem := range strings.SplitSeq(err.Error(), "\n") {
-				r.log.Error("configuration not reloaded, and nothing was changed", "problem", problem)
-			}
+		r.service.reloading()
+		r.hangUp(ctx)
+		r.service.ready(r.manager) // also when nothing was changed: the reload is over
+	}
+}
+
+func (r *reloader) hangUp(ctx context.Context) {
+	if r.options.config == "" {
+		r.log.Info("SIGHUP does nothing: gafferd was started without a configuration file")
+		return
+	}
+	if _, err := r.reload(ctx, false); err != nil && ctx.Err() == nil {
+		for problem := range strings.SplitSeq(err.Error(), "\n") {
+			r.log.Error("configuration not reloaded, and nothing was changed", "problem", problem)
 		}
 	}
 }

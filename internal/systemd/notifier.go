@@ -45,6 +45,9 @@ func NewNotifier() (*Notifier, error) {
 	return n, nil
 }
 
+// Heard reports whether there is anybody to tell.
+func (n *Notifier) Heard() bool { return n.socket != "" }
+
 // Ready tells that starting, or reloading, is over.
 func (n *Notifier) Ready(status string) error {
 	return n.send("READY=1", "STATUS="+oneLine(status))
