@@ -37,6 +37,7 @@ var rooms = []room{
 	{"httpapi/client", nil, nil},
 	{"internal/config", []string{"manager", "process", "internal/nearest"}, []string{"net/http"}},
 	{"internal/console", []string{"manager", "streams"}, []string{"net/http"}},
+	{"internal/procfile", []string{"manager", "internal/nearest"}, []string{"net/http"}},
 	{"cmd/gafferctl", []string{"httpapi/client", "internal/version"}, nil},
 	{"cmd/gafferd", []string{"httpapi", "manager", "process", "streams", "internal/config", "internal/console", "internal/systemd", "internal/version"}, nil},
 	{"examples/…", []string{"httpapi", "httpapi/client", "manager", "process", "streams"}, nil},

@@ -1,0 +1,47 @@
+package procfile
+
+import (
+	"fmt"
+	"maps"
+
+	"github.com/gafferd/gaffer/manager"
+)
+
+// Port is the PORT of the first instance of the process at index i of Entries.
+// Its other instances have the ports after it, the next process begins 100
+// higher.
+func (a *App) Port(i int) int { return a.port + 100*i }
+
+// Description is the process at index i of Entries, under a name, in the
+// properties of the API.
+//
+// One description stands for any number of instances, so it is the shell that
+// runs the command which finds out the PORT of an instance, and its PS (web.1),
+// the two variables by which Foreman's processes know who they are.
+func (a *App) Description(i int, name string, instances int) map[string]any {
+	e := a.Entries[i]
+	return map[string]any{
+		"name":         name,
+		"cmd":          fmt.Sprintf("export PORT=$((%d+GAFFER_INDEX)) PS=%s.$GAFFER_INDEX; %s", a.Port(i)-1, e.Name, e.Command),
+		"shell":        true,
+		"cwd":          a.Root,
+		"env":          maps.Clone(a.Env),
+		"numprocesses": instances,
+	}
+}
+
+// Templates are the processes of a formation, named prefix and what they are
+// called in the Procfile. They start in its order.
+func (a *App) Templates(f Formation, prefix string) ([]manager.Template, error) {
+	var all []manager.Template
+	for i, e := range a.Entries {
+		description := a.Description(i, prefix+e.Name, f.Of(e.Name))
+		description["priority"] = i
+		t, err := manager.ParseTemplate(description)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Name, err)
+		}
+		all = append(all, t)
+	}
+	return all, nil
+}
