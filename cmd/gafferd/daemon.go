@@ -153,7 +153,7 @@ func (s setup) printer(m *manager.Manager) func(context.Context) error {
 	if s.verbose < 2 {
 		return func(context.Context) error { return nil }
 	}
-	output := console.New(m, s.stdout, console.Options{Color: colored(s.stdout)})
+	output := console.New(m, s.stdout, console.Options{Color: console.Colored(s.stdout)})
 	return func(ctx context.Context) error {
 		err := output.Run(ctx)
 		if err != nil {

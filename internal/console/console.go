@@ -17,6 +17,7 @@ import (
 type Options struct {
 	Color  bool // a colour for each process, for terminals
 	Events bool // also a line where an instance starts and ends
+	Width  int  // room for names, when it is known how long they will be
 }
 
 // Console prints the output of a manager's processes. Start from New.
@@ -35,8 +36,21 @@ func New(m *manager.Manager, out io.Writer, o Options) *Console {
 		manager: m,
 		options: o,
 		events:  m.Events().Subscribe(everything, m.Events().Last()),
-		out:     newPrinter(out, o.Color),
+		out:     newPrinter(out, o),
 	}
+}
+
+// maxStatus is how much of a status there is room for in a line of a terminal:
+// one that goes over its end could not be taken away again.
+const maxStatus = 78
+
+// Status shows one line below the output until it is replaced; an empty one
+// takes it away. It is for terminals alone, and for what will pass.
+func (c *Console) Status(text string) {
+	if runes := []rune(text); len(runes) > maxStatus {
+		text = string(runes[:maxStatus-1]) + "…"
+	}
+	c.out.setStatus(text) // an error is met again by whoever prints next
 }
 
 // Run prints until the manager has shut down and all that there was to print

@@ -30,6 +30,9 @@ type printer struct {
 	width int   // of the longest name so far
 	taken map[string]color.Attribute
 	head  []byte // scratch
+
+	status string // the last line of the terminal, "" if there is none
+	shown  bool   // it is there now
 }
 
 // maxTaken bounds how many names keep their colour, beyond what anybody could
@@ -42,8 +45,13 @@ type label struct {
 	before, after string // around the label: the codes of its colour
 }
 
-func newPrinter(out io.Writer, colored bool) *printer {
-	return &printer{colored: colored, out: bufio.NewWriterSize(out, 32<<10), taken: map[string]color.Attribute{}}
+func newPrinter(out io.Writer, o Options) *printer {
+	return &printer{
+		colored: o.Color,
+		out:     bufio.NewWriterSize(out, 32<<10),
+		width:   o.Width,
+		taken:   map[string]color.Attribute{},
+	}
 }
 
 // label is the label of an instance of a process.
@@ -76,6 +84,7 @@ func (p *printer) print(l *label, at time.Time, text []byte) error {
 	if p.err != nil {
 		return p.err
 	}
+	p.hideStatus()
 	p.head = append(p.head[:0], l.before...)
 	p.head = at.Local().AppendFormat(p.head, time.TimeOnly)
 	p.head = fmt.Appendf(p.head, " %-*s |%s", p.width, l.name, l.after)
@@ -97,10 +106,31 @@ func (p *printer) print(l *label, at time.Time, text []byte) error {
 func (p *printer) flush() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.status != "" && !p.shown {
+		p.shown = true
+		p.out.WriteString(p.status)
+	}
 	if err := p.out.Flush(); err != nil && p.err == nil {
 		p.err = fmt.Errorf("print the output of processes: %w", err)
 	}
 	return p.err
+}
+
+// hideStatus makes room where the status is shown. p.mu must be held.
+func (p *printer) hideStatus() {
+	if p.shown {
+		p.shown = false
+		p.out.WriteString("\r\x1b[K")
+	}
+}
+
+// setStatus replaces the status, and shows it unless it is empty.
+func (p *printer) setStatus(text string) error {
+	p.mu.Lock()
+	p.hideStatus()
+	p.status = text
+	p.mu.Unlock()
+	return p.flush()
 }
 
 // failure is why nothing is printed any more, or nil.
