@@ -22,6 +22,9 @@ type axis struct {
 func axes() []axis {
 	var all []axis
 	all = append(all, fanoutAxes()...)
+	all = append(all, logWriteAxes()...)
+	all = append(all, logTailAxis())
+	all = append(all, logGrepAxes()...)
 	all = append(all, startAxis(), replaceAxis(), childMemoryAxis())
 	return append(all, subscriberMemoryAxes()...)
 }
@@ -50,7 +53,8 @@ const (
 	ratioAtLeast          // of the daemon's value to the other side's
 	ratioAtMost
 	valueAtMost // the daemon's own
-	never       // the daemon's own is 0 in every run
+	valueAtLeast
+	never // the daemon's own is 0 in every run
 )
 
 // side is one of the two programs that are compared.

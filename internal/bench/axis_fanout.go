@@ -59,21 +59,27 @@ func (f fanout) run(ctx context.Context, l *lab, s side) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	measure := f.runDaemon
+	var r reading
 	if s.raw() {
-		measure = f.runRaw
+		r, err = f.runRaw(ctx, s, gate)
+	} else {
+		r, err = f.runDaemon(ctx, s, gate)
 	}
-	r, err := measure(ctx, s, gate)
 	if err != nil {
 		return nil, err
 	}
+	return f.values(r), nil
+}
+
+// values are those of the fan-out's measures.
+func (f fanout) values(r reading) []float64 {
 	due := f.size * int64(f.subscribers)
 	return []float64{
 		float64(r.Payload) / 1e6 / r.Seconds,
 		r.CPU / (float64(r.Payload) / 1e9),
 		float64(due - r.Payload),
 		float64(r.Broken),
-	}, nil
+	}
 }
 
 func (f fanout) runRaw(ctx context.Context, _ side, gate string) (r reading, err error) {
@@ -89,8 +95,8 @@ func (f fanout) runRaw(ctx context.Context, _ side, gate string) (r reading, err
 	return f.read(ctx, raw.pid(), addr, "", gate)
 }
 
-func (f fanout) runDaemon(ctx context.Context, s side, gate string) (r reading, err error) {
-	d, err := startDaemon(ctx, s.gafferd)
+func (f fanout) runDaemon(ctx context.Context, s side, gate string, args ...string) (r reading, err error) {
+	d, err := startDaemon(ctx, s.gafferd, args...)
 	if err != nil {
 		return r, err
 	}

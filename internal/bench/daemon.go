@@ -30,9 +30,9 @@ type daemon struct {
 var greeting = regexp.MustCompile(`listens on http://(\S+?)[,.]? `)
 
 // startDaemon returns when gafferd listens. Ending ctx stops it.
-func startDaemon(ctx context.Context, path string) (*daemon, error) {
+func startDaemon(ctx context.Context, path string, args ...string) (*daemon, error) {
 	d := &daemon{
-		cmd:   exec.CommandContext(ctx, path, "--bind", "127.0.0.1:0"),
+		cmd:   exec.CommandContext(ctx, path, append([]string{"--bind", "127.0.0.1:0"}, args...)...),
 		http:  http.Client{Transport: &http.Transport{}}, // no proxy, and connections of its own
 		drain: make(chan struct{}),
 	}

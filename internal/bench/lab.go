@@ -18,6 +18,9 @@ type lab struct {
 	quick bool
 	log   io.Writer // progress
 	fifos int
+
+	gafferd string     // the daemon under test
+	kept    *keptLines // nil until an axis asks for it
 }
 
 func newLab(quick bool, log io.Writer) (*lab, error) {

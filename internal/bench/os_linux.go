@@ -31,6 +31,22 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(now.Nano()), nil
 }
 
+// bytesRead is what a process has asked the kernel for so far, from files and
+// from anything else.
+func bytesRead(pid int) (int64, error) {
+	path := fmt.Sprintf("/proc/%d/io", pid)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	_, err = fmt.Sscanf(string(text), "rchar: %d", &n)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return n, err
+}
+
 // memory is what a process holds.
 type memory struct {
 	pss     int64 // its share of what it shares with others, and all of its own

@@ -16,6 +16,8 @@ func dieWithUs() *syscall.SysProcAttr { return nil }
 
 func cpuTime(int) (time.Duration, error) { return 0, errNotLinux }
 
+func bytesRead(int) (int64, error) { return 0, errNotLinux }
+
 type memory struct{ pss, private int64 }
 
 func memoryOf(int) (memory, error) { return memory{}, errNotLinux }

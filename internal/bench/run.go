@@ -74,6 +74,7 @@ func (p *plan) measure(ctx context.Context, chosen []axis, stdout, stderr io.Wri
 			return err
 		}
 	}
+	l.gafferd = sides[1].gafferd
 	var results []result
 	for _, a := range chosen {
 		var r result
@@ -116,6 +117,7 @@ func choose(words string) ([]axis, error) {
 // of its own: the children, the bare loops, and who reads from either side.
 var roles = map[string]func(args []string) error{
 	"child flood":     childFlood,
+	"child lines":     childLines,
 	"raw fanout":      rawFanout,
 	"raw children":    rawChildren,
 	"raw replace":     rawReplace,

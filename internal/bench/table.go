@@ -37,6 +37,8 @@ func (g goal) judge(value, ratio quartiles) (target, reached string) {
 		return "ratio ≤ " + limit, verdict(ratio.median <= g.limit, ratio.lower <= g.limit)
 	case valueAtMost:
 		return "≤ " + limit, verdict(value.median <= g.limit, value.lower <= g.limit)
+	case valueAtLeast:
+		return "≥ " + limit, verdict(value.median >= g.limit, value.upper >= g.limit)
 	case never:
 		return "0 in every run", verdict(value.most == 0, false)
 	}

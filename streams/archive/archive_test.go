@@ -22,7 +22,7 @@ type keeper struct {
 	bell streams.Bell
 }
 
-func open(t *testing.T, dir string, l Limits) *keeper {
+func open(t testing.TB, dir string, l Limits) *keeper {
 	t.Helper()
 	k := new(keeper)
 	d, err := Open(dir, Options{Limits: l, Sequence: &k.seq, Bell: &k.bell})

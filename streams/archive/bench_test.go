@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/gafferd/gaffer/streams"
 )
@@ -71,5 +72,33 @@ func BenchmarkReadLines(b *testing.B) {
 		if n != 300_000 {
 			b.Fatal(n)
 		}
+	}
+}
+
+// BenchmarkWrite writes lines of 100 bytes, as many at once as a flooding pipe
+// brings.
+func BenchmarkWrite(b *testing.B) {
+	const writes, size = 2000, 64 << 10
+	text := bytes.Repeat(append(bytes.Repeat([]byte("x"), 99), '\n'), size/100+1)[:size]
+	b.SetBytes(writes * size)
+	for b.Loop() {
+		b.StopTimer()
+		k := open(b, b.TempDir(), Limits{Size: 1 << 40})
+		f := k.Create("app", "app", 1, nil)
+		l := streams.NewLog(streams.Options{MaxWindow: 1 << 40, Sequence: &k.seq, Archive: f.Stdout()})
+		w := &writer{f: f, logs: [2]*streams.Log{l}}
+		w.taps[0] = l.Tap(0)
+		b.StartTimer()
+		for range writes {
+			l.Write(text)
+			if _, _, err := w.pump(time.Now(), k.seq.Last()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StopTimer()
+		l.Close()
+		w.close()
+		k.Close()
+		b.StartTimer()
 	}
 }

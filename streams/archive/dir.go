@@ -63,6 +63,7 @@ type Dir struct {
 	work    sync.WaitGroup
 
 	bytesRead atomic.Int64 // of logs, for tests
+	spare     batch        // the goroutine's, for its writers
 
 	mu    sync.Mutex         // guards everything below; taken before any File's
 	files map[string][]*File // by process, in the order of their pids

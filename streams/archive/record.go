@@ -36,8 +36,8 @@ func (r *record) length() int64 {
 }
 
 // appendTo appends the record as a line.
-func (r *record) appendTo(b []byte) []byte {
-	b = appendTime(b, r.nano)
+func (r *record) appendTo(b []byte, s *stamp) []byte {
+	b = append(b, s.of(r.nano)...)
 	b = append(b, ' ')
 	b = append(b, names[r.fd]...)
 	if r.partial {
@@ -49,9 +49,19 @@ func (r *record) appendTo(b []byte) []byte {
 	return append(b, '\n')
 }
 
-// appendTime appends nine decimals always, so that all heads are of one size.
-func appendTime(b []byte, nano int64) []byte {
-	return time.Unix(0, nano).UTC().AppendFormat(b, timeLayout)
+// stamp is the last time that was written out: in a flood many lines have the
+// same one.
+type stamp struct {
+	nano int64
+	text []byte
+}
+
+// of is a time with nine decimals always, so that all heads are of one size.
+func (s *stamp) of(nano int64) []byte {
+	if s.nano != nano || s.text == nil {
+		s.nano, s.text = nano, time.Unix(0, nano).UTC().AppendFormat(s.text[:0], timeLayout)
+	}
+	return s.text
 }
 
 var errRecord = errors.New("not a log record")

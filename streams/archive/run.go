@@ -34,7 +34,7 @@ func (d *Dir) run(ctx context.Context) {
 		switch {
 		case err != nil:
 			sleep(ctx, retry, nil)
-		case moved >= batch: // a flood
+		case moved >= batchSize: // a flood
 		case moved > 0:
 			sleep(ctx, pause, urgent)
 		default:

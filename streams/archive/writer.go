@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// batch is about how many bytes are written at once.
-	batch = 256 << 10
+	// batchSize is about how many bytes are written at once.
+	batchSize = 256 << 10
 
 	// holdLine is how long an unfinished line waits for its end.
 	holdLine = time.Second
@@ -32,12 +32,31 @@ type writer struct {
 	segment  *segment
 	idxSize  int64
 
-	// The batch: not on disk yet.
-	lines   []byte
-	entries []byte
-	offset  [2]int64 // behind the batch
-	number  uint64   // of the last write in it
-	nano    int64
+	batch
+	offset [2]int64 // behind the batch
+	number uint64   // of the last write in it
+	nano   int64
+	stamp  stamp
+}
+
+// batch is what is not on disk yet. Writers take turns with the memory of one, so
+// that those of quiet instances hold none.
+type batch struct{ lines, entries []byte }
+
+func (b *batch) reset() { b.lines, b.entries = b.lines[:0], b.entries[:0] }
+
+// borrow takes the memory of spare, unless b has some.
+func (b *batch) borrow(spare *batch) {
+	if b.lines == nil {
+		*b, *spare = *spare, batch{}
+	}
+}
+
+// giveBack ends that, unless there is something in b still.
+func (b *batch) giveBack(spare *batch) {
+	if len(b.entries) == 0 {
+		*b, *spare = batch{}, *b
+	}
 }
 
 // held is the beginning of a line whose end has not come.
@@ -54,6 +73,8 @@ func (w *writer) pump(now time.Time, upTo uint64) (moved int, ended bool, err er
 	if err := w.flush(); err != nil { // of a batch that failed before
 		return 0, false, err
 	}
+	w.batch.borrow(&w.f.dir.spare)
+	defer w.batch.giveBack(&w.f.dir.spare)
 	for {
 		fd, n := w.first(upTo)
 		if fd == 0 {
@@ -61,7 +82,7 @@ func (w *writer) pump(now time.Time, upTo uint64) (moved int, ended bool, err er
 		}
 		w.add(fd, n, now)
 		moved += n
-		if int64(len(w.lines)) >= min(batch, w.f.dir.limits.Segment) {
+		if int64(len(w.lines)) >= min(batchSize, w.f.dir.limits.Segment) {
 			if err := w.flush(); err != nil {
 				return moved, false, err
 			}
@@ -171,7 +192,7 @@ func (w *writer) gap(fd int, n int64) {
 	w.enter(entry{number: w.number, nano: w.nano, fd: uint32(fd), gap: true})
 	remark := fmt.Sprintf("gaffer: %d bytes of %s were not logged", n, names[fd])
 	r := record{nano: time.Now().UnixNano(), fd: fd, text: []byte(remark)}
-	w.lines = r.appendTo(w.lines)
+	w.lines = r.appendTo(w.lines, &w.stamp)
 }
 
 // release writes the beginnings of lines that have waited long enough.
@@ -208,7 +229,7 @@ func (w *writer) enter(e entry) {
 }
 
 func (w *writer) emit(r *record) {
-	w.lines = r.appendTo(w.lines)
+	w.lines = r.appendTo(w.lines, &w.stamp)
 	w.offset[r.fd-1] += r.length()
 }
 
@@ -234,10 +255,7 @@ func (w *writer) flush() error {
 	w.segment.nano = w.nano
 	w.f.end, w.f.number = w.offset, w.number
 	w.f.mu.Unlock()
-	w.lines, w.entries = w.lines[:0], w.entries[:0]
-	if cap(w.lines) > batch/4 { // a quiet instance holds no memory
-		w.lines, w.entries = nil, nil
-	}
+	w.batch.reset()
 	if w.segment.size >= w.f.dir.limits.Segment {
 		return w.rotate()
 	}
