@@ -46,7 +46,10 @@ func waitOf(r *http.Request) (waiting, error) {
 // finish answers a request that has begun an operation, at once or when it is
 // over. more is what the answer has besides "ok".
 func (s *Server) finish(w http.ResponseWriter, r *http.Request, op *manager.Operation, wait waiting, more object) error {
-	answer := append(object{{Name: "ok", Value: true}}, more...)
+	answer, err := s.saved(r, append(object{{Name: "ok", Value: true}}, more...))
+	if err != nil {
+		return err
+	}
 	if wait.asked {
 		ctx := r.Context()
 		if wait.limit > 0 {
@@ -68,6 +71,19 @@ func (s *Server) finish(w http.ResponseWriter, r *http.Request, op *manager.Oper
 		return writeOK(w)
 	}
 	return writeJSON(w, answer)
+}
+
+// saved returns what a request is answered with when it has changed what is
+// wanted: after that has been written to the state directory, if there is one.
+// What cannot be written happens all the same, and the answer says so.
+func (s *Server) saved(r *http.Request, answer object) (object, error) {
+	switch err := s.manager.Saved(r.Context()); {
+	case err == nil:
+		return answer, nil
+	case r.Context().Err() != nil:
+		return nil, err
+	}
+	return answer.with("saved", false), nil
 }
 
 // operate is a handler for what is done to whatever the path names.

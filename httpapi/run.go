@@ -53,10 +53,14 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request) error {
 		}
 		return fmt.Errorf("%w: %w", errNotStarted, err)
 	}
-	return writeJSON(w, object{
+	answer, err := s.saved(r, object{
 		{Name: "ok", Value: true},
 		{Name: "name", Value: i.Name},
 		{Name: "pid", Value: i.PID},
 		{Name: "streams", Value: append([]string{}, i.Streams...)},
 	})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, answer)
 }

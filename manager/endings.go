@@ -104,6 +104,7 @@ func (s *supervisor) credit(sl *slot, lived time.Duration) {
 func (s *supervisor) record(inst *instance, record ExitRecord) {
 	inst.ended, inst.record = true, record
 	s.exits = append(s.exits, inst)
+	s.saved.exits = nil
 	if s.forgotten {
 		s.forgetExits(0)
 	} else {
@@ -118,6 +119,7 @@ func (s *supervisor) forgetExits(keep int) {
 		inst := s.exits[0]
 		s.exits[0] = nil
 		s.exits = s.exits[1:]
+		s.saved.exits = nil
 		s.m.pids.remove(inst)
 		s.m.outputs.remove(groupOf(s.name), inst.pid)
 		if inst.proc != nil {

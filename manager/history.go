@@ -2,7 +2,9 @@ package manager
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/gafferd/gaffer/process"
 	"github.com/gafferd/gaffer/streams"
@@ -69,17 +71,25 @@ func (m *Manager) adopt(s *supervisor) {
 	if m.options.State == nil {
 		return
 	}
-	files := m.options.State.logs.Files(s.name)
 	for _, e := range m.options.State.exits.Exits[s.name] {
-		inst := &instance{pid: e.PID, index: e.Index, owner: s, ended: true, record: e.record()}
-		i := slices.IndexFunc(files, func(f *archive.File) bool { return f.PID() == e.PID })
-		if i >= 0 {
-			_, inst.logs = recalled(files[i])
-		}
-		s.exits = append(s.exits, inst)
-		m.pids.add(inst)
+		s.remember(e)
 	}
 	delete(m.options.State.exits.Exits, s.name)
+}
+
+// remember adds an exit of an earlier life of the daemon.
+func (s *supervisor) remember(e savedExit) *instance {
+	inst := &instance{pid: e.PID, index: e.Index, owner: s, ended: true, record: e.record()}
+	files := s.m.options.State.logs.Files(s.name)
+	if i := slices.IndexFunc(files, func(f *archive.File) bool { return f.PID() == e.PID }); i >= 0 {
+		_, inst.logs = recalled(files[i])
+	}
+	s.mu.Lock()
+	s.exits = append(s.exits, inst)
+	s.saved.exits = nil
+	s.mu.Unlock()
+	s.m.pids.add(inst)
+	return inst
 }
 
 // Restore creates the templates that were made over the API in an earlier life
@@ -92,16 +102,31 @@ func (m *Manager) Restore() (taken []string, err error) {
 		return nil, nil
 	}
 	for _, saved := range m.options.State.saved.Processes {
-		t, err := ParseTemplate(saved.Description)
+		t, err := saved.template()
 		if err != nil {
-			return taken, err
+			return taken, fmt.Errorf("state directory: %s: %w", templatesFile, err)
 		}
 		if !m.restore(t, saved) {
 			taken = append(taken, t.Name)
 		}
 	}
+	m.mu.Lock()
+	m.options.State.exits.Exits = nil // what is left is of processes that are gone
+	m.mu.Unlock()
 	m.saver.begin()
 	return taken, nil
+}
+
+func (saved *savedTemplate) template() (Template, error) {
+	var description map[string]any
+	if err := json.Unmarshal(saved.Description, &description); err != nil {
+		return Template{}, err
+	}
+	t, err := ParseTemplate(description)
+	if err != nil {
+		return t, fmt.Errorf("process %q: %w", description["name"], err)
+	}
+	return t, nil
 }
 
 func (m *Manager) restore(t Template, saved savedTemplate) bool {
@@ -112,6 +137,7 @@ func (m *Manager) restore(t Template, saved savedTemplate) bool {
 	}
 	if saved.Run {
 		s := m.add(t, fromRun)
+		s.cutOff(saved, time.Now())
 		s.expire(saved.Ended)
 		return true
 	}

@@ -54,6 +54,7 @@ func (s *supervisor) launch() {
 	if sl == nil {
 		return
 	}
+	s.m.saver.reserve(inst.pid)
 	file := s.keep(inst, &spec)
 	proc, err := process.Start(spec, process.Options{
 		Launcher: s.m.options.Launcher,

@@ -1,44 +1,106 @@
 package manager
 
 import (
-	"encoding/json"
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
 	"sync"
 	"time"
-
-	"github.com/gafferd/gaffer/process"
 )
 
-// savePause lets changes gather that come together.
-const savePause = 10 * time.Millisecond
+const (
+	// savePause lets changes gather that come together and nobody waits for.
+	savePause = 10 * time.Millisecond
+
+	// saveShare bounds which part of the time is spent on those: one in so many.
+	saveShare = 10
+
+	// saveRetry is when to try again what could not be written.
+	saveRetry = time.Second
+)
 
 // saver keeps the files of the state up to date. It is nil without a state
 // directory.
 type saver struct {
-	m     *Manager
-	dirty chan struct{} // has a token when something has changed
-	quit  chan struct{} // closed when nothing will change any more
-	done  chan struct{} // closed when all is written
+	m       *Manager
+	trouble trouble
+	dirty   chan struct{} // has a token when something has changed
+	hurry   chan struct{} // has a token when somebody waits in sync
+	quit    chan struct{} // closed when nothing will change any more
+	done    chan struct{} // closed when all is written
 
-	mu        sync.Mutex // guards everything below; no other is taken before it
-	restored  bool       // what was saved has been taken over
-	frozen    bool       // the templates are not to change any more
-	templates string     // as last written
-	exits     string
+	saving    sync.Mutex // held while files are written; taken before any other
+	templates []byte     // as last written
+	exits     []byte
+
+	mu       sync.Mutex // guards everything below; no other is taken under it
+	restored bool       // what was saved has been taken over
+	frozen   bool       // the templates are not to change any more
+	final    bool       // the last pid is the last
+	ceiling  int        // the last pid that the disk knows of; those up to it may be given
+	next     *saving    // those who wait for the next save; nil if none does
+}
+
+// saving is a save that somebody waits for.
+type saving struct {
+	done chan struct{}
+	err  error // once done
 }
 
 func newSaver(m *Manager) *saver {
-	sv := &saver{m: m, dirty: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
+	sv := &saver{
+		m:       m,
+		dirty:   make(chan struct{}, 1),
+		hurry:   make(chan struct{}, 1),
+		quit:    make(chan struct{}),
+		done:    make(chan struct{}),
+		ceiling: m.options.State.exits.LastPID,
+		trouble: trouble{m: m},
+	}
+	sv.changed() // for the first pids
 	go sv.run()
 	return sv
 }
 
+// Saved returns when what is wanted by now is on disk, where the daemon's next
+// life finds it even if this one is killed. All who wait at one time share one
+// write. Without a state directory there is nothing to wait for. The error is
+// why it could not be written, which is tried again meanwhile, or ctx's cause.
+func (m *Manager) Saved(ctx context.Context) error { return m.saver.sync(ctx) }
+
+func (sv *saver) sync(ctx context.Context) error {
+	if sv == nil {
+		return nil
+	}
+	sv.mu.Lock()
+	if sv.next == nil {
+		sv.next = &saving{done: make(chan struct{})}
+	}
+	next := sv.next
+	sv.mu.Unlock()
+	nudge(sv.hurry)
+	select {
+	case <-next.done:
+		return next.err
+	case <-sv.done: // the last save has been
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // changed notes that something is to be written. It does not wait.
 func (sv *saver) changed() {
-	if sv == nil {
-		return
+	if sv != nil {
+		nudge(sv.dirty)
 	}
+}
+
+// nudge puts a token into c, if there is none.
+func nudge(c chan struct{}) {
 	select {
-	case sv.dirty <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -57,7 +119,7 @@ func (sv *saver) freeze() {
 	if sv == nil {
 		return
 	}
-	sv.save()
+	sv.save(true)
 	sv.mu.Lock()
 	defer sv.mu.Unlock()
 	sv.frozen = true
@@ -68,6 +130,9 @@ func (sv *saver) finish() {
 	if sv == nil {
 		return
 	}
+	sv.mu.Lock()
+	sv.final = true
+	sv.mu.Unlock()
 	close(sv.quit)
 	<-sv.done
 }
@@ -75,115 +140,110 @@ func (sv *saver) finish() {
 // run writes what changes. It ends with finish.
 func (sv *saver) run() {
 	defer close(sv.done)
+	var due, retry <-chan time.Time // when to write what nobody waits for
+	pause := savePause
 	for {
+		dirty := sv.dirty
+		if due != nil {
+			dirty = nil
+		}
+		all := true
 		select {
-		case <-sv.dirty:
-			sv.pause()
-			sv.save()
+		case <-dirty:
+			due = time.After(pause)
+			continue
 		case err := <-sv.m.options.State.failures:
-			sv.m.logTrouble(err)
+			sv.trouble.logs(err)
+			continue
+		case <-sv.hurry:
+			all = false // the exits can wait: dirty or due tells of them
+		case <-due:
+			due = nil
+		case <-retry:
 		case <-sv.quit:
-			sv.save()
+			sv.save(true)
 			return
 		}
+		began := time.Now()
+		retry = nil
+		if sv.save(all) != nil {
+			retry = time.After(saveRetry)
+		}
+		pause = max(savePause, saveShare*time.Since(began))
 	}
 }
 
-// pause lets changes gather.
-func (sv *saver) pause() {
-	select {
-	case <-time.After(savePause):
-	case <-sv.quit:
-	}
-}
-
-// save writes the files whose content has changed. One that cannot be written is
-// tried again with the next change.
-func (sv *saver) save() {
+// save writes the files whose content has changed; that of the exits only if all
+// is to be written, or pids are running out.
+func (sv *saver) save(all bool) error {
+	sv.saving.Lock()
+	defer sv.saving.Unlock()
 	sv.mu.Lock()
-	defer sv.mu.Unlock()
-	if sv.restored && !sv.frozen {
-		sv.write(templatesFile, sv.m.savedTemplates(), &sv.templates)
+	waiting := sv.next // for what has been changed by now
+	sv.next = nil
+	restored, frozen := sv.restored, sv.frozen
+	ceiling := sv.ceiling
+	last := sv.m.pids.lastPID()
+	switch {
+	case sv.final:
+		ceiling = last
+	case last+pidBlock/2 > ceiling:
+		ceiling = last + pidBlock
 	}
-	sv.write(exitsFile, sv.m.savedExits(), &sv.exits)
+	all = all || ceiling != sv.ceiling
+	sv.mu.Unlock()
+
+	var err error
+	if restored && !frozen {
+		err = sv.write(templatesFile, sv.m.savedTemplates(), &sv.templates)
+	}
+	if all {
+		failed := sv.write(exitsFile, sv.m.savedExits(ceiling), &sv.exits)
+		if failed == nil {
+			sv.mu.Lock()
+			sv.ceiling = ceiling
+			sv.mu.Unlock()
+		}
+		err = cmp.Or(err, failed)
+	}
+	if err != nil || all {
+		sv.trouble.state(err)
+	}
+	if waiting != nil {
+		waiting.err = err
+		close(waiting.done)
+	}
+	return err
 }
 
-func (sv *saver) write(name string, content any, last *string) {
-	data, err := json.MarshalIndent(content, "", " ")
-	if err == nil && string(data) == *last {
+func (sv *saver) write(name string, content []byte, last *[]byte) error {
+	if bytes.Equal(content, *last) {
+		return nil
+	}
+	if err := sv.m.options.State.write(name, content); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	*last = content
+	return nil
+}
+
+// pidBlock is how many pids may be given before the disk has to know more.
+const pidBlock = 1000
+
+// reserve returns when pid may be given to a program: the daemon's next life
+// will not give it again, even if this one is killed. If that cannot be written
+// it returns all the same: that programs run comes first.
+func (sv *saver) reserve(pid int) {
+	if sv == nil {
 		return
 	}
-	if err == nil {
-		err = sv.m.options.State.write(name, append(data, '\n'))
+	sv.mu.Lock()
+	ceiling := sv.ceiling
+	sv.mu.Unlock()
+	switch {
+	case pid > ceiling:
+		_ = sv.sync(context.Background()) // told by whoever writes
+	case pid+pidBlock/2 > ceiling:
+		sv.changed()
 	}
-	if err != nil {
-		sv.m.options.Logger.Warn("state not written", "file", name, "error", err)
-		return
-	}
-	*last = string(data)
-}
-
-// logTrouble makes known that logs cannot be written to disk, or that they can
-// again.
-func (m *Manager) logTrouble(err error) {
-	if err == nil {
-		m.options.Logger.Info("logs are written to disk again")
-		m.events.publish(Event{Type: "log_resumed"})
-		return
-	}
-	m.options.Logger.Warn("logs are not written to disk; readers still get all that is in memory", "error", err)
-	m.events.publish(Event{Type: "log_failed", Reason: err.Error()})
-}
-
-// savedTemplates are the descriptions that did not come from a file, and what is
-// wanted of them.
-func (m *Manager) savedTemplates() savedTemplates {
-	saved := savedTemplates{Version: stateVersion, Processes: []savedTemplate{}}
-	for _, s := range m.all() {
-		if s.source == fromFile {
-			continue
-		}
-		s.mu.Lock()
-		if s.leaving == nil {
-			saved.Processes = append(saved.Processes, savedTemplate{
-				Description: s.template.description(), Active: s.active, Run: s.source == fromRun, Ended: s.over,
-			})
-		}
-		s.mu.Unlock()
-	}
-	return saved
-}
-
-// description is what ParseTemplate makes the template of.
-func (t *Template) description() map[string]any {
-	d := make(map[string]any)
-	for _, p := range t.Properties() {
-		if p.Value != nil {
-			d[p.Name] = p.Value
-		}
-	}
-	return d
-}
-
-func (m *Manager) savedExits() savedExits {
-	saved := savedExits{Version: stateVersion, LastPID: m.pids.lastPID(), Exits: make(map[string][]savedExit)}
-	for _, s := range m.all() {
-		s.mu.Lock()
-		for _, inst := range s.exits {
-			r := &inst.record
-			saved.Exits[s.name] = append(saved.Exits[s.name], savedExit{
-				PID: inst.pid, Index: inst.index, OSPid: r.OSPid, StartedAt: r.StartedAt, EndedAt: r.EndedAt,
-				ExitStatus: r.ExitStatus, TermSignal: r.TermSignal, Reason: r.Reason, Stderr: r.Stderr,
-			})
-		}
-		s.mu.Unlock()
-	}
-	return saved
-}
-
-func (e *savedExit) record() ExitRecord {
-	return ExitRecord{PID: e.PID, Exit: process.Exit{
-		OSPid: e.OSPid, StartedAt: e.StartedAt, EndedAt: e.EndedAt,
-		ExitStatus: e.ExitStatus, TermSignal: e.TermSignal, Reason: e.Reason, Stderr: e.Stderr,
-	}}
 }

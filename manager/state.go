@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/gafferd/gaffer/streams"
@@ -33,7 +34,8 @@ type State struct {
 	logs     *archive.Dir
 	sequence streams.Sequence
 	bell     streams.Bell
-	failures chan error // of writing logs, nil when it works again; has room for two
+	failures chan error   // of writing logs, nil when it works again; has room for two
+	writes   atomic.Int64 // of the files here, for tests
 	saved    savedTemplates
 	exits    savedExits
 }
@@ -52,17 +54,22 @@ type savedTemplates struct {
 }
 
 type savedTemplate struct {
-	Description map[string]any `json:"description"`
-	Active      bool           `json:"active"`         // it is to run
-	Run         bool           `json:"run,omitempty"`  // it was to run once, by Manager.Run
-	Ended       time.Time      `json:"ended,omitzero"` // when that was over
+	Description json.RawMessage `json:"description"`
+	Active      bool            `json:"active"` // it is to run
+
+	// Of one that was to run once, by Manager.Run:
+	Run     bool      `json:"run,omitempty"`
+	PID     int       `json:"pid,omitempty"`
+	OSPid   int       `json:"os_pid,omitempty"`
+	Started time.Time `json:"started,omitzero"`
+	Ended   time.Time `json:"ended,omitzero"` // when that was over
 }
 
 // savedExits is the content of exits.json: the exits of each process, the oldest
 // first.
 type savedExits struct {
 	Version int                    `json:"version"`
-	LastPID int                    `json:"last_pid"` // of all instances there ever were
+	LastPID int                    `json:"last_pid"` // no pid up to this one is given again
 	Exits   map[string][]savedExit `json:"exits"`
 }
 
@@ -153,9 +160,10 @@ func (s *State) read(name string, to any) error {
 	return nil
 }
 
-// write replaces a file of the state. After a crash there is the old one or the
-// new one.
+// write replaces a file of the state. After a crash, also of the machine, there
+// is the old one or the new one, and once write has returned the new one.
 func (s *State) write(name string, data []byte) error {
+	s.writes.Add(1)
 	next := name + ".new"
 	f, err := s.root.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -165,5 +173,12 @@ func (s *State) write(name string, data []byte) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return s.root.Rename(next, name)
+	if err := s.root.Rename(next, name); err != nil {
+		return err
+	}
+	dir, err := s.root.Open(".")
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }

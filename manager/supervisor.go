@@ -44,6 +44,7 @@ type supervisor struct {
 	gaveUp   bool   // it was flapping once too often
 	trouble  string // why the last start failed; "" since one succeeded
 	exits    []*instance
+	saved    saved
 	over     time.Time   // when what was to run once had ended; else zero
 	expiry   *time.Timer // then forgets it; else nil
 	watchers sync.WaitGroup

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"log/slog"
 	"time"
+
+	"github.com/gafferd/gaffer/streams"
 )
 
 // Reasons in an Exit, beside those that callers of Stop and Kill give.
@@ -62,7 +64,11 @@ func (p *Process) lastLines() []string {
 	if len(p.spec.RedirectOutput) < 2 || len(p.logs) == 0 {
 		return nil // stderr was discarded
 	}
-	log := p.logs[p.spec.RedirectOutput[1]]
+	return LastLines(p.logs[p.spec.RedirectOutput[1]])
+}
+
+// LastLines are the last lines of a log, as many as Exit.Stderr has.
+func LastLines(log *streams.Log) []string {
 	data, _ := log.Read(max(log.TailLines(lastLines), log.End()-lastLineBytes), lastLineBytes)
 	return splitLines(data)
 }

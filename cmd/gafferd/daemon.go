@@ -112,11 +112,12 @@ func supervise(ctx context.Context, s setup) error {
 		Reload:       reloads.overHTTP(),
 		Logger:       s.log,
 	})
-	serving := begin(func(ctx context.Context) error { return server.Serve(ctx, plain(s.listeners)...) })
 	printing := begin(s.printer(m))
 	reporting := begin(func(ctx context.Context) error { return s.service.report(ctx, m) })
 
+	// Who connects meanwhile waits, and finds what was there before.
 	err = s.load(m)
+	serving := begin(func(ctx context.Context) error { return server.Serve(ctx, plain(s.listeners)...) })
 	if err == nil {
 		reloads.begin()
 		reloading := begin(func(ctx context.Context) error { reloads.onHangUp(ctx, s.signals.hangUp); return nil })

@@ -1,0 +1,48 @@
+package manager
+
+import (
+	"errors"
+	"syscall"
+)
+
+// trouble is what is wrong with the disk of the state directory, and makes that
+// known: each trouble once, and its end. It belongs to the saver.
+type trouble struct {
+	m               *Manager
+	ofLogs, ofState error // nil: none
+}
+
+// logs takes notice that logs cannot be written, or (nil) that they can again.
+func (t *trouble) logs(err error) {
+	known := t.ofLogs != nil || same(err, t.ofState)
+	t.ofLogs = err
+	if err == nil {
+		t.m.options.Logger.Info("logs are written to disk again")
+		t.m.events.publish(Event{Type: "log_resumed"})
+		return
+	}
+	if !known {
+		t.m.options.Logger.Warn("logs are not written to disk; readers still get all that is in memory", "error", err)
+	}
+	t.m.events.publish(Event{Type: "log_failed", Reason: err.Error()})
+}
+
+// state is logs for the files of the state.
+func (t *trouble) state(err error) {
+	before := t.ofState
+	t.ofState = err
+	switch {
+	case err == nil && before != nil:
+		t.m.options.Logger.Info("the state is written to disk again")
+	case err != nil && before == nil && !same(err, t.ofLogs):
+		t.m.options.Logger.Warn("the state is not written to disk; what is changed now is forgotten if gafferd is killed", "error", err)
+	}
+}
+
+// same reports whether two errors have one reason: a disk that is full is full
+// for all.
+func same(a, b error) bool {
+	x, ok := errors.AsType[syscall.Errno](a)
+	y, also := errors.AsType[syscall.Errno](b)
+	return ok && also && x == y
+}
