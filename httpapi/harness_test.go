@@ -149,6 +149,14 @@ func (a answered) code(t *testing.T) string {
 	return p.Error
 }
 
+func marshal(o object) []byte {
+	text, err := json.Marshal(o)
+	if err != nil {
+		panic(err) // strings, numbers and times always marshal
+	}
+	return text
+}
+
 func decode[T any](t *testing.T, a answered) T {
 	t.Helper()
 	var v T

@@ -50,6 +50,8 @@ var variables = map[string]string{
 	"stream":  "stdin, stdout, stderr or a label of the process's own",
 	"signal":  "a signal's number, or its name in any case with or without SIG",
 	"n":       "how many",
+	"plugin":  "the name of a plugin's folder",
+	"path":    "a file of the plugin, or nothing for its index.html",
 }
 
 // newDocument makes the OpenAPI document of a router's resources.

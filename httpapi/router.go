@@ -157,7 +157,7 @@ func decodeVars(vars map[string]string) bool {
 // plainPath brings the path into the one spelling that the router's patterns
 // are written for, percent-encoded only where it must be. It is false for a
 // path that another server would have cleaned: with dot segments, empty
-// segments or a slash at its end.
+// segments or, but for plugins, a slash at its end.
 func plainPath(u *url.URL) bool {
 	path := u.EscapedPath()
 	if path == "/" {
@@ -166,7 +166,12 @@ func plainPath(u *url.URL) bool {
 	if !strings.HasPrefix(path, "/") {
 		return false
 	}
-	segments := strings.Split(path[1:], "/")
+	// Pages of plugins link to what is beside them, and so end in a slash.
+	slash := ""
+	if strings.HasPrefix(path, pluginsPath+"/") && strings.HasSuffix(path, "/") {
+		slash = "/"
+	}
+	segments := strings.Split(strings.TrimSuffix(path[1:], slash), "/")
 	for i, segment := range segments {
 		decoded, err := url.PathUnescape(segment)
 		if err != nil || decoded == "" || decoded == "." || decoded == ".." {
@@ -174,7 +179,7 @@ func plainPath(u *url.URL) bool {
 		}
 		segments[i] = url.PathEscape(decoded)
 	}
-	u.RawPath = "/" + strings.Join(segments, "/")
+	u.RawPath = "/" + strings.Join(segments, "/") + slash
 	return true
 }
 

@@ -123,6 +123,10 @@ func (s *Server) routes() []route {
 		{post, "/_reload", bodyIgnored, s.reloadConfiguration, RouteDoc{Summary: "Read the configuration file again and follow it", Query: reloadParams}},
 		{post, "/run", bodyJSON, s.run, RouteDoc{Summary: "Run a program once", Body: "application/json"}},
 
+		{get, pluginsPath, bodyIgnored, s.listPlugins, RouteDoc{Summary: "Names of the plugins"}},
+		{get, pluginsPath + "/{plugin}", bodyIgnored, s.redirectPlugin, RouteDoc{Summary: "Leads to a plugin's page", Response: "text/html"}},
+		{get, pluginsPath + "/{plugin}/{path:.*}", bodyIgnored, s.servePlugin, RouteDoc{Summary: "A plugin's page, or another file of it", Response: "text/html"}},
+
 		{get, "/wstreams/" + aPid, bodyIgnored, s.websocket, RouteDoc{Summary: "Input and output of an instance as a websocket", Query: socketParams, Response: streamType}},
 	}
 }

@@ -49,6 +49,10 @@ type Options struct {
 	// manager.Apply. nil means that there is no configuration.
 	Reload func(ctx context.Context, planOnly bool) (Reloaded, error)
 
+	// PluginsDir is a directory whose folders are served as pages below /_plugin/.
+	// "" means none.
+	PluginsDir string
+
 	// Logger gets each request at level debug and failures of the server itself
 	// above that. nil means slog.Default.
 	Logger *slog.Logger
@@ -58,7 +62,7 @@ type Options struct {
 // (Serve) or be mounted in a server of the embedding program (Handler). All
 // methods may be called at any time by any goroutine.
 type Server struct {
-	manager      *manager.Manager // set by New, never changed, as are the next eight
+	manager      *manager.Manager // set by New, never changed, as is all before router
 	gate         gate
 	version      string
 	commit       string
@@ -66,6 +70,7 @@ type Server struct {
 	drainTimeout time.Duration
 	log          *slog.Logger
 	polls        *polls
+	plugins      plugins
 	reload       func(ctx context.Context, planOnly bool) (Reloaded, error)
 
 	router atomic.Pointer[router] // made anew by Handle
@@ -87,6 +92,7 @@ func New(m *manager.Manager, o Options) *Server {
 		log:          o.Logger,
 		reload:       o.Reload,
 		polls:        newPolls(),
+		plugins:      plugins{o.PluginsDir},
 	}
 	if s.log == nil {
 		s.log = slog.Default()

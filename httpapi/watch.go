@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -93,7 +92,7 @@ func sinceOf(r *http.Request, q *query) (since uint64, ok bool) {
 
 // watchFeed sends each event as one write and one flush: gaffer's published
 // client takes one chunk for one event.
-func (s *Server) watchFeed(w http.ResponseWriter, r *http.Request, req *watching, contentType, beat string, encode func([]byte, manager.Event, int64) []byte) {
+func (s *Server) watchFeed(w http.ResponseWriter, r *http.Request, req *watching, contentType, beat string, encode func([]byte, manager.Event) []byte) {
 	if r.Method == http.MethodHead {
 		w.Header().Set("Content-Type", contentType)
 		return
@@ -103,11 +102,11 @@ func (s *Server) watchFeed(w http.ResponseWriter, r *http.Request, req *watching
 	for {
 		ev, missed, err := req.cursor.Next(r.Context(), req.heartbeat)
 		if missed > 0 {
-			f.send(encode(nil, gapEvent(req.since, missed), int64(missed)))
+			f.send(encode(nil, manager.Gap(req.since+missed, missed)))
 		}
 		switch {
 		case err == nil:
-			buf = encode(buf[:0], ev, 0)
+			buf = encode(buf[:0], ev)
 			f.send(buf)
 			req.since = ev.Seq
 		case errors.Is(err, streams.ErrIdle):
@@ -172,9 +171,9 @@ func (req *watching) pending(ctx context.Context, ev manager.Event, missed uint6
 	var body []byte
 	for n := 1; ; n++ {
 		if missed > 0 {
-			body = eventLine(body, gapEvent(req.since, missed), int64(missed))
+			body = eventLine(body, manager.Gap(req.since+missed, missed))
 		}
-		body = eventLine(body, ev, 0)
+		body = eventLine(body, ev)
 		req.since = ev.Seq
 		if !req.resumed || n == maxPolledEvents {
 			return body
@@ -186,49 +185,14 @@ func (req *watching) pending(ctx context.Context, ev manager.Event, missed uint6
 	}
 }
 
-// gapEvent stands for events after since that are no longer kept.
-func gapEvent(since, missed uint64) manager.Event {
-	return manager.Event{Seq: since + missed, Event: "gap"}
+func eventLine(buf []byte, ev manager.Event) []byte {
+	return append(append(buf, ev.JSON()...), '\n')
 }
 
-func eventLine(buf []byte, ev manager.Event, missed int64) []byte {
-	return append(append(buf, eventJSON(ev, missed)...), '\n')
-}
-
-func eventSSE(buf []byte, ev manager.Event, missed int64) []byte {
+func eventSSE(buf []byte, ev manager.Event) []byte {
 	e := sseEvent(buf)
-	if missed > 0 {
-		return e.gap(int64(ev.Seq), missed)
+	if ev.Missed > 0 {
+		return e.gap(int64(ev.Seq), int64(ev.Missed))
 	}
-	return e.field("event", ev.Event).id(int64(ev.Seq)).data(eventJSON(ev, 0)).end()
-}
-
-// eventJSON is an event as an object; one about a template has no pid.
-func eventJSON(ev manager.Event, missed int64) []byte {
-	if missed > 0 {
-		o := object{{Name: "event", Value: ev.Event}, {Name: "missed", Value: missed}, {Name: "seq", Value: ev.Seq}}
-		return marshal(o)
-	}
-	o := object{{Name: "event", Value: ev.Event}, {Name: "name", Value: ev.Name}}
-	if ev.PID > 0 {
-		o = o.with("pid", ev.PID).with("os_pid", ev.OSPid)
-	}
-	switch ev.Type {
-	case "exit":
-		o = o.with("exit_status", ev.ExitStatus).with("term_signal", ev.TermSignal)
-	case "spawn":
-		o = o.with("detached", ev.Detached)
-	}
-	if ev.Reason != "" {
-		o = o.with("reason", ev.Reason)
-	}
-	return marshal(o.with("seq", ev.Seq).with("time", ev.Time.UTC()))
-}
-
-func marshal(o object) []byte {
-	text, err := json.Marshal(o)
-	if err != nil {
-		panic(err) // strings, numbers and times always marshal
-	}
-	return text
+	return e.field("event", ev.Event).id(int64(ev.Seq)).data(ev.JSON()).end()
 }

@@ -49,6 +49,7 @@ type Event struct {
 	TermSignal int
 	Reason     string
 	Detached   bool
+	Missed     uint64 // of a gap: how many events
 }
 
 // happenings is how many are kept. Each is two events.

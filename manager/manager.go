@@ -40,6 +40,8 @@ type Manager struct {
 	closing   context.Context    // ends when Shutdown begins
 	begin     context.CancelFunc // of closing
 	stopped   chan struct{}      // closed when Shutdown has finished its work
+	hurry     context.Context    // ends when Shutdown may not take its time any more
+	hurryUp   context.CancelFunc // of hurry
 	work      sync.WaitGroup     // supervisors and loads
 	sequence  *streams.Sequence  // numbers what is read from all instances
 	before    before
@@ -47,6 +49,9 @@ type Manager struct {
 	events    Events
 	pids      register
 	outputs   outputs
+
+	appsMu sync.Mutex // guards apps, also while one starts or stops; no other is taken before it
+	apps   []App
 
 	mu      sync.RWMutex // guards everything below; taken before any supervisor's
 	order   []*supervisor
@@ -86,6 +91,7 @@ func New(o Options) *Manager {
 		leaving:   make(map[string][]*supervisor),
 	}
 	m.closing, m.begin = context.WithCancel(context.Background())
+	m.hurry, m.hurryUp = context.WithCancel(context.Background())
 	m.outputs.bell = new(streams.Bell)
 	if o.State != nil {
 		m.sequence, m.outputs.bell = &o.State.sequence, &o.State.bell

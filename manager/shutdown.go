@@ -14,8 +14,8 @@ const lastWait = 5 * time.Second
 
 // Shutdown stops everything gracefully and waits until nothing is left: no
 // instance (but the detached), no goroutine. Templates stop in the reverse order
-// of their loading, those of one priority together. When ctx ends first, all
-// that is left is killed.
+// of their loading, those of one priority together; after the last event, apps.
+// When ctx ends first, all that is left is killed.
 //
 // From its beginning on, operations return ErrClosed; what was stays readable,
 // and event cursors get io.EOF after the last event. Calling it again waits for
@@ -34,6 +34,7 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	case <-m.stopped:
 		return nil
 	case <-ctx.Done():
+		m.hurryUp()
 	}
 	timer := time.NewTimer(lastWait)
 	defer timer.Stop()
@@ -77,6 +78,7 @@ func (m *Manager) stopAll() {
 	m.work.Wait()
 	m.saver.finish()
 	m.events.close()
+	m.stopApps()
 	close(m.stopped)
 }
 

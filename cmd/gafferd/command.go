@@ -20,14 +20,15 @@ const (
 
 // options are what the command line says.
 type options struct {
-	config   string // a file, or empty
-	verbose  int    // 1: debug logs; 2: also the output of the processes
-	bind     []string
-	certFile string
-	keyFile  string
-	backlog  int
-	pidFile  string
-	stateDir string
+	config     string // a file, or empty
+	verbose    int    // 1: debug logs; 2: also the output of the processes
+	bind       []string
+	certFile   string
+	keyFile    string
+	backlog    int
+	pidFile    string
+	stateDir   string
+	pluginsDir string
 }
 
 // usageError is a mistake in the command line itself.
@@ -100,6 +101,7 @@ stops them at once.`,
 	f.IntVar(&o.backlog, "backlog", 0, "queue at most `N` new connections (the system's limit)")
 	f.StringVar(&o.pidFile, "pidfile", "", "keep the process id in `FILE`, and refuse to start while another gafferd holds it")
 	f.StringVar(&o.stateDir, "state-dir", "", "keep processes made over the API, exits and logs in the directory `D`, for the next start")
+	f.StringVarP(&o.pluginsDir, "plugins-dir", "p", "", "serve the folders of the directory `D` as pages below /_plugin/")
 	f.BoolP("help", "h", false, "show this text")
 	f.Bool("version", false, "show the version")
 	return cmd

@@ -37,8 +37,8 @@ func TestWrongConfiguration(t *testing.T) {
 }
 
 func TestWarningsAreLogged(t *testing.T) {
-	d := start(t, nil, file(t, "gaffer.ini", "[gaffer]\nplugins_dir = plugins\n[webhooks]\ncreate = http://127.0.0.1:1/\n"))
-	says(t, d.stderr.String(), "gaffer.ini:2: [gaffer] plugins_dir: is not served by this build", "gaffer.ini:3: [webhooks]")
+	d := start(t, nil, file(t, "gaffer.ini", "[endpoint:spare]\nbind = 127.0.0.1:0\n[env:nobody]\nport = 1\n"))
+	says(t, d.stderr.String(), "gaffer.ini:1: [endpoint:spare]: is not used", "gaffer.ini:3: [env:nobody]")
 }
 
 func TestPIDFile(t *testing.T) {

@@ -10,11 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/gafferd/gaffer/httpapi"
 	"github.com/gafferd/gaffer/internal/config"
-	"github.com/gafferd/gaffer/internal/console"
 	"github.com/gafferd/gaffer/internal/version"
 	"github.com/gafferd/gaffer/manager"
 	"github.com/gafferd/gaffer/process"
@@ -110,13 +108,16 @@ func supervise(ctx context.Context, s setup) error {
 		DrainTimeout: drainTime,
 		TokenKey:     key,
 		Reload:       reloads.overHTTP(),
+		PluginsDir:   s.config.Settings.PluginsDir,
 		Logger:       s.log,
 	})
-	printing := begin(s.printer(m))
 	reporting := begin(func(ctx context.Context) error { return s.service.report(ctx, m) })
 
 	// Who connects meanwhile waits, and finds what was there before.
-	err = s.load(m)
+	err = m.StartApps(s.apps()...)
+	if err == nil {
+		err = s.load(m)
+	}
 	serving := begin(func(ctx context.Context) error { return server.Serve(ctx, plain(s.listeners)...) })
 	if err == nil {
 		reloads.begin()
@@ -127,14 +128,7 @@ func supervise(ctx context.Context, s setup) error {
 		reloading.stop()
 	}
 	s.service.stopping(m)
-	err = errors.Join(err, s.stopProcesses(m), serving.stop(), reporting.stop())
-	select {
-	case <-printing.done:
-	case <-time.After(drainTime):
-		// Its write does not return: nobody takes our output. It ends with us.
-		s.log.Warn("the output of the processes was not printed to its end")
-	}
-	return err
+	return errors.Join(err, s.stopProcesses(m), serving.stop(), reporting.stop())
 }
 
 // load adds the processes of the file and those that earlier daemons have left.
@@ -147,21 +141,6 @@ func (s setup) load(m *manager.Manager) error {
 		s.log.Warn("a process that was made over the API is not restored: the configuration file has one of its name", "process", name)
 	}
 	return err
-}
-
-// printer is what prints the output of the processes, if that was asked for.
-func (s setup) printer(m *manager.Manager) func(context.Context) error {
-	if s.verbose < 2 {
-		return func(context.Context) error { return nil }
-	}
-	output := console.New(m, s.stdout, console.Options{Color: console.Colored(s.stdout)})
-	return func(ctx context.Context) error {
-		err := output.Run(ctx)
-		if err != nil {
-			s.log.Warn("the output of the processes is not printed any more", "error", err)
-		}
-		return err
-	}
 }
 
 // greeting says where the daemon listens and what to try.
@@ -207,6 +186,12 @@ func configuration(o options) (*config.Config, error) {
 	if o.stateDir != "" {
 		var err error
 		if cfg.Settings.StateDir, err = filepath.Abs(o.stateDir); err != nil {
+			return nil, err
+		}
+	}
+	if o.pluginsDir != "" {
+		var err error
+		if cfg.Settings.PluginsDir, err = filepath.Abs(o.pluginsDir); err != nil {
 			return nil, err
 		}
 	}

@@ -52,11 +52,6 @@ func refuseTwice(doc document, ps *problems) {
 
 // settings reads [gaffer], but for http_endpoints and what is read before.
 func settings(s section, ps *problems) Settings {
-	for _, key := range unserved {
-		if value, at := get[string](s, key); value != "" {
-			ps.warn(at.at, s.String(), key, "is not served by this build, and nothing is done with %s", quote(value))
-		}
-	}
 	var out Settings
 	origins, at := get[[]any](s, "allow_origins")
 	for _, o := range origins {

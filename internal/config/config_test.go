@@ -313,7 +313,6 @@ port = 80
 		got = append(got, w.Error())
 	}
 	want := []string{
-		`gaffer.ini:2: [gaffer] plugins_dir: is not served by this build, and nothing is done with "plugins"`,
 		`gaffer.ini:4: [endpoint:spare]: is not used, because http_endpoints of [gaffer] does not name it`,
 		`gaffer.ini:6: [webhooks]: is not served by this build: nothing is sent`,
 		`gaffer.ini:10: [process:web] cmd: goes on with "numprocesses = 2", because the line is indented: move it to the left if it is a key of its own`,

@@ -45,9 +45,6 @@ var schema = map[string]map[string]form{
 // named are the kinds of which there may be many, each with a name.
 var named = map[string]bool{"endpoint": true, "process": true, "env": true}
 
-// unserved are the keys of [gaffer] that this build knows but does nothing with.
-var unserved = []string{"plugins_dir"}
-
 // propertyForm is how a property of a process is written. One that does not
 // exist is read as text, and refused by manager.ParseTemplate.
 func propertyForm(property string) form {
