@@ -1,10 +1,25 @@
 # make run    builds gafferd, starts it with the example and says what to try
 # make test   everything that CI does
 # make bench  measures gafferd against bare loops that do the same work
+#
+# make install PREFIX=/usr/local DESTDIR=   programs, man pages, completions and units
+# make package                              a Debian package, in build/
 
 FUZZTIME ?= 3s
 
-.PHONY: build run test check unit fuzz e2e bench clean
+PREFIX    ?= /usr/local
+DESTDIR   ?=
+UNITDIR   ?= $(PREFIX)/lib/systemd/system
+CONFIGDIR ?= /etc/gaffer
+
+# Releases are tagged; anything else calls itself a development version.
+VERSION ?= $(patsubst v%,%,$(shell git describe --tags --match 'v*' --dirty 2>/dev/null))
+LDFLAGS  = -s -w $(if $(VERSION),-X github.com/gafferd/gaffer/internal/version.release=$(VERSION))
+
+# What is made twice of the same commit is the same.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
+
+.PHONY: build run test check unit fuzz e2e bench man install package clean
 
 build:
 	go build -o bin/ ./cmd/...
@@ -24,6 +39,7 @@ check:
 	@test -z "$$(gofmt -l .)" || { echo "not formatted (gofmt -w .):"; gofmt -l .; exit 1; }
 	go mod tidy -diff
 	go vet ./...
+	go vet -tags manual ./cmd/...
 	GOOS=darwin go vet ./...
 	go tool staticcheck ./...
 
@@ -46,5 +62,29 @@ e2e:
 bench: build
 	go run ./internal/bench -gafferd bin/gafferd $(ARGS)
 
+# Each program writes its own: see internal/manual.
+man:
+	rm -rf build/share
+	go run -tags manual -ldflags '$(LDFLAGS)' ./cmd/gafferd build/share docs/configuration.md
+	for program in $(filter-out gafferd,$(patsubst cmd/%/manual.go,%,$(wildcard cmd/*/manual.go))); do \
+		go run -tags manual -ldflags '$(LDFLAGS)' ./cmd/$$program build/share || exit 1; \
+	done
+
+install: man
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o '$(DESTDIR)$(PREFIX)/bin/' ./cmd/...
+	install -d '$(DESTDIR)$(PREFIX)/share' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(CONFIGDIR)'
+	cp -R build/share/. '$(DESTDIR)$(PREFIX)/share'
+	for unit in gafferd.service gafferd.socket; do \
+		sed -e 's|/usr/bin/|$(PREFIX)/bin/|; s|/etc/gaffer/|$(CONFIGDIR)/|' packaging/$$unit >'$(DESTDIR)$(UNITDIR)'/$$unit || exit 1; \
+	done
+	test -e '$(DESTDIR)$(CONFIGDIR)/gaffer.ini' || install -m 644 packaging/gaffer.ini '$(DESTDIR)$(CONFIGDIR)'
+
+package:
+	rm -rf build/root
+	$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=build/root
+	gzip -9nr build/root/usr/share/man
+	GOARCH=$$(go env GOARCH) VERSION='$(or $(VERSION),0.0.0-dev)' \
+		go tool -modfile=packaging/nfpm.mod nfpm package --config packaging/nfpm.yaml --packager deb --target build/
+
 clean:
-	rm -rf bin
+	rm -rf bin build

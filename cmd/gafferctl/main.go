@@ -1,3 +1,5 @@
+//go:build !manual
+
 // Gafferctl is the operator's client of gafferd: it starts, stops, scales and
 // watches processes from a shell, and connects a terminal to them.
 package main

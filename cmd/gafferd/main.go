@@ -1,3 +1,5 @@
+//go:build !manual
+
 // Command gafferd runs processes, keeps them running, and lets others control
 // and watch them over HTTP.
 package main

@@ -38,12 +38,13 @@ var rooms = []room{
 	{"internal/config", []string{"manager", "process", "internal/nearest"}, []string{"net/http"}},
 	{"internal/console", []string{"manager", "streams"}, []string{"net/http"}},
 	{"internal/procfile", []string{"manager", "internal/nearest"}, []string{"net/http"}},
-	{"cmd/gafferctl", []string{"httpapi/client", "internal/version"}, nil},
-	{"cmd/gafferd", []string{"httpapi", "manager", "process", "streams", "internal/config", "internal/console", "internal/systemd", "internal/version"}, nil},
+	{"cmd/gafferctl", []string{"httpapi/client", "internal/manual", "internal/version"}, nil},
+	{"cmd/gafferd", []string{"httpapi", "manager", "process", "streams", "internal/config", "internal/console", "internal/manual", "internal/systemd", "internal/version"}, nil},
 	{"examples/…", []string{"httpapi", "httpapi/client", "manager", "process", "streams"}, nil},
 	{"internal/bench", nil, nil}, // it measures the built binary, from outside
 	{"internal/e2e", nil, nil},
 	{"internal/layout", nil, nil},
+	{"internal/manual", []string{"internal/version"}, nil},
 }
 
 func TestImportsRunOneWay(t *testing.T) {
