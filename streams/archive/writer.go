@@ -242,11 +242,13 @@ func (w *writer) flush() error {
 	if err := w.open(); err != nil {
 		return err
 	}
-	if _, err := w.log.WriteAt(w.lines, w.segment.size); err != nil {
-		w.log.Truncate(w.segment.size) // if that fails too, the next daemon mends it
+	// The index first: a daemon that is killed in between leaves entries too
+	// many, which the next one drops, but no line without its number.
+	if _, err := w.idx.WriteAt(w.entries, w.idxSize); err != nil {
 		return err
 	}
-	if _, err := w.idx.WriteAt(w.entries, w.idxSize); err != nil {
+	if _, err := w.log.WriteAt(w.lines, w.segment.size); err != nil {
+		w.log.Truncate(w.segment.size) // if that fails too, the next daemon mends it
 		return err
 	}
 	w.idxSize += int64(len(w.entries))
