@@ -9,7 +9,7 @@ import (
 func (s setup) apps() []manager.App {
 	var apps []manager.App
 	if s.verbose >= 2 {
-		apps = append(apps, console.NewApp(s.stdout, console.Options{Color: console.Colored(s.stdout)}, s.log))
+		apps = append(apps, console.NewApp(s.stdout, console.Options{Color: console.Colored(s.stdout) && !s.daemon}, s.log))
 	}
 	return apps
 }

@@ -29,6 +29,11 @@ type options struct {
 	pidFile    string
 	stateDir   string
 	pluginsDir string
+
+	daemon    bool
+	logFormat string
+	logFile   string
+	debugAddr string
 }
 
 // usageError is a mistake in the command line itself.
@@ -37,7 +42,8 @@ type usageError struct{ error }
 // run is gafferd from its arguments to its exit code. It returns when
 // everything that it started has ended.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	cmd := newCommand(stdout, stderr)
+	var o options
+	cmd := newCommand(&o, args, stdout, stderr)
 	cmd.SetArgs(args)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
@@ -45,16 +51,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(stderr, "gafferd: %v\n", err)
+	if code, ok := errors.AsType[exitCode](err); ok {
+		return int(code)
+	}
 	if _, ok := errors.AsType[usageError](err); ok {
-		fmt.Fprintln(stderr, "Run 'gafferd --help' for usage.")
+		fmt.Fprintf(stderr, "gafferd: %v\nRun 'gafferd --help' for usage.\n", err)
 		return exitUsage
+	}
+	if o.logFormat == logJSON {
+		newLogger(stderr, o).Error("gafferd has failed", "error", err)
+	} else {
+		fmt.Fprintf(stderr, "gafferd: %v\n", err)
 	}
 	return exitFailed
 }
 
-func newCommand(stdout, stderr io.Writer) *cobra.Command {
-	var o options
+func newCommand(o *options, args []string, stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gafferd [CONFIG]",
 		Short: "Run processes, keep them running, and control and watch them over HTTP",
@@ -78,14 +90,24 @@ stops them at once.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				o.config = args[0]
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if len(files) == 1 {
+				o.config = files[0]
+			}
+			if o.logFormat != logText && o.logFormat != logJSON {
+				return usageError{fmt.Errorf("--log-format %q: want %s or %s", o.logFormat, logText, logJSON)}
 			}
 			if o.backlog < 0 {
 				return usageError{fmt.Errorf("--backlog %d: the queue cannot be shorter than nothing", o.backlog)}
 			}
-			return serve(cmd.Context(), o, stdout, stderr)
+			starter, err := theStarter()
+			if err != nil {
+				return err
+			}
+			if o.daemon && starter == nil {
+				return inBackground(cmd.Context(), args, stdout, stderr)
+			}
+			return serve(cmd.Context(), *o, starter, stdout, stderr)
 		},
 	}
 	cmd.SetVersionTemplate(version.Line("gafferd"))
@@ -102,6 +124,10 @@ stops them at once.`,
 	f.StringVar(&o.pidFile, "pidfile", "", "keep the process id in `FILE`, and refuse to start while another gafferd holds it")
 	f.StringVar(&o.stateDir, "state-dir", "", "keep processes made over the API, exits and logs in the directory `D`, for the next start")
 	f.StringVarP(&o.pluginsDir, "plugins-dir", "p", "", "serve the folders of the directory `D` as pages below /_plugin/")
+	f.BoolVar(&o.daemon, "daemon", false, "go to the background; return when the daemon serves, or with its error")
+	f.StringVar(&o.logFormat, "log-format", logText, "write the log as `text|json`")
+	f.StringVar(&o.logFile, "log-file", "", "write the log to the end of `FILE`, which SIGUSR1 opens again")
+	f.StringVar(&o.debugAddr, "debug-addr", "", "serve profiles of the daemon (pprof) on `ADDR`, which must be a loopback address")
 	f.BoolP("help", "h", false, "show this text")
 	f.Bool("version", false, "show the version")
 	return cmd

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,10 +21,16 @@ import (
 
 // serve is the daemon: it returns when it was told to stop and has stopped, or
 // when it could not start or go on.
-func serve(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
+func serve(ctx context.Context, o options, starter *starter, stdout, stderr io.Writer) (err error) {
 	signals, release := catchSignals()
 	defer release()
-	log := newLogger(stderr, o.verbose)
+	log, file, err := startLog(o, stderr)
+	if err != nil {
+		return err
+	}
+	defer func() { file.finish(log, err) }()
+	reopening := begin(func(ctx context.Context) error { onReopen(ctx, signals.reopen, file, log); return nil })
+	defer reopening.stop()
 
 	service, err := newService(log)
 	if err != nil {
@@ -63,6 +70,13 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) (err error)
 			log.Warn("listening beyond this machine without access control: whoever reaches the address can run programs as this user", "address", l.Addr().String())
 		}
 	}
+	var debugging net.Listener
+	if o.debugAddr != "" {
+		if debugging, err = listenDebug(o.debugAddr); err != nil {
+			return err
+		}
+		defer debugging.Close() // in case nobody gets to serve it
+	}
 	reserveThreads(spareThreads)
 	// The daemon starts children in no other way, so every orphan is its own.
 	launcher, err := process.NewLauncher(process.LauncherOptions{Subreaper: true, OwnsChildren: true})
@@ -70,7 +84,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) (err error)
 		return err
 	}
 	defer launcher.Close()
-	return supervise(ctx, setup{o, cfg, log, service, signals, listeners, launcher, state, stdout, stderr})
+	return supervise(ctx, setup{o, cfg, log, service, signals, listeners, debugging, launcher, state, starter, file, stdout, stderr})
 }
 
 // setup is what the daemon has gathered when it begins to work.
@@ -81,8 +95,11 @@ type setup struct {
 	service   *service
 	signals   caught
 	listeners []listener
+	debugging net.Listener // nil without --debug-addr
 	launcher  process.Launcher
 	state     *manager.State // nil without a directory for it
+	starter   *starter       // nil unless it was started by --daemon
+	logFile   *logFile       // nil without --log-file
 	stdout    io.Writer
 	stderr    io.Writer
 }
@@ -122,10 +139,17 @@ func supervise(ctx context.Context, s setup) error {
 	if err == nil {
 		reloads.begin()
 		reloading := begin(func(ctx context.Context) error { reloads.onHangUp(ctx, s.signals.hangUp); return nil })
-		fmt.Fprintln(s.stderr, greeting(s.listeners))
+		debugging := begin(func(ctx context.Context) error { return serveDebug(ctx, s.debugging, s.log) })
+		s.greet()
 		s.service.ready(m)
-		s.untilToldToStop(ctx, serving)
+		if s.starter != nil {
+			err = s.starter.leave(s.logFile)
+		}
+		if err == nil {
+			s.untilToldToStop(ctx, serving)
+		}
 		reloading.stop()
+		debugging.stop()
 	}
 	s.service.stopping(m)
 	return errors.Join(err, s.stopProcesses(m), serving.stop(), reporting.stop())
@@ -141,6 +165,20 @@ func (s setup) load(m *manager.Manager) error {
 		s.log.Warn("a process that was made over the API is not restored: the configuration file has one of its name", "process", name)
 	}
 	return err
+}
+
+// greet makes known that the daemon serves.
+func (s setup) greet() {
+	if s.logFormat == logJSON || s.logFile != nil {
+		urls := make([]string, len(s.listeners))
+		for i, l := range s.listeners {
+			urls[i] = l.url
+		}
+		s.log.Info("listening", "version", version.Version(), "on", urls)
+	}
+	if s.logFormat == logText {
+		fmt.Fprintln(s.stderr, greeting(s.listeners))
+	}
 }
 
 // greeting says where the daemon listens and what to try.

@@ -5,12 +5,33 @@ import (
 	"log/slog"
 )
 
+// The forms of the daemon's log.
+const (
+	logText = "text"
+	logJSON = "json"
+)
+
 // newLogger logs to w: what an operator wants to know, and with -v each request
 // and each start and end of a process.
-func newLogger(w io.Writer, verbose int) *slog.Logger {
+func newLogger(w io.Writer, o options) *slog.Logger {
 	level := slog.LevelInfo
-	if verbose > 0 {
+	if o.verbose > 0 {
 		level = slog.LevelDebug
 	}
+	if o.logFormat == logJSON {
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	}
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// startLog makes the log that the options describe. file is nil if it goes to
+// stderr.
+func startLog(o options, stderr io.Writer) (log *slog.Logger, file *logFile, err error) {
+	if o.logFile == "" {
+		return newLogger(stderr, o), nil, nil
+	}
+	if file, err = openLogFile(o.logFile); err != nil {
+		return nil, nil, err
+	}
+	return newLogger(file, o), file, nil
 }

@@ -23,22 +23,24 @@ var errInterrupted = errors.New("stopped at once, on a second signal: processes 
 type caught struct {
 	stop   <-chan os.Signal // SIGINT and SIGTERM
 	hangUp <-chan os.Signal // SIGHUP: those that come together are one
+	reopen <-chan os.Signal // SIGUSR1: likewise
 }
 
 // catchSignals takes the signals. release gives them back.
 func catchSignals() (taken caught, release func()) {
-	stop, hangUp := make(chan os.Signal, 8), make(chan os.Signal, 1)
+	stop, hangUp, reopen := make(chan os.Signal, 8), make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
 	signal.Notify(hangUp, syscall.SIGHUP)
+	signal.Notify(reopen, syscall.SIGUSR1)
 	// Whoever reads our output may go away (gafferd -vv | head). To catch
 	// SIGPIPE makes the write fail and nothing else; ignored, it would be
 	// ignored in the processes too.
 	pipe := make(chan os.Signal, 1)
 	signal.Notify(pipe, syscall.SIGPIPE)
-	return caught{stop, hangUp}, func() {
-		signal.Stop(stop)
-		signal.Stop(hangUp)
-		signal.Stop(pipe)
+	return caught{stop, hangUp, reopen}, func() {
+		for _, c := range []chan os.Signal{stop, hangUp, reopen, pipe} {
+			signal.Stop(c)
+		}
 	}
 }
 

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+)
+
+// listenDebug opens the address of --debug-addr, which must be one that only
+// this machine reaches: a profile shows what is in memory.
+func listenDebug(address string) (net.Listener, error) {
+	addr, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--debug-addr %s is not an address: write 127.0.0.1:PORT (%w)", address, err)}
+	}
+	if !addr.IP.IsLoopback() {
+		return nil, usageError{fmt.Errorf("--debug-addr %s can be reached from elsewhere: write 127.0.0.1:PORT or [::1]:PORT", address)}
+	}
+	l, err := net.ListenTCP("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("--debug-addr: %w", err)
+	}
+	return l, nil
+}
+
+// serveDebug serves the profiles of package net/http/pprof until ctx ends. A nil
+// listener serves nothing.
+func serveDebug(ctx context.Context, l net.Listener, log *slog.Logger) error {
+	if l == nil {
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	server := &http.Server{Handler: fromThisMachine(mux), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	defer context.AfterFunc(ctx, func() { server.Close() })()
+	log.Info("profiles are served", "url", "http://"+l.Addr().String()+"/debug/pprof/")
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		log.Warn("profiles are not served any more", "error", err)
+		return err
+	}
+	return nil
+}
+
+// fromThisMachine keeps web pages out, which reach 127.0.0.1 too, by its name or
+// by one of their own that points here.
+func fromThisMachine(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		site := r.Header.Get("Sec-Fetch-Site")
+		if host != "localhost" && net.ParseIP(host) == nil || site != "" && site != "none" && site != "same-origin" || r.Header.Get("Origin") != "" {
+			http.Error(w, "profiles are for programs on this machine, not for web pages", http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}

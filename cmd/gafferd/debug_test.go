@@ -1,0 +1,48 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+)
+
+func TestDebugAddress(t *testing.T) {
+	d := start(t, nil, "--debug-addr=127.0.0.1:0")
+	url := d.stderr.wait(t, `profiles are served" url=(\S+)`)[1]
+	if got := d.get("/debug/pprof/"); got == "" || len(got) > 200 {
+		t.Errorf("the API serves profiles: %s", got)
+	}
+	for _, c := range []struct {
+		header, value string
+		want          int
+	}{
+		{"", "", 200},
+		{"Host", "localhost", 200},
+		{"Host", "evil.example", 403},
+		{"Origin", "http://evil.example", 403},
+		{"Sec-Fetch-Site", "cross-site", 403},
+	} {
+		r, err := http.NewRequest("GET", url+"goroutine?debug=1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.header == "Host" {
+			r.Host = c.value
+		} else if c.header != "" {
+			r.Header.Set(c.header, c.value)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != c.want {
+			t.Errorf("%s %s: %d, want %d", c.header, c.value, resp.StatusCode, c.want)
+		}
+	}
+}
+
+func TestWrongDebugAddress(t *testing.T) {
+	for _, address := range []string{"0.0.0.0:0", ":0", "192.0.2.1:0", "nonsense"} {
+		says(t, fails(t, exitUsage, "--bind=127.0.0.1:0", "--debug-addr", address), "--debug-addr")
+	}
+}

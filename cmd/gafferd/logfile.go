@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// logFile is the file of --log-file. It may be moved away while it is written:
+// reopen makes another. It is safe for concurrent use.
+type logFile struct {
+	path string // never changed
+
+	mu      sync.Mutex // guards everything below
+	f       *os.File
+	outputs bool // it is also what this program prints, down to the trace of a crash
+}
+
+// openLogFile opens a file for its end; it is made if it is not there.
+func openLogFile(path string) (*logFile, error) {
+	l := &logFile{path: path}
+	if err := l.reopen(); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Write implements io.Writer.
+func (l *logFile) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.f.Write(p)
+}
+
+// reopen goes on in the file that is at the path now. When that cannot be, it
+// goes on where it was.
+func (l *logFile) reopen() error {
+	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NOCTTY, 0o640)
+	if err != nil {
+		return fmt.Errorf("log file: %w", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.outputs {
+		if err := redirect(f); err != nil {
+			f.Close()
+			return err
+		}
+	}
+	if l.f != nil {
+		l.f.Close()
+	}
+	l.f = f
+	return nil
+}
+
+// takeOutputs has the file be standard output and error from now on.
+func (l *logFile) takeOutputs() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.outputs = true
+	return redirect(l.f)
+}
+
+// finish writes why the daemon ends, if it is not for being told so, unless it
+// will come that way by itself, and closes the file. l may be nil.
+func (l *logFile) finish(log *slog.Logger, err error) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	outputs := l.outputs
+	l.mu.Unlock()
+	if err != nil && !outputs {
+		log.Error("gafferd has failed", "error", err)
+	}
+	l.f.Close()
+}
+
+// onReopen opens the log file again at each SIGUSR1, until ctx ends. file is nil
+// if there is none.
+func onReopen(ctx context.Context, signals <-chan os.Signal, file *logFile, log *slog.Logger) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+		}
+		if file == nil {
+			log.Info("SIGUSR1 does nothing: there is no --log-file to open again")
+			continue
+		}
+		if err := file.reopen(); err != nil {
+			log.Error("the log file was not opened again: the log goes on in the one before", "error", err)
+			continue
+		}
+		log.Info("log file opened again")
+	}
+}
