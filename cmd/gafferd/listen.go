@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ func listenAll(endpoints []config.Endpoint, sockets []systemd.Socket, log *slog.
 			continue
 		}
 		for _, a := range e.Bind {
-			l, err := listen(a, e.Backlog)
+			l, err := listen(a, e)
 			if err != nil {
 				return opened, err
 			}
@@ -104,27 +105,29 @@ func plain(ls []listener) []net.Listener {
 	return out
 }
 
-func listen(a config.Address, backlog int) (net.Listener, error) {
-	open := listenTCP
+// listen listens on one address of an endpoint.
+func listen(a config.Address, e config.Endpoint) (l net.Listener, err error) {
 	if a.Network == "unix" {
-		open = listenUnix
+		l, err = listenUnix(a.Address, cmp.Or(e.Mode, ownersOnly))
+	} else {
+		l, err = net.Listen("tcp", a.Address)
 	}
-	l, err := open(a.Address)
 	if err != nil {
 		return nil, explain(a, err)
 	}
-	if err := bound(l, backlog); err != nil {
+	if err := bound(l, e.Backlog); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("listen on %s: %w", a, err)
 	}
 	return l, nil
 }
 
-func listenTCP(address string) (net.Listener, error) { return net.Listen("tcp", address) }
+// ownersOnly is the mode of a socket to which only this user may connect.
+const ownersOnly = 0o600
 
-// listenUnix listens on a socket that only this user may connect to. It
-// replaces a socket that nobody listens on any more.
-func listenUnix(path string) (net.Listener, error) {
+// listenUnix listens on a socket of that mode. It replaces a socket that nobody
+// listens on any more.
+func listenUnix(path string, mode int) (net.Listener, error) {
 	// Between finding a socket dead and replacing it, nobody else may do the
 	// same: the folder's lock leaves nothing behind, as a lock file would.
 	folder, err := lockFolder(filepath.Dir(path))
@@ -137,7 +140,7 @@ func listenUnix(path string) (net.Listener, error) {
 	}
 	// The mode must be right from the first moment on. The mask is the whole
 	// process's, but no other thread makes files yet.
-	defer unix.Umask(unix.Umask(0o177))
+	defer unix.Umask(unix.Umask(^mode & 0o777))
 	return net.Listen("unix", path)
 }
 

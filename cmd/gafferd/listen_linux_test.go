@@ -10,7 +10,7 @@ import (
 )
 
 func TestBacklog(t *testing.T) {
-	l, err := listen(config.Address{Network: "tcp", Address: "127.0.0.1:0"}, 7)
+	l, err := listen(config.Address{Network: "tcp", Address: "127.0.0.1:0"}, config.Endpoint{Backlog: 7})
 	if err != nil {
 		t.Fatal(err)
 	}

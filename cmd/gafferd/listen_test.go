@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gafferd/gaffer/internal/config"
 )
 
 // marking is a configuration whose process leaves a file behind when it runs.
@@ -80,6 +82,24 @@ func TestUnixSocket(t *testing.T) {
 	}
 	if _, err := os.Lstat(path); err == nil {
 		t.Error("the socket is still there after the end")
+	}
+}
+
+// TestUnixSocketMode holds that a socket is made with its endpoint's mode,
+// whatever the mask of the daemon is.
+func TestUnixSocketMode(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gaffer.sock")
+	for _, mode := range []fs.FileMode{0o660, 0o606, 0o777} {
+		e := config.Endpoint{Mode: int(mode), Bind: []config.Address{{Network: "unix", Address: path}}}
+		ls, err := listenAll([]config.Endpoint{e}, nil, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path)
+		closeAll(ls)
+		if err != nil || info.Mode() != fs.ModeSocket|mode {
+			t.Errorf("the socket is %v, %v; want mode %v", info.Mode(), err, mode)
+		}
 	}
 }
 

@@ -27,6 +27,7 @@ type Endpoint struct {
 	Name     string
 	Bind     []Address
 	Backlog  int    // 0 is the system's
+	Mode     int    // of unix sockets; 0 is 0600
 	CertFile string // TLS on the TCP addresses when it is there
 	KeyFile  string // empty: the key is in CertFile
 	CACert   string // clients must show a certificate that it signed
