@@ -28,7 +28,7 @@ func TestWrite(t *testing.T) {
 	for file, parts := range map[string][]string{
 		"man/man8/prog.8":                     {`"Jan 1970" "gaffer `, "prog - Do things", "prog-sub(8)"},
 		"man/man8/prog-sub.8":                 {"prog-sub - Do a thing", "THING"},
-		"man/man5/prog.ini.5":                 {"prog.ini - configuration of prog", `The \fBtext\fP.`},
+		"man/man5/prog.ini.5":                 {"prog.ini - configuration of prog", `The \fBtext\fP`},
 		"bash-completion/completions/prog":    {"__complete"},
 		"zsh/vendor-completions/_prog":        {"#compdef prog"},
 		"fish/vendor_completions.d/prog.fish": {"__complete"},
