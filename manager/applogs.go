@@ -56,6 +56,7 @@ type LogReader struct {
 	upTo  uint64    // the last write there was in the beginning
 	begun bool      // sources has been asked
 	skip  int       // lines before those that are wanted
+	only  streams.Filter
 
 	reached uint64 // the largest number that a cursor had
 }
@@ -72,6 +73,10 @@ func (m *Manager) Logs(name string, q LogQuery) (*LogReader, error) {
 	r.upTo = m.sequence.Last()
 	if q.After.number <= r.upTo {
 		r.reached = q.After.number
+	}
+	if q.Grep != nil {
+		prefix, _ := q.Grep.LiteralPrefix()
+		r.only = streams.Filter{Match: q.Grep.Match, Prefix: []byte(prefix)}
 	}
 	r.merge = streams.NewMerge(m.sequence, &r.app.bell, r.sources)
 	return r, nil
@@ -92,7 +97,7 @@ func (r *LogReader) Next(ctx context.Context, idle time.Duration) (LogLine, erro
 		}
 		line := r.line(merged)
 		switch {
-		case !r.matches(&line):
+		case merged.Dropped, !r.matches(&line):
 		case r.skip > 0 && line.Missed == 0:
 			r.skip--
 		default:
@@ -192,7 +197,7 @@ func (r *LogReader) sources() []streams.Source[outputKey] {
 	list := make([]streams.Source[outputKey], len(all))
 	for i, o := range all {
 		known[o.outputKey] = o
-		list[i] = streams.Source[outputKey]{Key: o.outputKey, Log: o.log, At: places[o.outputKey]}
+		list[i] = streams.Source[outputKey]{Key: o.outputKey, Log: o.log, At: places[o.outputKey], Only: r.only}
 	}
 	for key, o := range r.known {
 		if _, ok := known[key]; !ok && r.merge.Reads(key) {

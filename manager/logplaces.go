@@ -98,7 +98,7 @@ func (r *LogReader) lastLines(o *output, from int64, n int) []place {
 // linesFrom are the matching lines of an output from an offset on, completed by
 // now.
 func (r *LogReader) linesFrom(o *output, start int64) (found []place) {
-	lines := streams.NewLines(o.log, start)
+	lines := streams.NewLinesOnly(o.log, start, r.only)
 	defer lines.Close()
 	for {
 		line, _, err := lines.Poll()
@@ -111,7 +111,7 @@ func (r *LogReader) linesFrom(o *output, start int64) (found []place) {
 			return found
 		}
 		l := LogLine{Time: line.Time, Text: line.Text, Missed: line.Missed}
-		if line.Missed == 0 && r.matches(&l) {
+		if line.Missed == 0 && !line.Dropped && r.matches(&l) {
 			found = append(found, place{line.Offset, line.Number})
 		}
 	}

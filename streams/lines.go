@@ -1,7 +1,6 @@
 package streams
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"time"
@@ -31,6 +30,10 @@ type Line struct {
 	Partial      bool
 	Continuation bool
 
+	// Dropped: this is no line, but the place of those that were not wanted. It
+	// tells that there is progress.
+	Dropped bool
+
 	Time   time.Time // when Text's first byte was read from the process
 	Number uint64    // of the write that completed it, or of the Log's end
 }
@@ -44,6 +47,7 @@ type Line struct {
 // belongs to one goroutine, except that Close may be called by any.
 type Lines struct {
 	cursor *Cursor
+	only   Filter
 
 	chunk  Chunk // what is left of it; Offset and Data move on together
 	skipLF bool  // the last line ended in CR: an LF now belongs to it
@@ -59,8 +63,13 @@ type Lines struct {
 
 // NewLines reads l from offset on, as Log.Subscribe does. The Lines must be
 // closed.
-func NewLines(l *Log, offset int64) *Lines {
-	ls := &Lines{cursor: l.Subscribe(offset)}
+func NewLines(l *Log, offset int64) *Lines { return NewLinesOnly(l, offset, Filter{}) }
+
+// NewLinesOnly is NewLines that leaves out what is not wanted, as far as it has
+// a line from end to end: pieces of lines come, wanted or not. In the place of
+// what was left out may come a Line that is Dropped.
+func NewLinesOnly(l *Log, offset int64, only Filter) *Lines {
+	ls := &Lines{cursor: l.Subscribe(offset), only: only}
 	// A reader that resumes between a CR and its LF has had the whole line.
 	if at := ls.cursor.Offset(); at > 0 {
 		if b, missed := l.Read(at-1, 1); missed == 0 && len(b) == 1 {
@@ -152,23 +161,15 @@ func sooner(hold time.Duration, deadline time.Time) (wait time.Duration, due boo
 
 // scan takes the next line out of the chunk in hand, if its end is there.
 func (ls *Lines) scan() (Line, bool) {
-	if ls.skipLF && len(ls.chunk.Data) > 0 {
-		ls.skipLF = false
-		if ls.chunk.Data[0] == '\n' {
-			ls.skip(1)
-		}
+	ls.leap()
+	if ls.only.Match != nil && len(ls.held) == 0 && !ls.continued && ls.drop() && len(ls.chunk.Data) == 0 {
+		return Line{Offset: ls.chunk.Offset, End: ls.chunk.Offset, Dropped: true, Number: ls.number}, true
 	}
 	data := ls.chunk.Data
 	if room := maxLine - len(ls.held); len(data) > room {
 		data = data[:room]
 	}
-	end := bytes.IndexByte(data, '\n')
-	if end >= 0 {
-		data = data[:end]
-	}
-	if cr := bytes.IndexByte(data, '\r'); cr >= 0 {
-		end = cr
-	}
+	end := lineEnd(data)
 	switch {
 	case end >= 0:
 		return ls.line(end), true

@@ -13,6 +13,8 @@ type Source[K comparable] struct {
 	Key K
 	Log *Log
 	At  int64 // where to begin
+
+	Only Filter // of its lines; see NewLinesOnly
 }
 
 // Merged is a line of a Merge, and whose.
@@ -140,7 +142,7 @@ func (m *Merge[K]) add() {
 	for _, s := range sources {
 		known[s.Key] = struct{}{}
 		if _, ok := m.known[s.Key]; !ok {
-			m.inputs = append(m.inputs, &input[K]{key: s.Key, lines: NewLines(s.Log, s.At)})
+			m.inputs = append(m.inputs, &input[K]{key: s.Key, lines: NewLinesOnly(s.Log, s.At, s.Only)})
 		}
 	}
 	m.known = known
