@@ -42,6 +42,32 @@ func ExampleManager() {
 	// true
 }
 
+// A file is loaded, somebody scales one of its processes, and the file changes.
+func ExampleManager_Apply() {
+	m := manager.New(manager.Options{})
+	defer m.Shutdown(context.Background())
+	web, worker := manager.NewTemplate("web", "sleep 100"), manager.NewTemplate("worker", "sleep 100")
+	m.Load([]manager.Template{web, worker})
+	m.Scale("worker", 3)
+
+	web.Cmd = "sleep 200"
+	plan, _, err := m.Apply([]manager.Template{web, worker, manager.NewTemplate("cron", "sleep 300")})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("added", plan.Added)
+	for _, c := range plan.Changed {
+		fmt.Println("changed", c.Name, c.Properties)
+	}
+	scaled, _ := m.Status("worker")
+	fmt.Println("worker has", scaled.NumProcesses)
+	// Output:
+	// added [cron]
+	// changed web [{cmd sleep 100 sleep 200}]
+	// worker has 3
+}
+
 func ExampleParseTemplate() {
 	_, err := manager.ParseTemplate(map[string]any{
 		"name":        "web",

@@ -75,7 +75,8 @@ watch and talk to them over HTTP.
 
 Without a configuration file it starts empty and listens on 127.0.0.1:5000.
 SIGTERM and SIGINT stop all processes gracefully, then gafferd; a second one
-stops them at once.`,
+stops them at once. SIGHUP has gafferd read its configuration again, and
+SIGUSR1 has it open its log file again.`,
 		Example: `  gafferd examples/gaffer.ini
   gafferd -vv --bind 127.0.0.1:5000,unix:/run/gaffer.sock`,
 		Version:       version.Version(),

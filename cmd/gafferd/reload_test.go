@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -169,6 +170,25 @@ func TestHangUpStorm(t *testing.T) {
 	if code := d.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// TestReloadsFollowEachOther has many ask for a reload while the file changes. The
+// last to ask sees the last file, and so does everybody after.
+func TestReloadsFollowEachOther(t *testing.T) {
+	path := file(t, "gaffer.ini", "")
+	d := start(t, nil, path)
+	var asking sync.WaitGroup
+	for i := range 20 {
+		text := fmt.Sprintf("[process:web]\ncmd = sleep 1000\nnumprocesses = %d\n", i%4)
+		rewrite(t, path+".new", text)
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+		asking.Go(func() { says(t, d.answer("POST", "/_reload"), `"ok":true`) })
+	}
+	asking.Wait()
+	says(t, d.answer("POST", "/_reload?plan=true"), `"added":[],"changed":[],"removed":[]`)
+	says(t, d.get("/status/web"), `"numprocesses":3`)
 }
 
 func TestNeedRestart(t *testing.T) {
