@@ -1,0 +1,130 @@
+package keeper
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/gafferd/gaffer/process/spawn"
+)
+
+// What a program is started with goes to the keeper as fields: a tag, a length,
+// and so many bytes. Tags are part of the protocol. A keeper refuses those that
+// it does not know, rather than to start a program without what was asked for.
+const (
+	tagPath   = 1
+	tagDir    = 2
+	tagArg    = 3 // once for each
+	tagEnv    = 4 // once for each
+	tagFile   = 5 // once for each; number 0: /dev/null, 1: the next descriptor of the message
+	tagCgroup = 6 // the next descriptor, before those of files
+	tagFlags  = 7
+	tagUmask  = 8
+	tagUID    = 9
+	tagGID    = 10
+	tagGroup  = 11 // once for each
+)
+
+const (
+	flagSetsid  = 1 << 0
+	flagSetpgid = 1 << 1
+)
+
+// encode appends a to b. Descriptors are not in it: only which there are. A
+// negative one is /dev/null.
+func encode(b []byte, a *spawn.Attr) []byte {
+	text := func(tag byte, s string) {
+		b = append(b, tag)
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	number := func(tag byte, n uint64) {
+		var buf [binary.MaxVarintLen64]byte
+		text(tag, string(buf[:binary.PutUvarint(buf[:], n)]))
+	}
+	text(tagPath, a.Path)
+	text(tagDir, a.Dir)
+	for _, s := range a.Args {
+		text(tagArg, s)
+	}
+	for _, s := range a.Env {
+		text(tagEnv, s)
+	}
+	if a.Cgroup.Set {
+		number(tagCgroup, 1)
+	}
+	for _, fd := range a.Files {
+		number(tagFile, uint64(btoi(fd >= 0)))
+	}
+	number(tagFlags, uint64(btoi(a.Setsid)*flagSetsid|btoi(a.Setpgid)*flagSetpgid))
+	if a.Umask.Set {
+		number(tagUmask, uint64(a.Umask.N))
+	}
+	if a.SetUser {
+		number(tagUID, uint64(a.UID))
+		number(tagGID, uint64(a.GID))
+		for _, g := range a.Groups {
+			number(tagGroup, uint64(g))
+		}
+	}
+	return b
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// decode is the reverse of encode. next gives the descriptors one after the
+// other; null is that of /dev/null.
+func decode(b []byte, next func() (int, error), null int) (a spawn.Attr, err error) {
+	for len(b) > 0 {
+		tag := b[0]
+		size, n := binary.Uvarint(b[1:])
+		if n <= 0 || size > uint64(len(b)-1-n) {
+			return a, errors.New("a field is cut off")
+		}
+		value := b[1+n : 1+n+int(size)]
+		b = b[1+n+int(size):]
+		number, _ := binary.Uvarint(value)
+		switch tag {
+		case tagPath:
+			a.Path = string(value)
+		case tagDir:
+			a.Dir = string(value)
+		case tagArg:
+			a.Args = append(a.Args, string(value))
+		case tagEnv:
+			a.Env = append(a.Env, string(value))
+		case tagCgroup:
+			fd, err := next()
+			if err != nil {
+				return a, err
+			}
+			a.Cgroup = spawn.To(fd)
+		case tagFile:
+			fd := null
+			if number == 1 {
+				if fd, err = next(); err != nil {
+					return a, err
+				}
+			}
+			a.Files = append(a.Files, fd)
+		case tagFlags:
+			a.Setsid, a.Setpgid = number&flagSetsid != 0, number&flagSetpgid != 0
+		case tagUmask:
+			a.Umask = spawn.To(int(number))
+		case tagUID:
+			a.SetUser, a.UID = true, uint32(number)
+		case tagGID:
+			a.SetUser, a.GID = true, uint32(number)
+		case tagGroup:
+			a.Groups = append(a.Groups, uint32(number))
+		default:
+			return a, fmt.Errorf("this gafferd was upgraded, and its keeper cannot do what is asked for (field %d): restart gafferd", tag)
+		}
+	}
+	return a, nil
+}

@@ -1,0 +1,291 @@
+package keeper
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// orphanPause lets workers release the children that have just ended before the
+// keeper looks for orphans among them.
+const orphanPause = 50 * time.Millisecond
+
+// childEntry is a child, until its worker forgets it.
+type childEntry struct {
+	pid      int // 0 while it is being started
+	pidfd    int // -1 when it is released
+	files    []int
+	hasEnded bool
+	status   exitStatus
+}
+
+// exitStatus is how a child ended.
+type exitStatus struct{ code, signal int }
+
+// The bits of message.b of a child.
+const (
+	childEnded    = 1 << 16 // bits 0 to 7 have the status, 8 to 15 the signal
+	childReleased = 1 << 17
+)
+
+// message tells a worker of the child. The first file is its pidfd, unless it
+// has none; a file that is closed is left out, and the bits from 32 on say which
+// there are.
+func (c *childEntry) message(id uint64) message {
+	m := message{kind: child, id: id, a: int64(c.pid)}
+	if c.hasEnded {
+		m.b = childEnded | int64(c.status.code) | int64(c.status.signal)<<8
+	}
+	if c.pidfd < 0 {
+		m.b |= childReleased
+	} else {
+		m.files = append(m.files, c.pidfd)
+	}
+	present := make([]byte, len(c.files))
+	for i, fd := range c.files {
+		if fd >= 0 {
+			present[i] = 1
+			m.files = append(m.files, fd)
+		}
+	}
+	m.data = present
+	return m
+}
+
+// birth is the end of a launch.
+type birth struct {
+	id    uint64
+	pid   int
+	pidfd int
+	files []int // to keep
+	err   error
+}
+
+// born keeps a child that was started, and tells the worker, which need not be
+// the one that asked for it.
+func (k *keeper) born(b birth) {
+	k.pending--
+	c := k.children[b.id]
+	if b.err != nil {
+		closeAll(c.files)
+		delete(k.children, b.id)
+		k.tell(refusal(b.id, b.err))
+		return
+	}
+	c.pid, c.pidfd = b.pid, b.pidfd
+	unix.SetNonblock(b.pidfd, true) // cannot fail, and lets the worker's runtime poll it
+	if err := k.await(b.pidfd, b.id); err != nil {
+		unix.Kill(b.pid, unix.SIGKILL) // nobody would ever hear of its end
+	}
+	k.tell(message{kind: launched, id: b.id, a: int64(b.pid), files: []int{b.pidfd}})
+}
+
+// tell tells the worker, if there is one that knows the rest.
+func (k *keeper) tell(m message) {
+	if k.worker != nil && k.worker.greeted {
+		k.worker.send(m)
+	}
+}
+
+// ended follows the end of a worker or a child.
+func (k *keeper) ended(id uint64) {
+	for _, w := range []*worker{k.worker, k.candidate} {
+		if w != nil && w.id == id {
+			k.exited(w)
+			return
+		}
+	}
+	c := k.children[id]
+	if c == nil || c.pidfd < 0 || c.hasEnded {
+		return
+	}
+	pid, status := peek(unix.P_PIDFD, c.pidfd)
+	if pid <= 0 {
+		return
+	}
+	c.hasEnded, c.status = true, status
+	k.tell(message{kind: ended, id: id, a: int64(status.code), b: int64(status.signal)})
+}
+
+// release takes a zombie away. Until then its pid, and the number of its
+// process group, are nobody else's.
+func (k *keeper) release(id uint64) {
+	c := k.children[id]
+	if c == nil || c.pidfd < 0 {
+		return
+	}
+	reap(c.pid)
+	unix.Close(c.pidfd)
+	c.pidfd = -1
+	if len(c.files) == 0 {
+		delete(k.children, id)
+	}
+}
+
+// unkeep closes one file of a child.
+func (k *keeper) unkeep(id uint64, i int) {
+	if c := k.children[id]; c != nil && i >= 0 && i < len(c.files) && c.files[i] >= 0 {
+		unix.Close(c.files[i])
+		c.files[i] = -1
+	}
+}
+
+// forget closes all files of a child, which is gone with them once it is
+// released.
+func (k *keeper) forget(id uint64) {
+	c := k.children[id]
+	if c == nil {
+		return
+	}
+	closeAll(c.files)
+	c.files = nil
+	if c.pidfd < 0 {
+		delete(k.children, id)
+	}
+}
+
+// abandon stops the children when no worker is left that could.
+func (k *keeper) abandon() {
+	k.lives.startAt = time.Time{}
+	k.killAt = time.Now().Add(stopTime)
+	k.each(unix.SIGTERM)
+	k.each(unix.SIGCONT)
+	k.orphans = time.Now() // looks whether any is left
+}
+
+// killAll ends the keeper, and the children that are left.
+func (k *keeper) killAll(time.Time) {
+	k.each(unix.SIGKILL)
+	k.end(1)
+}
+
+// each signals all children that are there, and what is in their groups.
+func (k *keeper) each(sig unix.Signal) {
+	for _, c := range k.children {
+		if c.pid > 0 && c.pidfd >= 0 {
+			unix.Kill(-c.pid, sig)
+		}
+	}
+}
+
+// reapOrphans takes away the zombies that are no child of a worker's: who loses
+// its parent becomes the keeper's.
+func (k *keeper) reapOrphans(now time.Time) {
+	k.orphans = time.Time{}
+	if k.pending > 0 {
+		k.orphans = now.Add(orphanPause) // one that is being born is not known yet
+		return
+	}
+	if !k.killAt.IsZero() && k.alive() == 0 {
+		k.end(1)
+		return
+	}
+	known := make(map[int]bool, len(k.children))
+	for _, c := range k.children {
+		known[c.pid] = c.pidfd >= 0
+	}
+	for _, w := range []*worker{k.worker, k.candidate} {
+		if w != nil {
+			known[w.pid] = true
+		}
+	}
+	for {
+		pid, _ := peek(unix.P_ALL, 0)
+		if pid <= 0 {
+			return
+		}
+		if known[pid] { // it hides those behind it
+			break
+		}
+		reap(pid)
+	}
+	for _, pid := range zombies() {
+		if !known[pid] {
+			reap(pid)
+		}
+	}
+	k.orphans = now.Add(max(20*orphanPause, 10*time.Since(now))) // until the one in front is released
+}
+
+// alive counts the children that have not ended.
+func (k *keeper) alive() (n int) {
+	for _, c := range k.children {
+		if !c.hasEnded {
+			n++
+		}
+	}
+	return n
+}
+
+// zombies are the keeper's children that have ended.
+func zombies() (pids []int) {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	self := strconv.Itoa(os.Getpid())
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		stat, err := os.ReadFile("/proc/" + name + "/stat")
+		if err != nil {
+			continue
+		}
+		// pid (name) state parent …, where the name may have any bytes
+		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+		if len(fields) > 1 && fields[0] == "Z" && fields[1] == self {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// reap takes one zombie away.
+func reap(pid int) {
+	for {
+		if _, err := unix.Wait4(pid, nil, unix.WNOHANG, nil); err != unix.EINTR {
+			return
+		}
+	}
+}
+
+// siginfo is what waitid(2) fills in.
+type siginfo struct {
+	signo, errno, code int32
+	child              struct {
+		_      [0]uintptr // aligns it as the kernel's union, which has pointers
+		pid    int32
+		uid    uint32
+		status int32
+	}
+	_ [128]byte // it has 128 bytes in all; more does no harm
+}
+
+// peek asks for the end of one process, or of any, and leaves the zombie. The
+// pid is 0 when there is none to tell of, and -1 when none is the keeper's.
+func peek(kind, id int) (pid int, status exitStatus) {
+	var info siginfo
+	for {
+		switch err := unix.Waitid(kind, id, (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); err {
+		case nil:
+		case unix.EINTR:
+			continue
+		default:
+			return -1, status
+		}
+		break
+	}
+	const exited = 1 // CLD_EXITED; the others are signals
+	if info.code == exited {
+		return int(info.child.pid), exitStatus{code: int(info.child.status)}
+	}
+	return int(info.child.pid), exitStatus{signal: int(info.child.status)}
+}

@@ -1,0 +1,451 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The names of what the keeper itself looks at.
+const (
+	State   = "state"   // what a candidate has to be able to read
+	Sockets = "socket:" // with a number: what the service manager has opened
+)
+
+// beatPause is the time between two heartbeats.
+const beatPause = 3 * time.Second
+
+// ErrGone means that the keeper is dead.
+var ErrGone = errors.New("the keeper is gone")
+
+// Conn is a worker's end of the link to its keeper. Its methods may be called
+// concurrently, but for those that say otherwise.
+type Conn struct {
+	link     *link
+	pid      int
+	worker   int    // which of the keeper's workers this is, from 1
+	previous string // how the one before ended
+	gone     chan struct{}
+	yield    chan struct{}
+
+	held map[string][]*os.File // at the beginning, until they are taken
+
+	mu       sync.Mutex // guards everything below
+	children map[uint64]*Child
+	upgrade  chan error // the answer to an upgrade; nil: none is under way
+}
+
+// Child is a child that the keeper has for this worker.
+type Child struct {
+	ID       uint64
+	conn     *Conn
+	pid      int
+	pidfd    *os.File
+	released bool
+	files    []*os.File // those that were kept when an earlier worker ended; nil for one that is closed
+
+	started chan struct{} // closed when pid is known, or err
+	err     error
+	ended   chan struct{}
+	status  Status
+}
+
+// Status is how a child ended.
+type Status struct {
+	Code, Signal int
+	Known        bool // false: the keeper was gone before it could tell
+}
+
+// Connect finds out whether this program was started by a keeper, and takes over
+// what the worker before it had handed over. It returns nil when there is no
+// keeper.
+//
+// A program that is to take another worker's place is asked first whether it
+// can: prove gets the files kept as State, which are nil if there are none, and
+// says so. Then Connect returns when the other has ended.
+func Connect(prove func(state []*os.File) error) (*Conn, error) {
+	value, ok := os.LookupEnv(Variable)
+	if !ok {
+		return nil, nil
+	}
+	os.Unsetenv(Variable)
+	fd, err := strconv.Atoi(value)
+	if err != nil {
+		return nil, fmt.Errorf("%s=%q is no descriptor", Variable, value)
+	}
+	unix.CloseOnExec(fd)
+	l, err := newLink(fd)
+	if err != nil {
+		return nil, fmt.Errorf("%s=%d is no link to a keeper: %w", Variable, fd, err)
+	}
+	c := &Conn{
+		link: l, gone: make(chan struct{}), yield: make(chan struct{}),
+		held: make(map[string][]*os.File), children: make(map[uint64]*Child),
+	}
+	if err := c.takeOver(prove); err != nil {
+		return nil, fmt.Errorf("take over from the keeper: %w", err)
+	}
+	go c.listen()
+	return c, nil
+}
+
+// takeOver receives what is kept.
+func (c *Conn) takeOver(prove func([]*os.File) error) error {
+	if err := c.link.send(message{kind: hello, a: Version}); err != nil {
+		return err
+	}
+	for {
+		m, err := c.link.receive()
+		if err != nil {
+			return err
+		}
+		switch m.kind {
+		case welcome:
+			if m.a != Version {
+				return fmt.Errorf("it speaks version %d of the protocol, this program %d: restart gafferd", m.a, Version)
+			}
+			c.pid, c.worker, c.previous = int(m.b), int(m.id), string(m.data)
+		case held:
+			c.held[string(m.data)] = opened(m.files, string(m.data))
+		case child:
+			c.adopt(m)
+		case yield:
+			if err := prove(c.held[State]); err != nil {
+				return err
+			}
+			c.closeHeld()
+			if err := c.link.send(message{kind: ready}); err != nil {
+				return err
+			}
+		case begin:
+			return nil
+		default:
+			m.close()
+		}
+	}
+}
+
+func (c *Conn) closeHeld() {
+	for name, files := range c.held {
+		for _, f := range files {
+			f.Close()
+		}
+		delete(c.held, name)
+	}
+}
+
+// adopt notes a child of an earlier worker.
+func (c *Conn) adopt(m message) {
+	ch := &Child{ID: m.id, conn: c, pid: int(m.a), started: make(chan struct{}), ended: make(chan struct{})}
+	files := opened(m.files, "child")
+	if m.b&childReleased != 0 {
+		ch.released = true
+	} else if ch.pid != 0 {
+		ch.pidfd, files = files[0], files[1:]
+	}
+	for _, present := range m.data {
+		var f *os.File
+		if present == 1 {
+			f, files = files[0], files[1:]
+		}
+		ch.files = append(ch.files, f)
+	}
+	if ch.pid != 0 {
+		close(ch.started)
+	}
+	if m.b&childEnded != 0 {
+		ch.finish(Status{Code: int(m.b & 0xff), Signal: int(m.b >> 8 & 0xff), Known: true})
+	}
+	c.children[m.id] = ch
+}
+
+// opened are files for descriptors. Those that do not block are polled.
+func opened(fds []int, name string) []*os.File {
+	files := make([]*os.File, len(fds))
+	for i, fd := range fds {
+		files[i] = os.NewFile(uintptr(fd), name)
+	}
+	return files
+}
+
+// listen receives what the keeper tells. It ends with the keeper.
+func (c *Conn) listen() {
+	defer close(c.gone)
+	for {
+		m, err := c.link.receive()
+		if err != nil {
+			c.orphaned()
+			return
+		}
+		switch m.kind {
+		case launched, refused:
+			c.started(m)
+		case ended:
+			if ch := c.child(m.id); ch != nil {
+				ch.finish(Status{Code: int(m.a), Signal: int(m.b), Known: true})
+			}
+		case yield:
+			c.answer(nil)
+			select {
+			case <-c.yield:
+			default:
+				close(c.yield)
+			}
+		case stays:
+			c.answer(errors.New(string(m.data)))
+		default:
+			m.close()
+		}
+	}
+}
+
+func (c *Conn) child(id uint64) *Child {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.children[id]
+}
+
+// started is the answer to Start.
+func (c *Conn) started(m message) {
+	ch := c.child(m.id)
+	if ch == nil {
+		m.close()
+		return
+	}
+	if m.kind == refused {
+		ch.err = refusedAs(m)
+	} else {
+		ch.pid, ch.pidfd = int(m.a), opened(m.files, "pidfd")[0]
+	}
+	close(ch.started)
+}
+
+// orphaned ends the waits for what the keeper would have told.
+func (c *Conn) orphaned() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, ch := range c.children {
+		select {
+		case <-ch.started:
+			go ch.watch()
+		default:
+			ch.err = ErrGone
+			close(ch.started)
+		}
+	}
+	if c.upgrade != nil {
+		c.upgrade <- ErrGone
+		c.upgrade = nil
+	}
+}
+
+// watch finds out about the end of a child for itself. How it ended somebody
+// else is told, whoever is its parent now.
+func (ch *Child) watch() {
+	select {
+	case <-ch.ended:
+		return
+	default:
+	}
+	if conn, err := ch.pidfd.SyscallConn(); err == nil {
+		conn.Read(func(fd uintptr) bool {
+			polls := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+			n, err := unix.Poll(polls, 0)
+			return n > 0 || err != nil && err != unix.EINTR
+		})
+	}
+	ch.finish(Status{})
+}
+
+func (ch *Child) finish(s Status) {
+	select {
+	case <-ch.ended:
+	default:
+		ch.status = s
+		close(ch.ended)
+	}
+}
+
+// KeeperPID is the process id of the keeper, which is the parent of all
+// children and of their orphans.
+func (c *Conn) KeeperPID() int { return c.pid }
+
+// Worker says which of the keeper's workers this is, counted from 1, and how the
+// one before ended; "" when there was none.
+func (c *Conn) Worker() (number int, previous string) { return c.worker, c.previous }
+
+// Gone is closed when the keeper is dead.
+func (c *Conn) Gone() <-chan struct{} { return c.gone }
+
+// Yield is closed when another worker waits for this one's end, to take over.
+func (c *Conn) Yield() <-chan struct{} { return c.yield }
+
+// Beat tells the keeper that this worker is well, again and again, until stop is
+// closed; well is called before each and may take its time when it is not.
+func (c *Conn) Beat(stop <-chan struct{}, well func()) {
+	ticker := time.NewTicker(beatPause)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			well()
+			c.link.send(message{kind: beat}) // fails when the keeper is gone
+		case <-c.gone:
+			return
+		case <-stop:
+			return
+		}
+	}
+}
+
+// Ready tells the keeper that this worker does its work. One that has said so is
+// replaced when it dies.
+func (c *Conn) Ready() error { return c.link.send(message{kind: ready}) }
+
+// Leave tells the keeper to end with that exit code as soon as this worker does.
+func (c *Conn) Leave(code int) error { return c.link.send(message{kind: leave, a: int64(code)}) }
+
+// Notify has the service manager told, in the form of sd_notify(3).
+func (c *Conn) Notify(text string) error {
+	return c.link.send(message{kind: notify, data: []byte(text)})
+}
+
+// Upgrade has this worker replaced by the program at path. It returns nil when
+// that one has proved that it can read the state: then Yield is closed and this
+// one is to end. An error says why the upgrade will not take place.
+func (c *Conn) Upgrade(path string) error {
+	answer := make(chan error, 1)
+	c.mu.Lock()
+	if c.upgrade != nil {
+		c.mu.Unlock()
+		return errors.New("another upgrade is under way")
+	}
+	c.upgrade = answer
+	c.mu.Unlock()
+	if err := c.link.send(message{kind: upgrade, data: []byte(path)}); err != nil {
+		c.answer(err)
+	}
+	return <-answer
+}
+
+// answer ends an upgrade that is under way.
+func (c *Conn) answer(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.upgrade != nil {
+		c.upgrade <- err
+		c.upgrade = nil
+	}
+}
+
+// Hold has files kept under a name, in the place of those before; none takes the
+// name away. The caller keeps its own.
+func (c *Conn) Hold(name string, files ...*os.File) error {
+	fds, err := descriptors(files)
+	if err != nil {
+		return err
+	}
+	k := hold
+	if len(fds) == 0 {
+		k = drop
+	}
+	return c.link.send(message{kind: k, data: []byte(name), files: fds})
+}
+
+// Held are the names of what was kept when this worker began, and has not been
+// taken since, that begin with prefix.
+func (c *Conn) Held(prefix string) (names []string) {
+	for name := range c.held {
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Take returns what was kept under a name when this worker began, which is the
+// caller's to close. It goes on being kept. Held and Take are for one goroutine.
+func (c *Conn) Take(name string) []*os.File {
+	files := c.held[name]
+	delete(c.held, name)
+	return files
+}
+
+// Children are those of earlier workers, by id.
+func (c *Conn) Children() map[uint64]*Child {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make(map[uint64]*Child, len(c.children))
+	for id, ch := range c.children {
+		out[id] = ch
+	}
+	return out
+}
+
+// descriptors are those of files, which stay in the mode that they are in.
+func descriptors(files []*os.File) ([]int, error) {
+	fds := make([]int, len(files))
+	for i, f := range files {
+		fds[i] = -1
+		if f == nil {
+			continue
+		}
+		conn, err := f.SyscallConn()
+		if err == nil {
+			err = conn.Control(func(fd uintptr) { fds[i] = int(fd) })
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return fds, nil
+}
+
+// Pid is the child's process id. It is called after Started.
+func (ch *Child) Pid() int { return ch.pid }
+
+// Started waits until the child was started, or could not be.
+func (ch *Child) Started() error {
+	<-ch.started
+	return ch.err
+}
+
+// Files are what was kept for the child when an earlier worker ended, in the
+// order in which that one had handed them over; nil where one was closed. They
+// are the caller's.
+func (ch *Child) Files() []*os.File { return ch.files }
+
+// Wait returns when the child has ended.
+func (ch *Child) Wait() Status {
+	<-ch.ended
+	return ch.status
+}
+
+// Release takes the zombie away. Until then the child's pid is nobody else's.
+func (ch *Child) Release() error {
+	if ch.pidfd != nil {
+		ch.pidfd.Close()
+	}
+	return ch.conn.link.send(message{kind: release, id: ch.ID})
+}
+
+// CloseFile has the keeper close one of its files, by the number that it had
+// when it was handed over.
+func (ch *Child) CloseFile(i int) error {
+	return ch.conn.link.send(message{kind: unkeep, id: ch.ID, a: int64(i)})
+}
+
+// Forget has the keeper close all files of the child.
+func (ch *Child) Forget() error {
+	c := ch.conn
+	c.mu.Lock()
+	delete(c.children, ch.ID)
+	c.mu.Unlock()
+	return c.link.send(message{kind: forget, id: ch.ID})
+}

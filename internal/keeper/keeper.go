@@ -1,0 +1,269 @@
+package keeper
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The keeper's times.
+const (
+	// beatTime is how long a worker may be silent before it is replaced.
+	beatTime = 10 * time.Second
+
+	// candidateTime is how long a new program may take until it is ready.
+	candidateTime = 5 * time.Second
+
+	// stopTime is how long the children have when no worker is left to stop them.
+	stopTime = 10 * time.Second
+)
+
+// keeper is the keeper's state. It belongs to the goroutine of run; the others
+// only bring it what happens.
+type keeper struct {
+	args     []string
+	env      []string // of workers
+	program  int      // an O_PATH descriptor of what workers are made of
+	previous int      // of what they were made of before, until the new program has proved itself, or of the candidate; else -1
+	notices  *notices // nil: nobody wants any
+
+	poll       int // an epoll descriptor with the pidfds of workers and children
+	deliveries chan delivery
+	endings    chan uint64
+	launches   chan birth
+	signals    chan os.Signal
+	alarm      *time.Timer
+
+	worker    *worker // nil while there is none
+	candidate *worker // to take the worker's place; nil: there is none
+	lives     lives
+	held      []item // in the order in which they came
+	children  map[uint64]*childEntry
+	pending   int       // launches under way
+	orphans   time.Time // when to look for them; zero: no child has ended
+
+	stopping os.Signal // the last signal to stop, for a worker that is yet to come
+	killAt   time.Time // no worker will come: when the children are killed; zero: not so
+	over     bool
+	code     int // to exit with, once over
+}
+
+// item is what is kept under a name.
+type item struct {
+	name  string
+	files []int
+}
+
+// delivery is a message from a worker, or the end of its messages.
+type delivery struct {
+	from *worker
+	message
+	err error
+}
+
+// Run is the keeper's life: it starts workers, programs of this binary with the
+// same arguments, and keeps what they hand over, until one of them says that
+// all is done. It returns the exit code. Run must be called before the program
+// does anything else.
+func Run(args []string) int {
+	k, err := newKeeper(args)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "gafferd: keeper: %v\n", err)
+		return 1
+	}
+	return k.run()
+}
+
+func newKeeper(args []string) (*keeper, error) {
+	program, err := unix.Open("/proc/self/exe", unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open this program: %w", err)
+	}
+	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create", err)
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("become a subreaper: %w", err)
+	}
+	k := &keeper{
+		args:       args,
+		env:        slices.DeleteFunc(os.Environ(), forKeeper),
+		program:    program,
+		previous:   -1,
+		notices:    openNotices(os.Getenv("NOTIFY_SOCKET"), os.Getenv("WATCHDOG_USEC")),
+		poll:       poll,
+		deliveries: make(chan delivery),
+		endings:    make(chan uint64),
+		launches:   make(chan birth),
+		signals:    make(chan os.Signal, 16),
+		alarm:      time.NewTimer(0),
+		children:   make(map[uint64]*childEntry),
+	}
+	k.lives.startAt = time.Now()
+	k.takeSockets()
+	signal.Notify(k.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT,
+		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGCHLD, syscall.SIGPIPE)
+	go k.watch()
+	return k, nil
+}
+
+// forKeeper reports whether a variable speaks to the keeper alone.
+func forKeeper(variable string) bool {
+	name, _, _ := strings.Cut(variable, "=")
+	switch name {
+	case Variable, "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS":
+		return true
+	}
+	return false
+}
+
+// run is the one goroutine that changes anything.
+func (k *keeper) run() int {
+	for !k.over {
+		select {
+		case d := <-k.deliveries:
+			k.receive(d)
+		case id := <-k.endings:
+			k.ended(id)
+		case b := <-k.launches:
+			k.born(b)
+		case s := <-k.signals:
+			k.signal(s)
+		case <-k.alarm.C:
+		}
+		k.schedule(time.Now())
+	}
+	return k.code
+}
+
+// watch brings the ends of workers and children. It ends with the program.
+func (k *keeper) watch() {
+	var events [64]unix.EpollEvent
+	for {
+		n, err := unix.EpollWait(k.poll, events[:], -1)
+		if err != nil && err != unix.EINTR {
+			panic(os.NewSyscallError("epoll_wait", err)) // of a descriptor that is ours alone
+		}
+		for _, e := range events[:max(n, 0)] {
+			k.endings <- uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32
+		}
+	}
+}
+
+// await has watch tell of the end of a process, once.
+func (k *keeper) await(pidfd int, id uint64) error {
+	e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(uint32(id)), Pad: int32(uint32(id >> 32))}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(k.poll, unix.EPOLL_CTL_ADD, pidfd, &e))
+}
+
+// schedule does what is due and sets the alarm for what comes next.
+func (k *keeper) schedule(now time.Time) {
+	next := now.Add(time.Hour)
+	due := func(at time.Time, do func(now time.Time)) {
+		if at.IsZero() {
+			return
+		}
+		if !now.Before(at) {
+			do(now)
+			at = now.Add(time.Millisecond) // and looks again what is next
+		}
+		if at.Before(next) {
+			next = at
+		}
+	}
+	due(k.orphans, k.reapOrphans)
+	due(k.killAt, k.killAll)
+	due(k.lives.startAt, k.startWorker)
+	for _, w := range []*worker{k.worker, k.candidate} {
+		if w != nil {
+			due(w.giveUpAt, w.giveUp)
+		}
+	}
+	if k.notices != nil && k.worker != nil && k.worker.well(now) {
+		due(k.notices.at, k.notices.alive)
+	}
+	k.alarm.Reset(time.Until(next))
+}
+
+// receive is what a worker says.
+func (k *keeper) receive(d delivery) {
+	w, m := d.from, d.message
+	if d.err != nil {
+		k.silent(w)
+		return
+	}
+	w.beat(time.Now())
+	switch m.kind {
+	case hello:
+		k.hello(w)
+	case beat:
+	case ready:
+		k.ready(w)
+	case hold:
+		k.hold(string(m.data), m.files)
+	case drop:
+		k.hold(string(m.data), nil)
+	case launch:
+		k.launch(m)
+	case release:
+		k.release(m.id)
+	case unkeep:
+		k.unkeep(m.id, int(m.a))
+	case forget:
+		k.forget(m.id)
+	case notify:
+		k.notices.send(m.data)
+	case leave:
+		w.leaves, w.code = true, int(m.a)
+	case upgrade:
+		k.upgrade(string(m.data))
+	default:
+		m.close()
+	}
+}
+
+// hold puts files in the place of those that were kept under a name; none takes
+// the name away.
+func (k *keeper) hold(name string, files []int) {
+	i := slices.IndexFunc(k.held, func(it item) bool { return it.name == name })
+	if i >= 0 {
+		closeAll(k.held[i].files)
+		k.held = slices.Delete(k.held, i, i+1)
+	}
+	if len(files) > 0 {
+		k.held = append(k.held, item{name, files})
+	}
+}
+
+// signal passes signals on to the worker. Those to stop are not lost when there
+// is none.
+func (k *keeper) signal(s os.Signal) {
+	switch s {
+	case syscall.SIGCHLD:
+		if k.orphans.IsZero() {
+			k.orphans = time.Now().Add(orphanPause)
+		}
+		return
+	case syscall.SIGPIPE:
+		return // whoever read our stderr is gone, which is no reason to end
+	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT:
+		k.stopping = s
+		if k.worker == nil {
+			k.lives.startNow()
+			return
+		}
+	}
+	if k.worker != nil && k.worker.greeted {
+		k.worker.signal(s)
+	}
+}
+
+// end ends run, and with it the keeper.
+func (k *keeper) end(code int) { k.over, k.code = true, code }

@@ -1,0 +1,300 @@
+package keeper
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gafferd/gaffer/process/spawn"
+)
+
+// workers are what a worker does in the tests.
+var workers = map[string]func() int{
+	"holder":  holder,
+	"failing": func() int { say("hello"); return 7 },
+	"dying":   dying,
+	"silent":  silent,
+	"picky":   picky,
+}
+
+func connect() *Conn {
+	c, err := Connect(func(state []*os.File) error {
+		if len(state) == 0 {
+			return nil
+		}
+		if text, _ := io.ReadAll(io.NewSectionReader(state[0], 0, 100)); string(text) != "state 1" {
+			return errors.New("cannot read " + string(text))
+		}
+		return nil
+	})
+	if err != nil {
+		say("error %v", err)
+		os.Exit(9)
+	}
+	return c
+}
+
+func pipe() (r, w *os.File) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		panic(err)
+	}
+	return r, w
+}
+
+// holder has one child that writes what it reads, and a stop that ends it.
+func holder() int {
+	c := connect()
+	n, previous := c.Worker()
+	say("worker %d %d %s", n, os.Getpid(), previous)
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	go c.Beat(nil, func() {})
+	ch := c.Children()[5]
+	var in, out *os.File
+	if ch == nil {
+		theirIn, ourIn := pipe()
+		ourOut, theirOut := pipe()
+		var err error
+		ch, err = c.Start(5, spawn.Attr{
+			Path: "/bin/cat", Args: []string{"cat"}, Env: os.Environ(), Setpgid: true, Umask: spawn.To(0o77),
+			Files: []int{int(theirIn.Fd()), int(theirOut.Fd()), -1},
+		}, []*os.File{ourIn, ourOut})
+		if err != nil {
+			say("error %v", err)
+			return 1
+		}
+		theirIn.Close()
+		theirOut.Close()
+		in, out = ourIn, ourOut
+	} else {
+		in, out = ch.Files()[0], ch.Files()[1]
+	}
+	say("child %d", ch.Pid())
+	c.Ready()
+	in.WriteString(strings.Repeat("x", n))
+	buf := make([]byte, 100)
+	io.ReadFull(out, buf[:n])
+	say("echo %s", buf[:n])
+	go func() {
+		status := ch.Wait()
+		say("ended %d %d %v", status.Code, status.Signal, status.Known)
+		ch.Release()
+		ch.Forget()
+		c.Leave(3)
+		os.Exit(0)
+	}()
+	select {
+	case <-stop:
+		ch.CloseFile(0)
+		in.Close()
+	case <-c.Gone():
+		say("gone")
+		unix.Kill(ch.Pid(), unix.SIGKILL)
+	}
+	select {}
+}
+
+// TestWorkerIsReplaced kills a worker again and again.
+func TestWorkerIsReplaced(t *testing.T) {
+	d := startKeeper(t, "holder")
+	worker := strings.Fields(d.expect("worker "))[1]
+	child := d.expect("child ")
+	d.expect("echo x")
+	for n := 2; n < 4; n++ {
+		pid, _ := strconv.Atoi(worker)
+		unix.Kill(pid, unix.SIGKILL)
+		fields := strings.Fields(d.expect("worker " + strconv.Itoa(n)))
+		if got := strings.Join(fields[1:], " "); got != "killed by signal 9" {
+			t.Errorf("the worker before ended so: %q", got)
+		}
+		worker = fields[0]
+		if got := d.expect("child "); got != child {
+			t.Errorf("the child is %s now, was %s", got, child)
+		}
+		d.expect("echo " + strings.Repeat("x", n))
+	}
+	d.cmd.Process.Signal(syscall.SIGTERM)
+	if got := d.expect("ended "); got != "0 0 true" {
+		t.Errorf("the child ended with %q", got)
+	}
+	if code := d.exit(); code != 3 {
+		t.Errorf("exit code %d, want that of Leave", code)
+	}
+}
+
+// TestKeeperDies kills the keeper, of which the worker has to take notice.
+func TestKeeperDies(t *testing.T) {
+	d := startKeeper(t, "holder")
+	child, _ := strconv.Atoi(d.expect("child "))
+	d.expect("echo x")
+	d.cmd.Process.Kill()
+	d.expect("gone")
+	if got := d.expect("ended "); got != "0 0 false" {
+		t.Errorf("the child ended with %q, which nobody could know", got)
+	}
+	for alive(child) { // until whoever is its parent now has waited for it
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// TestFirstWorkerFails passes on the exit code of a worker that never began.
+func TestFirstWorkerFails(t *testing.T) {
+	d := startKeeper(t, "failing")
+	if code := d.exit(); code != 7 {
+		t.Errorf("exit code %d, want the worker's", code)
+	}
+}
+
+// dying is ready and dies, and stops on the first signal that it gets.
+func dying() int {
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	c := connect()
+	n, _ := c.Worker()
+	say("worker %d", n)
+	c.Ready()
+	if n < 4 {
+		return 1
+	}
+	<-stop
+	c.Leave(0)
+	return 0
+}
+
+func TestWorkerKeepsDying(t *testing.T) {
+	d := startKeeper(t, "dying")
+	d.expect("worker 3")
+	d.cmd.Process.Signal(syscall.SIGTERM) // while there is none, perhaps
+	d.expect("worker 4")
+	if code := d.exit(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// silent stops itself once.
+func silent() int {
+	c := connect()
+	n, previous := c.Worker()
+	say("worker %d %s", n, previous)
+	c.Ready()
+	if n == 1 {
+		unix.Kill(os.Getpid(), unix.SIGSTOP)
+		select {}
+	}
+	c.Leave(0)
+	return 0
+}
+
+func TestSilentWorkerIsReplaced(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for a heartbeat")
+	}
+	d := startKeeper(t, "silent")
+	d.expect("worker 1")
+	if got := d.expect("worker 2"); got != "no heartbeat" {
+		t.Errorf("the first worker ended so: %q", got)
+	}
+	d.exit()
+}
+
+// picky asks to be replaced by what it reads from stdin.
+func picky() int {
+	c := connect()
+	n, previous := c.Worker()
+	say("worker %d %s", n, previous)
+	if c.Held(State) == nil {
+		fd, _ := memoryFile("state", []byte(os.Getenv("TEST_STATE")))
+		c.Hold(State, os.NewFile(uintptr(fd), "state"))
+	}
+	c.Ready()
+	if n > 1 {
+		c.Leave(0)
+		return 0
+	}
+	path := make([]byte, 200)
+	size, _ := os.Stdin.Read(path)
+	if err := c.Upgrade(string(path[:size])); err != nil {
+		say("stays %v", err)
+		c.Leave(0)
+		return 0
+	}
+	<-c.Yield()
+	say("yields")
+	return 0
+}
+
+func TestUpgrade(t *testing.T) {
+	d := startKeeper(t, "picky", "TEST_STATE=state 1")
+	d.expect("worker 1")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(d.stdin, self)
+	d.expect("yields")
+	if got := d.expect("worker 2"); got != "upgraded" {
+		t.Errorf("the first worker ended so: %q", got)
+	}
+	if code := d.exit(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestUpgradeFails(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := filepath.Join(t.TempDir(), "text")
+	os.WriteFile(text, []byte("no program"), 0o755)
+	for _, c := range []struct{ state, path, want string }{
+		{"state 2", self, "exit status 9"},
+		{"state 1", "/nowhere", "no such file or directory"},
+		{"state 1", text, "exec format error"},
+		{"state 1", "/bin/true", "exit status 0"},
+	} {
+		d := startKeeper(t, "picky", "TEST_STATE="+c.state)
+		d.expect("worker 1")
+		io.WriteString(d.stdin, c.path)
+		if got := d.expect("stays "); !strings.Contains(got, c.want) {
+			t.Errorf("%s with %s: %q, want %q", c.path, c.state, got, c.want)
+		}
+		if code := d.exit(); code != 0 {
+			t.Errorf("%s: exit code %d", c.path, code)
+		}
+	}
+}
+
+// TestAttr fails for a property of spawn.Attr that does not reach the keeper.
+func TestAttr(t *testing.T) {
+	a := spawn.Attr{
+		Path: "/bin/\xff", Args: []string{"a", "", strings.Repeat("b", 1000)}, Env: []string{"A=\x01"}, Dir: "/tmp",
+		Files: []int{10, -1, 11}, Cgroup: spawn.To(9), Setsid: true, Setpgid: true, Umask: spawn.To(0),
+		SetUser: true, UID: 1, GID: 1 << 31, Groups: []uint32{4, 5},
+	}
+	fillsAll(t, a)
+	fd := 8
+	got, err := decode(encode(nil, &a), func() (int, error) { fd++; return fd, nil }, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameAttr(t, got, a)
+	if _, err := decode(append(encode(nil, &a), 99, 0), func() (int, error) { return 1, nil }, -1); err == nil {
+		t.Error("a field that the keeper does not know is ignored")
+	}
+	encoded := encode(nil, &a)
+	for n := range encoded {
+		decode(bytes.Clone(encoded[:n]), func() (int, error) { return 1, nil }, -1) // does not panic
+	}
+}

@@ -1,0 +1,198 @@
+package keeper
+
+import (
+	"errors"
+	"io"
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gafferd/gaffer/process/spawn"
+)
+
+// launch starts a program as the message says. a is how many of its files are to
+// be kept, which are the last; b is 1 when the description did not fit in, and is
+// in the first of its files.
+//
+// Other launches and everything else go on meanwhile: to execute a file can take
+// long.
+func (k *keeper) launch(m message) {
+	files := m.files
+	if k.children[m.id] != nil || int(m.a) > len(files) || m.a < 0 {
+		closeAll(files)
+		k.tell(refusal(m.id, syscall.EINVAL))
+		return
+	}
+	kept := files[len(files)-int(m.a):]
+	theirs := files[:len(files)-int(m.a)]
+	k.children[m.id] = &childEntry{pidfd: -1, files: kept}
+	k.pending++
+	go func() {
+		defer closeAll(theirs)
+		b := birth{id: m.id}
+		b.pid, b.pidfd, b.err = start(m.data, theirs, m.b == 1)
+		k.launches <- b
+	}()
+}
+
+func start(data []byte, files []int, inFile bool) (pid, pidfd int, err error) {
+	next := func() (int, error) {
+		if len(files) == 0 {
+			return -1, errors.New("a descriptor is missing")
+		}
+		fd := files[0]
+		files = files[1:]
+		return fd, nil
+	}
+	if inFile {
+		fd, err := next()
+		if err != nil {
+			return 0, -1, err
+		}
+		if data, err = readAll(fd); err != nil {
+			return 0, -1, err
+		}
+	}
+	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, -1, err
+	}
+	defer unix.Close(null)
+	attr, err := decode(data, next, null)
+	if err != nil {
+		return 0, -1, err
+	}
+	return spawn.Start(attr)
+}
+
+// readAll reads a file from its beginning.
+func readAll(fd int) ([]byte, error) {
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return nil, err
+	}
+	data := make([]byte, stat.Size)
+	for n := 0; n < len(data); {
+		read, err := unix.Pread(fd, data[n:], int64(n))
+		if err != nil {
+			return nil, err
+		}
+		if read == 0 {
+			return nil, io.ErrUnexpectedEOF
+		}
+		n += read
+	}
+	return data, nil
+}
+
+// refusal tells why a child could not be started.
+func refusal(id uint64, err error) message {
+	m := message{kind: refused, id: id}
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		m.a = int64(errno)
+	}
+	if err != error(errno) {
+		m.data = []byte(err.Error())
+	}
+	return m
+}
+
+// refusedAs is the error that a refusal was made of, as far as errors.Is goes.
+func refusedAs(m message) error {
+	errno := syscall.Errno(m.a)
+	switch {
+	case len(m.data) == 0:
+		return errno
+	case errno == 0:
+		return errors.New(string(m.data))
+	}
+	return &startError{string(m.data), errno}
+}
+
+type startError struct {
+	text  string
+	errno syscall.Errno
+}
+
+func (e *startError) Error() string { return e.text }
+func (e *startError) Unwrap() error { return e.errno }
+
+// Start has the keeper start a program, as a child with an id that no other has,
+// and keep some files for it until Forget. Descriptors in a that are negative are
+// /dev/null. The caller keeps its own files and closes them.
+//
+// An error wraps the syscall.Errno that says why it could not be started.
+func (c *Conn) Start(id uint64, a spawn.Attr, keep []*os.File) (*Child, error) {
+	m := message{kind: launch, id: id, a: int64(len(keep)), data: encode(nil, &a)}
+	if len(m.data) > maxData {
+		large, err := memoryFile("start", m.data)
+		if err != nil {
+			return nil, err
+		}
+		defer unix.Close(large)
+		m.data, m.b, m.files = nil, 1, append(m.files, large)
+	}
+	if a.Cgroup.Set {
+		m.files = append(m.files, a.Cgroup.N)
+	}
+	for _, fd := range a.Files {
+		if fd >= 0 {
+			m.files = append(m.files, fd)
+		}
+	}
+	kept, err := descriptors(keep)
+	if err != nil {
+		return nil, err
+	}
+	m.files = append(m.files, kept...)
+	ch := &Child{ID: id, conn: c, started: make(chan struct{}), ended: make(chan struct{})}
+	c.mu.Lock()
+	c.children[id] = ch
+	c.mu.Unlock()
+	err = c.link.send(m)
+	runtime.KeepAlive(keep)
+	if err == nil {
+		select {
+		case <-ch.started:
+		case <-c.gone:
+		}
+		err = ch.startError()
+	}
+	if err != nil {
+		c.mu.Lock()
+		delete(c.children, id)
+		c.mu.Unlock()
+		return nil, err
+	}
+	return ch, nil
+}
+
+// startError is why a child was not started, once the wait for it is over.
+func (ch *Child) startError() error {
+	select {
+	case <-ch.started:
+		return ch.err
+	default:
+		return ErrGone
+	}
+}
+
+// memoryFile is a file in memory with some content.
+func memoryFile(name string, content []byte) (int, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return -1, os.NewSyscallError("memfd_create", err)
+	}
+	for len(content) > 0 {
+		n, err := unix.Write(fd, content)
+		if err != nil {
+			unix.Close(fd)
+			return -1, os.NewSyscallError("write", err)
+		}
+		content = content[n:]
+	}
+	return fd, nil
+}

@@ -1,0 +1,95 @@
+package keeper
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The test binary is keeper, worker and child alike, as its environment says.
+func TestMain(m *testing.M) {
+	if os.Getenv(Variable) != "" {
+		os.Exit(workers[os.Getenv("TEST_WORKER")]())
+	}
+	if os.Getenv("TEST_WORKER") != "" {
+		os.Exit(Run(os.Args))
+	}
+	os.Exit(m.Run())
+}
+
+// daemon is a keeper under test.
+type daemon struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	stdin io.WriteCloser // of the workers too
+	lines chan string    // what they print
+}
+
+func startKeeper(t *testing.T, worker string, env ...string) *daemon {
+	t.Helper()
+	d := &daemon{t: t, cmd: exec.Command("/proc/self/exe"), lines: make(chan string, 1000)}
+	d.cmd.Env = append(append(os.Environ(), "TEST_WORKER="+worker), env...)
+	d.cmd.Stderr = os.Stderr
+	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := d.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.stdin, err = d.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(d.lines)
+		for s := bufio.NewScanner(out); s.Scan(); {
+			d.lines <- s.Text()
+		}
+	}()
+	t.Cleanup(func() {
+		d.cmd.Process.Kill()
+		d.cmd.Wait()
+	})
+	return d
+}
+
+// expect waits for a line that begins so and returns the rest.
+func (d *daemon) expect(prefix string) string {
+	d.t.Helper()
+	timeout := time.After(20 * time.Second)
+	for {
+		select {
+		case line, ok := <-d.lines:
+			if !ok {
+				d.t.Fatalf("no line %q came before the end", prefix)
+			}
+			if rest, ok := strings.CutPrefix(line, prefix); ok {
+				return strings.TrimSpace(rest)
+			}
+		case <-timeout:
+			d.t.Fatalf("no line %q came", prefix)
+		}
+	}
+}
+
+// exit waits for the keeper's end.
+func (d *daemon) exit() int {
+	d.t.Helper()
+	done := time.AfterFunc(20*time.Second, func() { d.cmd.Process.Kill() })
+	defer done.Stop()
+	d.cmd.Wait()
+	return d.cmd.ProcessState.ExitCode()
+}
+
+func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+
+func alive(pid int) bool { return unix.Kill(pid, 0) == nil }

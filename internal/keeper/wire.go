@@ -1,0 +1,189 @@
+package keeper
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Version is that of the protocol. A keeper serves every worker of its own
+// version; what is added to the protocol does not change it as long as both can
+// do without.
+const Version = 1
+
+// kind is what a message is about. Numbers are part of the protocol.
+type kind byte
+
+const (
+	// From a worker.
+	hello   kind = 1  // it is there; a: its Version
+	beat    kind = 2  // it is well
+	ready   kind = 3  // it does its work: from now on it is replaced when it dies
+	hold    kind = 4  // keep files under the name data, in the place of those before
+	drop    kind = 5  // close what is kept under the name data
+	launch  kind = 6  // start a program as child id; data or files[0]: see launch.go
+	release kind = 7  // take the zombie of child id away
+	unkeep  kind = 8  // close file a of child id
+	forget  kind = 9  // close all files of child id
+	notify  kind = 10 // tell the service manager data
+	leave   kind = 11 // end with the exit code a when the worker does
+	upgrade kind = 12 // replace the worker by the program at the path data
+
+	// From the keeper.
+	welcome  kind = 65 // a: its Version, b: its pid, id: which worker this is, data: the pid of the one before and why it ended
+	held     kind = 66 // files are kept under the name data
+	child    kind = 67 // child id is kept, with the pid a and its files; b: see childState
+	begin    kind = 68 // that was all
+	launched kind = 69 // child id has the pid a; files: its pidfd
+	refused  kind = 70 // child id could not be started; a: errno, data: what failed
+	ended    kind = 71 // child id ended with the status a or by the signal b
+	yield    kind = 72 // to a worker: another one waits for its end; to a candidate: say ready if the state can be read
+	stays    kind = 73 // the upgrade failed; data: why
+)
+
+// message is one datagram between keeper and worker. Files are descriptors: the
+// sender keeps its own, the receiver owns what it got.
+type message struct {
+	kind  kind
+	id    uint64
+	a, b  int64
+	data  []byte
+	files []int
+}
+
+const (
+	headerSize = 1 + 3*8
+	maxData    = 32 << 10
+	maxFiles   = 200 // the kernel takes 253
+
+	// sendTime is how long the other side may take no message before it is
+	// given up.
+	sendTime = 5 * time.Second
+)
+
+// link is one end of the socket between keeper and worker. Any number of
+// goroutines may send, one may receive.
+type link struct {
+	conn *net.UnixConn
+
+	sending sync.Mutex // guards out
+	out     []byte
+	in, oob []byte // the receiver's
+}
+
+// newLink takes over fd, one end of a socket pair.
+func newLink(fd int) (*link, error) {
+	file := os.NewFile(uintptr(fd), "keeper")
+	defer file.Close()
+	conn, err := net.FileConn(file)
+	if err != nil {
+		return nil, err
+	}
+	uc, ok := conn.(*net.UnixConn)
+	if !ok {
+		conn.Close()
+		return nil, errors.New("not a unix socket")
+	}
+	return &link{conn: uc}, nil
+}
+
+// socketPair makes both ends: datagrams that keep their order, and an end of
+// file when the other side is gone.
+func socketPair() (ours, theirs int, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, -1, os.NewSyscallError("socketpair", err)
+	}
+	return fds[0], fds[1], nil
+}
+
+func (l *link) send(m message) error {
+	l.sending.Lock()
+	defer l.sending.Unlock()
+	if len(m.data) > maxData || len(m.files) > maxFiles {
+		return fmt.Errorf("message %d with %d bytes and %d files is too large", m.kind, len(m.data), len(m.files))
+	}
+	b := append(l.out[:0], byte(m.kind))
+	b = binary.LittleEndian.AppendUint64(b, m.id)
+	b = binary.LittleEndian.AppendUint64(b, uint64(m.a))
+	b = binary.LittleEndian.AppendUint64(b, uint64(m.b))
+	b = append(b, m.data...)
+	l.out = b[:0]
+	var rights []byte
+	if len(m.files) > 0 {
+		rights = unix.UnixRights(m.files...)
+	}
+	deadline := time.Now().Add(sendTime)
+	l.conn.SetWriteDeadline(deadline)
+	for {
+		_, _, err := l.conn.WriteMsgUnix(b, rights, nil)
+		// Descriptors under way count against the user's limit until they are received.
+		if errors.Is(err, unix.ETOOMANYREFS) && time.Now().Before(deadline) {
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		return err
+	}
+}
+
+// receive waits for the next message. Its data is valid until the next call.
+func (l *link) receive() (message, error) {
+	if l.in == nil {
+		l.in = make([]byte, headerSize+maxData)
+		l.oob = make([]byte, unix.CmsgSpace(4*maxFiles))
+	}
+	n, oobn, flags, _, err := l.conn.ReadMsgUnix(l.in, l.oob)
+	if err != nil {
+		return message{}, err
+	}
+	var m message
+	if oobn > 0 {
+		if m.files, err = filesOf(l.oob[:oobn]); err != nil {
+			return message{}, err
+		}
+	}
+	if n < headerSize || flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0 {
+		m.close()
+		return message{}, errors.New("a message was cut off")
+	}
+	b := l.in[:n]
+	m.kind, m.id = kind(b[0]), binary.LittleEndian.Uint64(b[1:])
+	m.a, m.b = int64(binary.LittleEndian.Uint64(b[9:])), int64(binary.LittleEndian.Uint64(b[17:]))
+	m.data = b[headerSize:]
+	return m, nil
+}
+
+func filesOf(oob []byte) (files []int, err error) {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil, err
+	}
+	for _, cm := range messages {
+		fds, err := unix.ParseUnixRights(&cm)
+		if err != nil {
+			return files, err
+		}
+		files = append(files, fds...)
+	}
+	return files, nil
+}
+
+// close closes the files of a message that nobody wants.
+func (m *message) close() {
+	closeAll(m.files)
+	m.files = nil
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+}

@@ -1,0 +1,271 @@
+package keeper
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Variable is the environment variable that tells a program that it is a worker,
+// and the descriptor of its link.
+const Variable = "GAFFER_KEEPER_FD"
+
+const workerFD = 3
+
+// workerIDs are the ids of workers among those of children, far above what a
+// daemon counts to.
+const workerIDs = uint64(1) << 63
+
+// worker is one worker as the keeper sees it.
+type worker struct {
+	id      uint64
+	pid     int
+	pidfd   int
+	link    *link
+	started time.Time
+
+	candidate bool
+	greeted   bool // it has said hello
+	isReady   bool
+	leaves    bool // it will end, and all is done then
+	code      int
+	failed    string // why it is to be killed, or was
+
+	// Both have to come before its end is told: its last words may matter.
+	exited, closed bool
+
+	heard    time.Time
+	giveUpAt time.Time
+	late     bool // it was silent for too long, and gets one more moment
+}
+
+// startWorker makes the next worker of the program as it is now.
+func (k *keeper) startWorker(now time.Time) {
+	k.lives.startAt = time.Time{}
+	w, err := k.fork(k.program)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "gafferd: keeper: cannot start a worker: %v\n", err)
+		k.died(0, err.Error())
+		return
+	}
+	k.worker = w
+}
+
+func (k *keeper) fork(program int) (*worker, error) {
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(theirs)
+	l, err := newLink(ours)
+	if err != nil {
+		return nil, err
+	}
+	pidfd := -1
+	k.lives.begun++
+	// Its own process group: a Ctrl-C at the terminal reaches the keeper, which
+	// passes it on, and so comes once.
+	pid, _, err := syscall.StartProcess("/proc/self/fd/"+strconv.Itoa(program), k.args, &syscall.ProcAttr{
+		Env:   append(k.env[:len(k.env):len(k.env)], Variable+"="+strconv.Itoa(workerFD)),
+		Files: []uintptr{0, 1, 2, uintptr(theirs)},
+		Sys:   &syscall.SysProcAttr{Setpgid: true, PidFD: &pidfd},
+	})
+	runtime.KeepAlive(k)
+	if err != nil {
+		l.conn.Close()
+		return nil, err
+	}
+	now := time.Now()
+	w := &worker{
+		id: workerIDs + uint64(k.lives.begun), pid: pid, pidfd: pidfd, link: l,
+		started: now, heard: now, giveUpAt: now.Add(beatTime),
+	}
+	if err := k.await(pidfd, w.id); err != nil {
+		w.kill(err.Error())
+	}
+	go func() {
+		for {
+			m, err := l.receive()
+			m.data = append([]byte(nil), m.data...)
+			k.deliveries <- delivery{w, m, err}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return w, nil
+}
+
+// hello hands everything to a worker that has come up.
+func (k *keeper) hello(w *worker) {
+	w.greeted = true
+	if w == k.candidate {
+		k.handState(w)
+		return
+	}
+	k.handAll(w)
+	if k.stopping != nil {
+		w.signal(k.stopping)
+	}
+}
+
+// handAll hands over all that is kept.
+func (k *keeper) handAll(w *worker) {
+	w.send(message{kind: welcome, id: w.id - workerIDs, a: Version, b: int64(os.Getpid()), data: []byte(k.lives.last)})
+	for _, it := range k.held {
+		w.send(message{kind: held, data: []byte(it.name), files: it.files})
+	}
+	for id, c := range k.children {
+		w.send(c.message(id))
+	}
+	w.send(message{kind: begin})
+}
+
+// handState shows a candidate the state, to see whether it can read it.
+func (k *keeper) handState(w *worker) {
+	w.send(message{kind: welcome, id: w.id - workerIDs, a: Version, b: int64(os.Getpid())})
+	for _, it := range k.held {
+		if it.name == State {
+			w.send(message{kind: held, data: []byte(it.name), files: it.files})
+		}
+	}
+	w.send(message{kind: yield})
+}
+
+// ready notes that a worker does its work, or that a candidate could.
+func (k *keeper) ready(w *worker) {
+	w.isReady = true
+	if w != k.candidate {
+		k.lives.served = true
+		k.settle()
+		return
+	}
+	w.giveUpAt = time.Time{} // it waits for the other's end
+	if k.worker == nil {
+		k.handOver()
+		return
+	}
+	k.worker.send(message{kind: yield})
+}
+
+// exited notes that a worker has ended.
+func (k *keeper) exited(w *worker) {
+	w.exited = true
+	if w.closed {
+		k.workerEnded(w)
+	}
+}
+
+// silent notes that the messages of a worker have ended. If it has not, it has
+// a moment to do so.
+func (k *keeper) silent(w *worker) {
+	w.closed = true
+	switch {
+	case w.exited:
+		k.workerEnded(w)
+	case w.failed == "":
+		w.giveUpAt, w.late = time.Now().Add(time.Second), true
+	}
+}
+
+// workerEnded follows the end of a worker.
+func (k *keeper) workerEnded(w *worker) {
+	var status unix.WaitStatus
+	for {
+		if _, err := unix.Wait4(w.pid, &status, 0, nil); err != unix.EINTR {
+			break
+		}
+	}
+	unix.Close(w.pidfd)
+	w.link.conn.Close()
+	if w == k.candidate {
+		k.candidateFailed(w.reason(status))
+		return
+	}
+	k.worker = nil
+	code := status.ExitStatus()
+	if status.Signaled() {
+		code = 128 + int(status.Signal())
+	}
+	switch {
+	case w.leaves:
+		k.end(w.code)
+	case !k.lives.served && len(k.children) == 0:
+		k.end(code) // it never began: what is wrong it has said
+	case k.candidate != nil && k.candidate.isReady:
+		k.lives.last = "upgraded"
+		k.handOver()
+	default:
+		k.revert()
+		k.died(time.Since(w.started), w.reason(status))
+	}
+}
+
+// died plans what follows a worker's death.
+func (k *keeper) died(lived time.Duration, reason string) {
+	k.lives.last = reason
+	k.lives.died(time.Now(), lived)
+	if k.stopping == nil {
+		return
+	}
+	k.lives.startNow()
+	if k.lives.early > maxEarly {
+		k.abandon()
+	}
+}
+
+// reason says how a worker ended.
+func (w *worker) reason(status unix.WaitStatus) string {
+	switch {
+	case w.failed != "":
+		return w.failed
+	case status.Signaled():
+		return "killed by signal " + strconv.Itoa(int(status.Signal()))
+	default:
+		return "exit status " + strconv.Itoa(status.ExitStatus())
+	}
+}
+
+// send sends a message. A worker that does not take it is killed.
+func (w *worker) send(m message) {
+	if w.failed != "" {
+		return
+	}
+	if err := w.link.send(m); err != nil {
+		w.kill("it takes no messages: " + err.Error())
+	}
+}
+
+func (w *worker) kill(why string) {
+	w.failed = why
+	w.giveUpAt = time.Time{}
+	unix.Kill(w.pid, unix.SIGKILL) // it cannot have another's pid: nobody has waited for it
+}
+
+func (w *worker) signal(s os.Signal) { unix.Kill(w.pid, s.(syscall.Signal)) }
+
+// beat notes that the worker is alive.
+func (w *worker) beat(now time.Time) {
+	w.heard, w.late = now, false
+	if !w.candidate && w.failed == "" {
+		w.giveUpAt = now.Add(beatTime)
+	}
+}
+
+// giveUp kills a worker that was silent. One that may have been stopped together
+// with the keeper has a moment to speak first.
+func (w *worker) giveUp(now time.Time) {
+	if !w.late && !w.candidate {
+		w.late, w.giveUpAt = true, now.Add(time.Second)
+		return
+	}
+	w.kill("no heartbeat")
+}
+
+// well reports whether the worker was heard of lately.
+func (w *worker) well(now time.Time) bool { return w.isReady && now.Sub(w.heard) < beatTime }
