@@ -1,7 +1,10 @@
+//go:build linux
+
 package keeper
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,10 +20,18 @@ const orphanPause = 50 * time.Millisecond
 // childEntry is a child, until its worker forgets it.
 type childEntry struct {
 	pid      int // 0 while it is being started
-	pidfd    int // -1 when it is released
-	files    []int
+	pidfd    int // -1 before that and when it is released
+	kept     []keptFile
+	released bool
 	hasEnded bool
 	status   exitStatus
+}
+
+// keptFile is a file that is kept for a child. What its number means is the
+// worker's business.
+type keptFile struct {
+	number byte
+	fd     int
 }
 
 // exitStatus is how a child ended.
@@ -32,37 +43,27 @@ const (
 	childReleased = 1 << 17
 )
 
-// message tells a worker of the child. The first file is its pidfd, unless it
-// has none; a file that is closed is left out, and the bits from 32 on say which
-// there are.
+// message tells a worker of the child: the files are those that are kept, and
+// data has their numbers.
 func (c *childEntry) message(id uint64) message {
 	m := message{kind: child, id: id, a: int64(c.pid)}
 	if c.hasEnded {
 		m.b = childEnded | int64(c.status.code) | int64(c.status.signal)<<8
 	}
-	if c.pidfd < 0 {
+	if c.released {
 		m.b |= childReleased
-	} else {
-		m.files = append(m.files, c.pidfd)
 	}
-	present := make([]byte, len(c.files))
-	for i, fd := range c.files {
-		if fd >= 0 {
-			present[i] = 1
-			m.files = append(m.files, fd)
-		}
+	for _, f := range c.kept {
+		m.data, m.files = append(m.data, f.number), append(m.files, f.fd)
 	}
-	m.data = present
 	return m
 }
 
 // birth is the end of a launch.
 type birth struct {
-	id    uint64
-	pid   int
-	pidfd int
-	files []int // to keep
-	err   error
+	id         uint64
+	pid, pidfd int
+	err        error
 }
 
 // born keeps a child that was started, and tells the worker, which need not be
@@ -71,17 +72,16 @@ func (k *keeper) born(b birth) {
 	k.pending--
 	c := k.children[b.id]
 	if b.err != nil {
-		closeAll(c.files)
+		c.closeFiles()
 		delete(k.children, b.id)
 		k.tell(refusal(b.id, b.err))
 		return
 	}
 	c.pid, c.pidfd = b.pid, b.pidfd
-	unix.SetNonblock(b.pidfd, true) // cannot fail, and lets the worker's runtime poll it
 	if err := k.await(b.pidfd, b.id); err != nil {
 		unix.Kill(b.pid, unix.SIGKILL) // nobody would ever hear of its end
 	}
-	k.tell(message{kind: launched, id: b.id, a: int64(b.pid), files: []int{b.pidfd}})
+	k.tell(message{kind: launched, id: b.id, a: int64(b.pid)})
 }
 
 // tell tells the worker, if there is one that knows the rest.
@@ -120,18 +120,33 @@ func (k *keeper) release(id uint64) {
 	}
 	reap(c.pid)
 	unix.Close(c.pidfd)
-	c.pidfd = -1
-	if len(c.files) == 0 {
+	c.pidfd, c.released = -1, true
+	if len(c.kept) == 0 {
 		delete(k.children, id)
 	}
 }
 
-// unkeep closes one file of a child.
-func (k *keeper) unkeep(id uint64, i int) {
-	if c := k.children[id]; c != nil && i >= 0 && i < len(c.files) && c.files[i] >= 0 {
-		unix.Close(c.files[i])
-		c.files[i] = -1
+// keep keeps one more file for a child.
+func (k *keeper) keep(id uint64, number byte, files []int) {
+	if c := k.children[id]; c != nil && len(files) == 1 && len(c.kept) < maxFiles {
+		c.kept = append(c.kept, keptFile{number, files[0]})
+		return
 	}
+	closeAll(files)
+}
+
+// unkeep closes a file of a child.
+func (k *keeper) unkeep(id uint64, number byte) {
+	c := k.children[id]
+	if c == nil {
+		return
+	}
+	c.kept = slices.DeleteFunc(c.kept, func(f keptFile) bool {
+		if f.number == number {
+			unix.Close(f.fd)
+		}
+		return f.number == number
+	})
 }
 
 // forget closes all files of a child, which is gone with them once it is
@@ -141,11 +156,17 @@ func (k *keeper) forget(id uint64) {
 	if c == nil {
 		return
 	}
-	closeAll(c.files)
-	c.files = nil
-	if c.pidfd < 0 {
+	c.closeFiles()
+	if c.released {
 		delete(k.children, id)
 	}
+}
+
+func (c *childEntry) closeFiles() {
+	for _, f := range c.kept {
+		unix.Close(f.fd)
+	}
+	c.kept = nil
 }
 
 // abandon stops the children when no worker is left that could.

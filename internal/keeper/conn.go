@@ -1,9 +1,12 @@
+//go:build linux
+
 package keeper
 
 import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,9 +49,8 @@ type Child struct {
 	ID       uint64
 	conn     *Conn
 	pid      int
-	pidfd    *os.File
 	released bool
-	files    []*os.File // those that were kept when an earlier worker ended; nil for one that is closed
+	files    []File // that were kept when an earlier worker ended
 
 	started chan struct{} // closed when pid is known, or err
 	err     error
@@ -142,19 +144,12 @@ func (c *Conn) closeHeld() {
 
 // adopt notes a child of an earlier worker.
 func (c *Conn) adopt(m message) {
-	ch := &Child{ID: m.id, conn: c, pid: int(m.a), started: make(chan struct{}), ended: make(chan struct{})}
-	files := opened(m.files, "child")
-	if m.b&childReleased != 0 {
-		ch.released = true
-	} else if ch.pid != 0 {
-		ch.pidfd, files = files[0], files[1:]
+	ch := &Child{
+		ID: m.id, conn: c, pid: int(m.a), released: m.b&childReleased != 0,
+		started: make(chan struct{}), ended: make(chan struct{}),
 	}
-	for _, present := range m.data {
-		var f *os.File
-		if present == 1 {
-			f, files = files[0], files[1:]
-		}
-		ch.files = append(ch.files, f)
+	for i, f := range opened(m.files, "child") {
+		ch.files = append(ch.files, File{m.data[i], f})
 	}
 	if ch.pid != 0 {
 		close(ch.started)
@@ -221,7 +216,7 @@ func (c *Conn) started(m message) {
 	if m.kind == refused {
 		ch.err = refusedAs(m)
 	} else {
-		ch.pid, ch.pidfd = int(m.a), opened(m.files, "pidfd")[0]
+		ch.pid = int(m.a)
 	}
 	close(ch.started)
 }
@@ -253,14 +248,23 @@ func (ch *Child) watch() {
 		return
 	default:
 	}
-	if conn, err := ch.pidfd.SyscallConn(); err == nil {
+	defer ch.finish(Status{})
+	fd, err := unix.PidfdOpen(ch.pid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return
+	}
+	pidfd := os.NewFile(uintptr(fd), "pidfd")
+	defer pidfd.Close()
+	if group, err := unix.Getpgid(ch.pid); err != nil || group != ch.pid {
+		return // it has ended, and the pid is another's
+	}
+	if conn, err := pidfd.SyscallConn(); err == nil {
 		conn.Read(func(fd uintptr) bool {
 			polls := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 			n, err := unix.Poll(polls, 0)
 			return n > 0 || err != nil && err != unix.EINTR
 		})
 	}
-	ch.finish(Status{})
 }
 
 func (ch *Child) finish(s Status) {
@@ -347,15 +351,19 @@ func (c *Conn) answer(err error) {
 // Hold has files kept under a name, in the place of those before; none takes the
 // name away. The caller keeps its own.
 func (c *Conn) Hold(name string, files ...*os.File) error {
-	fds, err := descriptors(files)
-	if err != nil {
-		return err
+	m := message{kind: hold, data: []byte(name)}
+	if len(files) == 0 {
+		m.kind = drop
 	}
-	k := hold
-	if len(fds) == 0 {
-		k = drop
+	for _, f := range files {
+		fd, err := descriptor(f)
+		if err != nil {
+			return err
+		}
+		m.files = append(m.files, fd)
 	}
-	return c.link.send(message{kind: k, data: []byte(name), files: fds})
+	defer runtime.KeepAlive(files)
+	return c.link.send(m)
 }
 
 // Held are the names of what was kept when this worker began, and has not been
@@ -388,23 +396,13 @@ func (c *Conn) Children() map[uint64]*Child {
 	return out
 }
 
-// descriptors are those of files, which stay in the mode that they are in.
-func descriptors(files []*os.File) ([]int, error) {
-	fds := make([]int, len(files))
-	for i, f := range files {
-		fds[i] = -1
-		if f == nil {
-			continue
-		}
-		conn, err := f.SyscallConn()
-		if err == nil {
-			err = conn.Control(func(fd uintptr) { fds[i] = int(fd) })
-		}
-		if err != nil {
-			return nil, err
-		}
+// descriptor is that of a file, which stays in the mode that it is in.
+func descriptor(f *os.File) (fd int, err error) {
+	conn, err := f.SyscallConn()
+	if err == nil {
+		err = conn.Control(func(n uintptr) { fd = int(n) })
 	}
-	return fds, nil
+	return fd, err
 }
 
 // Pid is the child's process id. It is called after Started.
@@ -416,10 +414,12 @@ func (ch *Child) Started() error {
 	return ch.err
 }
 
-// Files are what was kept for the child when an earlier worker ended, in the
-// order in which that one had handed them over; nil where one was closed. They
-// are the caller's.
-func (ch *Child) Files() []*os.File { return ch.files }
+// Files are what was kept for the child when an earlier worker ended. They are
+// the caller's.
+func (ch *Child) Files() []File { return ch.files }
+
+// Released says that an earlier worker has released the child already.
+func (ch *Child) Released() bool { return ch.released }
 
 // Wait returns when the child has ended.
 func (ch *Child) Wait() Status {
@@ -429,16 +429,22 @@ func (ch *Child) Wait() Status {
 
 // Release takes the zombie away. Until then the child's pid is nobody else's.
 func (ch *Child) Release() error {
-	if ch.pidfd != nil {
-		ch.pidfd.Close()
-	}
 	return ch.conn.link.send(message{kind: release, id: ch.ID})
 }
 
-// CloseFile has the keeper close one of its files, by the number that it had
-// when it was handed over.
-func (ch *Child) CloseFile(i int) error {
-	return ch.conn.link.send(message{kind: unkeep, id: ch.ID, a: int64(i)})
+// Keep has one more file kept for the child. The caller keeps its own.
+func (ch *Child) Keep(f File) error {
+	fd, err := descriptor(f.File)
+	if err != nil {
+		return err
+	}
+	defer runtime.KeepAlive(f)
+	return ch.conn.link.send(message{kind: keep, id: ch.ID, a: int64(f.Number), files: []int{fd}})
+}
+
+// CloseFile has the keeper close one of the child's files.
+func (ch *Child) CloseFile(number byte) error {
+	return ch.conn.link.send(message{kind: unkeep, id: ch.ID, a: int64(number)})
 }
 
 // Forget has the keeper close all files of the child.

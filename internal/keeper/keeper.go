@@ -1,3 +1,5 @@
+//go:build linux
+
 package keeper
 
 import (
@@ -214,8 +216,10 @@ func (k *keeper) receive(d delivery) {
 		k.launch(m)
 	case release:
 		k.release(m.id)
+	case keep:
+		k.keep(m.id, byte(m.a), m.files)
 	case unkeep:
-		k.unkeep(m.id, int(m.a))
+		k.unkeep(m.id, byte(m.a))
 	case forget:
 		k.forget(m.id)
 	case notify:

@@ -1,3 +1,5 @@
+//go:build linux
+
 package keeper
 
 import (
@@ -69,7 +71,7 @@ func holder() int {
 		ch, err = c.Start(5, spawn.Attr{
 			Path: "/bin/cat", Args: []string{"cat"}, Env: os.Environ(), Setpgid: true, Umask: spawn.To(0o77),
 			Files: []int{int(theirIn.Fd()), int(theirOut.Fd()), -1},
-		}, []*os.File{ourIn, ourOut})
+		}, []File{{0, ourIn}, {1, ourOut}})
 		if err != nil {
 			say("error %v", err)
 			return 1
@@ -78,7 +80,7 @@ func holder() int {
 		theirOut.Close()
 		in, out = ourIn, ourOut
 	} else {
-		in, out = ch.Files()[0], ch.Files()[1]
+		in, out = ch.Files()[0].File, ch.Files()[1].File
 	}
 	say("child %d", ch.Pid())
 	c.Ready()

@@ -1,3 +1,5 @@
+//go:build linux
+
 package keeper
 
 import (
@@ -12,27 +14,33 @@ import (
 	"github.com/gafferd/gaffer/process/spawn"
 )
 
-// launch starts a program as the message says. a is how many of its files are to
-// be kept, which are the last; b is 1 when the description did not fit in, and is
-// in the first of its files.
+// launch starts a program as the message says. The last files of the message are
+// to be kept: as many as its data begins with numbers for, after their count. b
+// is 1 when the rest of data did not fit in, and is in the first of the files.
 //
 // Other launches and everything else go on meanwhile: to execute a file can take
 // long.
 func (k *keeper) launch(m message) {
-	files := m.files
-	if k.children[m.id] != nil || int(m.a) > len(files) || m.a < 0 {
+	files, n := m.files, 0
+	if len(m.data) > 0 {
+		n = int(m.data[0])
+	}
+	if k.children[m.id] != nil || len(m.data) < 1+n || len(files) < n {
 		closeAll(files)
 		k.tell(refusal(m.id, syscall.EINVAL))
 		return
 	}
-	kept := files[len(files)-int(m.a):]
-	theirs := files[:len(files)-int(m.a)]
-	k.children[m.id] = &childEntry{pidfd: -1, files: kept}
+	c := &childEntry{pidfd: -1}
+	theirs := files[:len(files)-n]
+	for i, fd := range files[len(theirs):] {
+		c.kept = append(c.kept, keptFile{m.data[1+i], fd})
+	}
+	k.children[m.id] = c
 	k.pending++
 	go func() {
 		defer closeAll(theirs)
 		b := birth{id: m.id}
-		b.pid, b.pidfd, b.err = start(m.data, theirs, m.b == 1)
+		b.pid, b.pidfd, b.err = start(m.data[1+n:], theirs, m.b == 1)
 		k.launches <- b
 	}()
 }
@@ -120,20 +128,31 @@ type startError struct {
 func (e *startError) Error() string { return e.text }
 func (e *startError) Unwrap() error { return e.errno }
 
+// File is a file that the keeper keeps for a child, by a number that means
+// something to its worker.
+type File struct {
+	Number byte
+	*os.File
+}
+
 // Start has the keeper start a program, as a child with an id that no other has,
 // and keep some files for it until Forget. Descriptors in a that are negative are
 // /dev/null. The caller keeps its own files and closes them.
 //
 // An error wraps the syscall.Errno that says why it could not be started.
-func (c *Conn) Start(id uint64, a spawn.Attr, keep []*os.File) (*Child, error) {
-	m := message{kind: launch, id: id, a: int64(len(keep)), data: encode(nil, &a)}
-	if len(m.data) > maxData {
-		large, err := memoryFile("start", m.data)
+func (c *Conn) Start(id uint64, a spawn.Attr, files []File) (*Child, error) {
+	m := message{kind: launch, id: id, data: []byte{byte(len(files))}}
+	for _, f := range files {
+		m.data = append(m.data, f.Number)
+	}
+	small := len(m.data)
+	if m.data = encode(m.data, &a); len(m.data) > maxData {
+		large, err := memoryFile("start", m.data[small:])
 		if err != nil {
 			return nil, err
 		}
 		defer unix.Close(large)
-		m.data, m.b, m.files = nil, 1, append(m.files, large)
+		m.data, m.b, m.files = m.data[:small], 1, append(m.files, large)
 	}
 	if a.Cgroup.Set {
 		m.files = append(m.files, a.Cgroup.N)
@@ -143,17 +162,19 @@ func (c *Conn) Start(id uint64, a spawn.Attr, keep []*os.File) (*Child, error) {
 			m.files = append(m.files, fd)
 		}
 	}
-	kept, err := descriptors(keep)
-	if err != nil {
-		return nil, err
+	for _, f := range files {
+		fd, err := descriptor(f.File)
+		if err != nil {
+			return nil, err
+		}
+		m.files = append(m.files, fd)
 	}
-	m.files = append(m.files, kept...)
 	ch := &Child{ID: id, conn: c, started: make(chan struct{}), ended: make(chan struct{})}
 	c.mu.Lock()
 	c.children[id] = ch
 	c.mu.Unlock()
-	err = c.link.send(m)
-	runtime.KeepAlive(keep)
+	err := c.link.send(m)
+	runtime.KeepAlive(files)
 	if err == nil {
 		select {
 		case <-ch.started:

@@ -1,3 +1,5 @@
+//go:build linux
+
 package keeper
 
 import (
@@ -30,6 +32,7 @@ const (
 	launch  kind = 6  // start a program as child id; data or files[0]: see launch.go
 	release kind = 7  // take the zombie of child id away
 	unkeep  kind = 8  // close file a of child id
+	keep    kind = 13 // keep a file for child id, by the number a
 	forget  kind = 9  // close all files of child id
 	notify  kind = 10 // tell the service manager data
 	leave   kind = 11 // end with the exit code a when the worker does
@@ -38,9 +41,9 @@ const (
 	// From the keeper.
 	welcome  kind = 65 // a: its Version, b: its pid, id: which worker this is, data: the pid of the one before and why it ended
 	held     kind = 66 // files are kept under the name data
-	child    kind = 67 // child id is kept, with the pid a and its files; b: see childState
+	child    kind = 67 // child id is kept, with the pid a and its files, whose numbers are data; b: see children.go
 	begin    kind = 68 // that was all
-	launched kind = 69 // child id has the pid a; files: its pidfd
+	launched kind = 69 // child id has the pid a
 	refused  kind = 70 // child id could not be started; a: errno, data: what failed
 	ended    kind = 71 // child id ended with the status a or by the signal b
 	yield    kind = 72 // to a worker: another one waits for its end; to a candidate: say ready if the state can be read
