@@ -29,9 +29,6 @@ type Difference struct {
 	From, To any // as in Template.Properties; nil when it was not or will not be set
 }
 
-// Empty reports whether there is nothing to do.
-func (p *Plan) Empty() bool { return len(p.Added)+len(p.Changed)+len(p.Removed) == 0 }
-
 // Plan compares the templates of the file, as it is now, with those that were
 // loaded from it, and returns what Apply would do. It changes nothing.
 //
