@@ -18,7 +18,7 @@ func main() {
 		log.Fatal("usage: go run -tags manual ./cmd/gafferd SHARE CONFIGURATION.md")
 	}
 	if err := errors.Join(
-		manual.Write(os.Args[1], "8", newCommand(io.Discard, io.Discard)),
+		manual.Write(os.Args[1], "8", newCommand(new(options), nil, io.Discard, io.Discard)),
 		manual.WritePage(os.Args[1], "5", "gaffer.ini", "configuration of gafferd", os.Args[2]),
 	); err != nil {
 		log.Fatal(err)

@@ -1,28 +1,12 @@
-# Installs, removes and purges the package in folder $1, in a mount namespace, over
-# a layer above / that is kept in memory at $2. Exits with 77 where there cannot
-# be such a layer. What systemd-analyze finds is printed after "verify: ".
+# Installs, runs, upgrades, removes and purges the package $1, over a layer at $2.
+# What systemd-analyze finds is printed after "verify: ".
 set -euo pipefail
-deb=$(ls -t "$1"/gaffer_1.2.3_*.deb | head -n 1)
-layer=$2/layer
-mkdir "$layer"
-mount -t tmpfs tmpfs "$layer" || exit 77
-mkdir "$layer"/{upper,work,root}
-mount -t overlay overlay -o "lowerdir=/,upperdir=$layer/upper,workdir=$layer/work" "$layer/root" || exit 77
-root=$layer/root
-mount --rbind /proc "$root/proc"
-mount --rbind /dev "$root/dev"
-mount -t tmpfs tmpfs "$root/run" # no systemd runs there, whatever runs here
-mount -t tmpfs tmpfs "$root/tmp"
-cp "$deb" "$root/tmp/gaffer.deb"
-cd /
-
-inside() {
-	chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 bash -euo pipefail -c "$1"
-}
+. "$(dirname "$0")/layer.sh"
+layer "$1" "$2"
 
 echo '== install'
 inside '
-dpkg -i /tmp/gaffer.deb
+dpkg -i /root/gaffer.deb
 dpkg -V gaffer
 gafferd --version | grep "^gafferd 1\.2\.3 "
 gafferctl version | grep "^gafferctl 1\.2\.3 "
@@ -44,9 +28,9 @@ inside 'systemd-analyze verify gafferd.service gafferd.socket 2>&1 | grep gaffer
 
 echo '== the configuration as it was installed'
 inside '
+mkdir /run/gaffer
 gafferd --state-dir /var/lib/gaffer /etc/gaffer/gaffer.ini 2>/tmp/log & pid=$!
 export GAFFER_URL=unix:///run/gaffer/gaffer.sock
-mkdir -p /run/gaffer
 for try in $(seq 100); do gafferctl version | grep -q gafferd && break; sleep 0.1; done
 gafferctl processes
 stat -c %a /run/gaffer/gaffer.sock | grep -x 600
@@ -57,7 +41,7 @@ kill $pid && wait $pid
 echo '== upgrade'
 inside '
 echo "; mine" >>/etc/gaffer/gaffer.ini
-dpkg -i /tmp/gaffer.deb
+dpkg -i /root/gaffer.deb
 tail -n 1 /etc/gaffer/gaffer.ini | grep mine
 '
 
