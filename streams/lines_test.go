@@ -45,7 +45,7 @@ func TestLinesWhereverReadsMeet(t *testing.T) {
 			for _, part := range []string{text[:i], text[i:j], text[j:]} {
 				if part != "" {
 					l.store.grow(len(part)) // chunks end where blocks do
-					l.store.add([]byte(part), l.sequence)
+					l.store.add([]byte(part), l.sequence.mark(l.store.end))
 				}
 			}
 			l.Close()
@@ -186,7 +186,7 @@ func FuzzLines(f *testing.F) {
 		l := NewLog(Options{})
 		for part := range chunks(text, int(step)+1) {
 			l.store.grow(len(part))
-			l.store.add(part, l.sequence)
+			l.store.add(part, l.sequence.mark(l.store.end))
 		}
 		l.Close()
 		var got []string

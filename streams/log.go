@@ -41,6 +41,10 @@ type Options struct {
 	// Bell is rung by every write and by the end. nil means none.
 	Bell *Bell
 
+	// Backing holds what the Log keeps beyond the end of this program. nil means
+	// that nothing does. Only Backing.Fill may then bring what is appended.
+	Backing *Backing
+
 	// Archive is where readers find what is no longer in memory. nil means
 	// nowhere.
 	Archive Archive
@@ -55,13 +59,14 @@ type Options struct {
 // be called by any number of goroutines at any time. A Log starts no
 // goroutines.
 type Log struct {
-	window       int64     // set by NewLog, never changed, as are the next six
+	window       int64     // set by NewLog, never changed, as are the next seven
 	maxWindow    int64     //
 	backpressure bool      //
 	memory       *Memory   // nil: no shared budget
 	sequence     *Sequence //
 	bell         *Bell     // nil: none
 	archive      Archive   // nil: none
+	backing      *Backing  // nil: none
 
 	done chan struct{} // closed by Close
 
@@ -90,6 +95,7 @@ func NewLog(o Options) *Log {
 		sequence:     o.Sequence,
 		bell:         o.Bell,
 		archive:      o.Archive,
+		backing:      o.Backing,
 		done:         make(chan struct{}),
 	}
 	if l.window <= 0 {
@@ -165,16 +171,21 @@ func (l *Log) append(p []byte, inPlace bool, err error) (int, error) {
 	case l.closed: // meanwhile: readers may have seen the end
 		p, err = nil, ErrClosed
 	default:
+		m := l.sequence.mark(l.store.end)
+		if l.backing != nil {
+			l.backing.mark(m, m.Offset+int64(len(p)))
+		}
 		if inPlace {
-			l.store.commit(len(p), l.sequence)
+			l.store.commit(len(p), m)
 		} else {
-			l.store.add(p, l.sequence)
+			l.store.add(p, m)
 		}
 		l.trim()
 		l.wake()
 	}
 	urgent := l.tap != nil && l.store.end-l.tap.pos > urgentBytes
 	freed := l.settle()
+	l.trimBacking()
 	l.mu.Unlock()
 	l.bell.ring(urgent)
 	l.memory.account(-freed)
@@ -184,19 +195,30 @@ func (l *Log) append(p []byte, inPlace bool, err error) (int, error) {
 // Close ends the Log: readers get what there is and then io.EOF. It releases a
 // writer that waits in Pace. Closing again does nothing.
 func (l *Log) Close() error {
+	l.end(Mark{})
+	return nil
+}
+
+// end is Close with the mark of the end, if that is known already.
+func (l *Log) end(m Mark) {
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
-		return nil
+		return
+	}
+	if m.Number == 0 {
+		m = l.sequence.mark(l.store.end)
+		if l.backing != nil {
+			l.backing.mark(m, m.Offset)
+		}
 	}
 	l.closed = true
-	l.endNumber, l.endNano = l.sequence.Next(), time.Now().UnixNano()
+	l.endNumber, l.endNano = m.Number, m.UnixNano
 	close(l.done)
 	l.wake()
 	l.mu.Unlock()
 	l.bell.Ring()
 	l.memory.finished(l)
-	return nil
 }
 
 // Discard closes the Log and forgets all its bytes, for those who keep a budget
@@ -303,6 +325,14 @@ func (l *Log) trim() {
 	}
 }
 
+// trimBacking gives back what the Backing need not hold any more. l.mu must be
+// held.
+func (l *Log) trimBacking() {
+	if l.backing != nil {
+		l.backing.trim(l.store.start())
+	}
+}
+
 // settle brings what Memory is to know up to date and returns how much less it
 // is. l.mu must be held.
 func (l *Log) settle() (freed int64) {
@@ -330,6 +360,7 @@ func (l *Log) release(n int64) int64 {
 	for n > 0 && len(l.store.blocks) > keep {
 		n -= l.store.drop().size()
 	}
+	l.trimBacking()
 	return l.settle()
 }
 

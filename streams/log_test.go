@@ -281,7 +281,7 @@ func TestTail(t *testing.T) {
 			for _, part := range []string{tc.text[:split], tc.text[split:]} {
 				if part != "" {
 					l.store.grow(len(part))
-					l.store.add([]byte(part), l.sequence)
+					l.store.add([]byte(part), l.sequence.mark(l.store.end))
 				}
 			}
 			if got := l.TailLines(2); got != tc.tail2 {

@@ -139,7 +139,7 @@ func TestSearchAndLineAt(t *testing.T) {
 	l := NewLog(Options{Window: 1 << 10})
 	for _, part := range []string{"one\n", "tw", "o\nthr", "ee\n"} {
 		l.store.grow(len(part))
-		l.store.add([]byte(part), l.sequence)
+		l.store.add([]byte(part), l.sequence.mark(l.store.end))
 	}
 	for _, tc := range []struct {
 		number     uint64

@@ -139,24 +139,23 @@ func (s *store) lend(from, to int64) {
 }
 
 // commit makes n bytes that were written into direct's space part of the stream.
-func (s *store) commit(n int, seq *Sequence) {
+func (s *store) commit(n int, m Mark) {
 	b := s.last()
 	if n == b.free() {
 		s.full++
 	} else if n < minDirect {
 		s.full = 0
 	}
-	s.mark(b, seq.mark(s.end))
+	s.mark(b, m)
 	b.data = b.data[:len(b.data)+n]
 	s.end += int64(n)
 }
 
 // add appends a copy of p.
-func (s *store) add(p []byte, seq *Sequence) {
+func (s *store) add(p []byte, m Mark) {
 	if len(p) == floodBlock {
 		s.full++
 	}
-	m := seq.mark(s.end)
 	for len(p) > 0 {
 		b := s.last()
 		if b == nil || b.free() == 0 {

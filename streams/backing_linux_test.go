@@ -1,0 +1,173 @@
+package streams
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// again is a Backing as another program finds it, which shares the file.
+func again(t *testing.T, b *Backing) *Backing {
+	t.Helper()
+	fd, err := unix.Dup(int(b.file.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "again")
+	t.Cleanup(func() { f.Close() })
+	other, err := OpenBacking(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return other
+}
+
+// backed is a Log on a pipe.
+type backed struct {
+	*Log
+	b    *Backing
+	r, w *os.File
+}
+
+func newBacked(t *testing.T, o Options) *backed {
+	t.Helper()
+	b, err := NewBacking("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		r.Close()
+		w.Close()
+		b.file.Close()
+	})
+	o.Backing = b
+	return &backed{NewLog(o), b, r, w}
+}
+
+// put writes to the pipe and has it read.
+func (b *backed) put(t *testing.T, text string) {
+	t.Helper()
+	io.WriteString(b.w, text)
+	for left := len(text); left > 0; {
+		n, err := b.Fill(func(p []byte) (int, error) { return b.b.Fill(int(b.r.Fd()), p) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		left -= n
+	}
+}
+
+func TestRestore(t *testing.T) {
+	b := newBacked(t, Options{})
+	for _, text := range []string{"one\n", "two\n", strings.Repeat("x", 60_000), "\nthr"} {
+		b.put(t, text)
+	}
+	want, _ := b.Read(0, 1<<20)
+	other, err := Restore(Options{Backing: again(t, b.b)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, missed := other.Read(0, 1<<20)
+	if !bytes.Equal(got, want) || missed != 0 {
+		t.Errorf("restored %d bytes, missed %d, want %d", len(got), missed, len(want))
+	}
+	if got, want := marksOf(other), marksOf(b.Log); got != want {
+		t.Errorf("marks are\n%s\nwant\n%s", got, want)
+	}
+	b.Log, b.b = other, other.backing
+	b.put(t, "ee\n")
+	if got, _ := other.Read(b.End()-6, 10); string(got) != "three\n" {
+		t.Errorf("goes on with %q", got)
+	}
+	other.Close()
+	closed, err := Restore(Options{Backing: again(t, b.b)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if closed.Number() != other.Number() || closed.End() != other.End() {
+		t.Errorf("end is %d at %d, want %d at %d", closed.Number(), closed.End(), other.Number(), other.End())
+	}
+	select {
+	case <-closed.Done():
+	default:
+		t.Error("a closed stream is restored as one that goes on")
+	}
+}
+
+func marksOf(l *Log) string {
+	var out strings.Builder
+	c := l.Subscribe(0)
+	defer c.Close()
+	last := uint64(0)
+	for chunk, err := c.Poll(); err == nil; chunk, err = c.Poll() {
+		for _, m := range chunk.Marks {
+			if m.Number != last {
+				fmt.Fprintln(&out, m)
+			}
+			last = m.Number
+		}
+	}
+	return out.String()
+}
+
+// TestRestoreUnmarked has a program die between taking bytes and saying so.
+func TestRestoreUnmarked(t *testing.T) {
+	b := newBacked(t, Options{})
+	b.put(t, "one\n")
+	io.WriteString(b.w, "two\n")
+	if _, err := b.b.Fill(int(b.r.Fd()), make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	last := b.Number()
+	other, err := Restore(Options{Backing: again(t, b.b), Sequence: b.sequence})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := other.Read(0, 10); string(got) != "one\ntwo\n" {
+		t.Errorf("restored %q", got)
+	}
+	if other.Number() <= last {
+		t.Errorf("what nobody has seen has the number %d, and %d was seen", other.Number(), last)
+	}
+}
+
+// TestBackingGivesBack floods a Log and looks at what its file holds.
+func TestBackingGivesBack(t *testing.T) {
+	b := newBacked(t, Options{Window: 1 << 20, MaxWindow: 1 << 20})
+	const line = "0123456789abcdef"
+	total := 0
+	for total < 8<<20 {
+		text := strings.Repeat(line, 10+total%100)
+		b.put(t, text)
+		total += len(text)
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(b.b.file.Fd()), &stat); err != nil {
+		t.Fatal(err)
+	}
+	if held := stat.Blocks * 512; held > 3<<20 {
+		t.Errorf("the file holds %d KiB for a window of 1 MiB", held>>10)
+	}
+	other, err := Restore(Options{Backing: again(t, b.b)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := max(b.Start(), other.Start())
+	want, _ := b.Read(start, 2<<20)
+	got, _ := other.Read(start, 2<<20)
+	if len(want) < 1<<19 || !bytes.Equal(got, want) {
+		t.Errorf("restored %d bytes that differ from the %d that were kept", len(got), len(want))
+	}
+	if other.Number() != b.Number() {
+		t.Errorf("last number is %d, want %d", other.Number(), b.Number())
+	}
+}
