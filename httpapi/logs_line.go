@@ -21,13 +21,11 @@ const (
 	zone        = " +0000 UTC"
 )
 
-// logEncoder writes the lines of one answer. It knows what came before: the rest
-// of a line goes out under the head of its beginning.
+// logEncoder writes the lines of one answer. It knows what came before.
 type logEncoder struct {
 	stamp [len(stampLayout)]byte // of the line in hand
 	last  time.Time              // of the last line
-	begun map[logSource]time.Time
-	open  *logSource // text only: whose line has no end yet
+	open  *logSource             // text only: whose line has no end yet
 }
 
 // logSource is one output of one instance.
@@ -38,36 +36,15 @@ type logSource struct {
 
 // begin prepares the head of a line.
 func (e *logEncoder) begin(l *manager.LogLine) {
-	at, from := l.Time, logSource{l.PID, l.Stream}
-	switch {
-	case l.Missed > 0:
-		delete(e.begun, from)
+	at := l.Time
+	if l.Missed > 0 {
 		at = e.last // in its place among the others
 		if at.IsZero() {
 			at = time.Now()
 		}
-	case l.Partial || l.Continuation:
-		at = e.beginning(from, l)
 	}
 	e.last = at
 	at.UTC().AppendFormat(e.stamp[:0], stampLayout)
-}
-
-// beginning is when the line began that l is a piece of.
-func (e *logEncoder) beginning(from logSource, l *manager.LogLine) time.Time {
-	at, ok := e.begun[from]
-	if !ok || !l.Continuation {
-		at = l.Time
-	}
-	if !l.Partial {
-		delete(e.begun, from)
-		return at
-	}
-	if e.begun == nil {
-		e.begun = make(map[logSource]time.Time)
-	}
-	e.begun[from] = at
-	return at
 }
 
 func (e *logEncoder) appendHead(b []byte, instance string) []byte {
@@ -131,7 +108,9 @@ func (e *logEncoder) appendJSON(b []byte, l *manager.LogLine) []byte {
 		b = append(b, l.Stream...)
 		b = append(b, `","pid":`...)
 		b = strconv.AppendInt(b, int64(l.PID), 10)
-		return append(b, '}')
+		b = append(b, `,"cursor":"`...)
+		b = l.Cursor.AppendTo(b)
+		return append(b, `"}`...)
 	}
 	b = appendLogEvent(b, "log", e.stamp[:])
 	b = append(b, `,"log":"`...)
@@ -146,6 +125,9 @@ func (e *logEncoder) appendJSON(b []byte, l *manager.LogLine) []byte {
 	b = append(b, '"')
 	if l.Partial {
 		b = append(b, `,"partial":true`...)
+	}
+	if l.Continuation {
+		b = append(b, `,"continuation":true`...)
 	}
 	return append(b, '}')
 }

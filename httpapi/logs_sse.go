@@ -20,12 +20,9 @@ func (s *Server) logsEventsource(w http.ResponseWriter, r *http.Request, req *lo
 	defer f.close()
 	out := s.startFeed(w, sseType)
 	line := func(b []byte, l *manager.LogLine) []byte {
-		if l.Missed == 0 { // else nothing was read that a client could resume behind
-			b = append(b, "id: "...)
-			b = l.Cursor.AppendTo(b)
-			b = append(b, "\r\n"...)
-		}
-		b = append(b, "data: "...)
+		b = append(b, "id: "...)
+		b = l.Cursor.AppendTo(b)
+		b = append(b, "\r\ndata: "...)
 		b = f.encoder.appendJSON(b, l)
 		return append(b, "\r\n\r\n"...)
 	}

@@ -177,7 +177,7 @@ func TestLogsOfLongLine(t *testing.T) {
 type logMessage struct {
 	Name, Event, Log, Stream, Cursor string
 	Timestamp                        time.Time
-	Partial                          bool
+	Partial, Continuation            bool
 	Missed                           int64
 	PID                              int
 }
@@ -316,6 +316,41 @@ func TestLogsPartialLine(t *testing.T) {
 	}
 	if got := dumped(t, d.get("/apps/web/logs").body); lines(got...) != lines("[web-1] name? joe", "[web-1] next") {
 		t.Errorf("dump %q", got)
+	}
+}
+
+// Who resumes behind any message gets the rest of a line whose beginning has
+// come, under its head, and nothing twice.
+func TestLogsResumeWithinLines(t *testing.T) {
+	d := newDaemon(t, Options{})
+	web := d.create(child("shop:web", "puppet", "redirect_input", true))
+	worker := d.create(child("shop:worker", "puppet", "redirect_input", true))
+	feed := d.logFeed("/apps/shop/logs?stream=true")
+	d.tell(web, `out "name? "`)
+	_, open := feed.next()
+	d.tell(worker, `out "busy\n"`)
+	_, other := feed.next()
+	if open.text(t) != "[web-1] name? " || other.text(t) != "[worker-1] busy" {
+		t.Fatalf("%+v, %+v", open, other)
+	}
+	within := d.logFeed("/apps/shop/logs?stream=true&cursor=" + open.Cursor)
+	if _, m := within.next(); m.text(t) != "[worker-1] busy" {
+		t.Errorf("behind the beginning: %+v", m)
+	}
+	d.tell(web, `out "joe\n"`)
+	d.written(web, "stdout", 10)
+	for name, again := range map[string]sseReader{
+		"the same feed":               feed,
+		"resumed behind it":           within,
+		"resumed behind another line": d.logFeed("/apps/shop/logs?stream=true&cursor=" + other.Cursor),
+	} {
+		if _, m := again.next(); m.text(t) != "[web-1] joe" || !m.Timestamp.Equal(open.Timestamp) || !m.Continuation || m.Partial {
+			t.Errorf("%s: %+v, want the rest of %+v", name, m, open)
+		}
+	}
+	d.tell(web, `out "next\n"`)
+	if _, m := feed.next(); m.text(t) != "[web-1] next" || m.Continuation || strings.Contains(m.Cursor, "-") {
+		t.Errorf("%+v", m)
 	}
 }
 

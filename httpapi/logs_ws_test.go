@@ -116,11 +116,17 @@ func TestLogsGap(t *testing.T) {
 		t.Errorf("dump %q, want %q", got, want)
 	}
 	feed := d.logFeed("/apps/web/logs?stream=true&cursor=" + cursor)
-	if id, m := feed.next(); id != "" || m.Event != "gap" || m.Name != "gap" || m.Missed != missed || m.PID != pid || m.Timestamp.IsZero() {
+	if id, m := feed.next(); id == "" || id != m.Cursor || m.Event != "gap" || m.Name != "gap" || m.Missed != missed || m.PID != pid || m.Timestamp.IsZero() {
 		t.Errorf("%q %+v, want %d missed", id, m, missed)
 	}
-	if m := nextMessage(t, d.dial("/apps/web/logs?stream=true&cursor="+cursor)); m.Event != "gap" || m.Missed != missed {
+	m := nextMessage(t, d.dial("/apps/web/logs?stream=true&cursor="+cursor))
+	if m.Event != "gap" || m.Missed != missed {
 		t.Errorf("%+v", m)
+	}
+	// Who comes again behind that is not told of it again.
+	again := nextMessage(t, d.dial("/apps/web/logs?stream=true&cursor="+m.Cursor))
+	if again.Event != "log" {
+		t.Errorf("behind the gap: %+v", again)
 	}
 }
 

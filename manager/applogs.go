@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"time"
@@ -28,10 +29,10 @@ type LogQuery struct {
 type LogLine struct {
 	PID      int
 	Process  string
-	Instance string // web-1
-	Stream   string // stdout or stderr
-	Time     time.Time
-	Text     []byte // without the line's end; valid until the next call
+	Instance string    // web-1
+	Stream   string    // stdout or stderr
+	Time     time.Time // when the line's first byte was read
+	Text     []byte    // without the line's end; valid until the next call
 	Cursor   LogCursor
 
 	// Partial: the rest of the line follows later, as a Continuation.
@@ -58,7 +59,9 @@ type LogReader struct {
 	skip  int       // lines before those that are wanted
 	only  streams.Filter
 
-	reached uint64 // the largest number that a cursor had
+	reached  uint64 // the largest number that a cursor had
+	open     openLines
+	openText string // open, as cursors have it
 }
 
 // Logs opens the output of an app: of its instances, those that have ended while
@@ -69,7 +72,8 @@ func (m *Manager) Logs(name string, q LogQuery) (*LogReader, error) {
 	if _, err := m.group(name); err != nil && len(old) == 0 {
 		return nil, fmt.Errorf("app %q %w", name, ErrNotFound)
 	}
-	r := &LogReader{m: m, app: m.outputs.app(name), query: q, old: old, known: make(map[outputKey]*output)}
+	r := &LogReader{m: m, app: m.outputs.hold(name), query: q, old: old, known: make(map[outputKey]*output)}
+	r.open, _ = parseOpenLines(q.After.open) // it was checked when it was made
 	r.upTo = m.sequence.Last()
 	if q.After.number <= r.upTo {
 		r.reached = q.After.number
@@ -78,12 +82,28 @@ func (m *Manager) Logs(name string, q LogQuery) (*LogReader, error) {
 		prefix, _ := q.Grep.LiteralPrefix()
 		r.only = streams.Filter{Match: q.Grep.Match, Prefix: []byte(prefix)}
 	}
+	if r.foreign() {
+		maps.DeleteFunc(r.open, func(key outputKey, _ openLine) bool { return key.pid > m.before.pid })
+	}
+	r.openText = r.open.String()
 	r.merge = streams.NewMerge(m.sequence, &r.app.bell, r.sources)
 	return r, nil
 }
 
-// Close ends the reading.
-func (r *LogReader) Close() { r.merge.Close() }
+// Close ends the reading. Closing again does nothing.
+func (r *LogReader) Close() {
+	r.merge.Close()
+	if r.app != nil {
+		r.m.outputs.release(r.app)
+		r.app = nil
+	}
+}
+
+// foreign reports whether the query's cursor is from another life of the daemon.
+func (r *LogReader) foreign() bool {
+	n := r.query.After.number
+	return n <= r.m.before.number || n > r.upTo
+}
 
 // Next returns the next line. The error is io.EOF when there is nothing more and
 // the query does not follow, streams.ErrIdle after waiting for idle, the cause
@@ -147,11 +167,37 @@ func (r *LogReader) line(m streams.Merged[outputKey]) LogLine {
 	// What a daemon wrote last before it was killed may have lost its numbers. A
 	// cursor that went back would bring the other streams twice.
 	r.reached = max(r.reached, m.Number)
+	r.opened(m)
 	return LogLine{
 		PID: o.pid, Process: o.process, Instance: o.instance, Stream: o.stream(),
 		Time: m.Time, Text: m.Text, Missed: m.Missed,
 		Partial: m.Partial, Continuation: m.Continuation,
-		Cursor: LogCursor{r.reached, m.Key, m.End},
+		Cursor: LogCursor{r.reached, m.Key, m.End, r.openText},
+	}
+}
+
+// opened notes whether a part of a line was given whose rest is to come.
+func (r *LogReader) opened(m streams.Merged[outputKey]) {
+	if m.Partial {
+		r.open[m.Key] = openLine{m.End, m.Time}
+	} else if _, open := r.open[m.Key]; open {
+		delete(r.open, m.Key)
+	} else {
+		return
+	}
+	r.openText = r.open.String()
+}
+
+// forgetOpen forgets lines whose rest will not come. Those of outputs that end
+// behind all cursors stay, for who resumes would get them again.
+func (r *LogReader) forgetOpen(known map[outputKey]*output) {
+	before := len(r.open)
+	maps.DeleteFunc(r.open, func(key outputKey, _ openLine) bool {
+		o := known[key]
+		return o == nil || r.known[key] != nil && !r.merge.Reads(key) && o.log.Number() <= r.reached
+	})
+	if len(r.open) != before {
+		r.openText = r.open.String()
 	}
 }
 
@@ -198,12 +244,16 @@ func (r *LogReader) sources() []streams.Source[outputKey] {
 	for i, o := range all {
 		known[o.outputKey] = o
 		list[i] = streams.Source[outputKey]{Key: o.outputKey, Log: o.log, At: places[o.outputKey], Only: r.only}
+		if l, ok := r.open[o.outputKey]; ok && l.end == list[i].At {
+			list[i].Begun = l.begun
+		}
 	}
 	for key, o := range r.known {
 		if _, ok := known[key]; !ok && r.merge.Reads(key) {
 			known[key] = o // gone from the list, and not read to its end yet
 		}
 	}
+	r.forgetOpen(known)
 	r.known = known
 	return list
 }

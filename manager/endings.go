@@ -121,7 +121,7 @@ func (s *supervisor) forgetExits(keep int) {
 		s.exits = s.exits[1:]
 		s.saved.exits = nil
 		s.m.pids.remove(inst)
-		s.m.outputs.remove(groupOf(s.name), inst.pid)
+		s.m.outputs.remove(s.app, inst.pid)
 		if inst.proc != nil {
 			for _, log := range inst.proc.Logs() {
 				log.Retire()

@@ -13,6 +13,10 @@ type LogCursor struct {
 	number uint64 // of the write that completed the line
 	key    outputKey
 	end    int64 // where the next line of that stream begins
+
+	// open are the lines that were given in part by then, as openLines.String
+	// writes them.
+	open string
 }
 
 // String is what ParseLogCursor reads. It has no meaning to others.
@@ -28,23 +32,38 @@ func (c LogCursor) AppendTo(b []byte) []byte {
 	b = append(strconv.AppendUint(b, c.number, 10), '.')
 	b = append(strconv.AppendInt(b, int64(c.key.pid), 10), '.')
 	b = append(strconv.AppendInt(b, int64(c.key.fd), 10), '.')
-	return strconv.AppendInt(b, c.end, 10)
+	b = strconv.AppendInt(b, c.end, 10)
+	return append(b, c.open...)
 }
 
 // ParseLogCursor reads what LogCursor.String wrote. The error is ErrBadValue.
 func ParseLogCursor(s string) (LogCursor, error) {
-	parts := strings.Split(s, ".")
-	var n [4]uint64
-	if len(parts) != len(n) {
+	line, _, _ := strings.Cut(s, openMark)
+	n, ok := fourNumbers(line)
+	if !ok {
 		return LogCursor{}, badCursor(s)
 	}
-	for i, part := range parts {
-		var err error
-		if n[i], err = strconv.ParseUint(part, 10, 63); err != nil {
-			return LogCursor{}, badCursor(s)
-		}
+	c := LogCursor{number: uint64(n[0]), key: outputKey{int(n[1]), int(n[2])}, end: n[3], open: s[len(line):]}
+	if _, ok := parseOpenLines(c.open); !ok {
+		return LogCursor{}, badCursor(s)
 	}
-	return LogCursor{number: n[0], key: outputKey{int(n[1]), int(n[2])}, end: int64(n[3])}, nil
+	return c, nil
+}
+
+// fourNumbers reads numbers with dots between them.
+func fourNumbers(s string) (n [4]int64, ok bool) {
+	parts := strings.Split(s, ".")
+	if len(parts) != len(n) {
+		return n, false
+	}
+	for i, part := range parts {
+		u, err := strconv.ParseUint(part, 10, 63)
+		if err != nil {
+			return n, false
+		}
+		n[i] = int64(u)
+	}
+	return n, true
 }
 
 func badCursor(s string) error {

@@ -26,13 +26,19 @@ func (r *LogReader) place(o *output) int64 {
 	q := &r.query
 	switch {
 	case q.After == (LogCursor{}) && q.Since.IsZero():
+		if o.log.Start() == o.log.End() {
+			return o.log.End() // nothing is kept, and nobody waits for it
+		}
 		return 0
 	case q.After == (LogCursor{}):
 		return o.log.LineAfter(func(m streams.Mark) bool { return m.UnixNano >= q.Since.UnixNano() })
-	case o.pid > r.m.before.pid && (q.After.number <= r.m.before.number || q.After.number > r.upTo):
+	case o.pid > r.m.before.pid && r.foreign():
 		return 0 // from an earlier life of the daemon: all of this one is new
 	case q.After.key == o.outputKey:
 		return q.After.end
+	}
+	if l, ok := r.open[o.outputKey]; ok {
+		return l.end
 	}
 	return o.log.LineAfter(func(m streams.Mark) bool { return m.Number > q.After.number })
 }

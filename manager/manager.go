@@ -196,6 +196,9 @@ func (m *Manager) add(t Template, from source) *supervisor {
 func (m *Manager) forget(s *supervisor) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.byName[s.name] != s { // else it was shut down, and what it wrote stays readable
+		m.outputs.release(s.app)
+	}
 	leaving := slices.DeleteFunc(m.leaving[s.name], func(other *supervisor) bool { return other == s })
 	if len(leaving) == 0 {
 		delete(m.leaving, s.name)

@@ -46,15 +46,24 @@ func (o *output) stream() string {
 	return "stdout"
 }
 
-// app is what the logs of one app share. It stays when they are gone: a reader
-// may wait for the next.
+// keptOutputs is how many outputs of an app are known that are not kept any more.
+const keptOutputs = 1000
+
+// app is what the logs of one app share. It is there while somebody holds it: a
+// process of the app, or a reader who may wait for the next.
 type app struct {
-	bell    streams.Bell // set when made
-	outputs []*output    // by pid; guarded by outputs.mu
+	name string       // set when made
+	bell streams.Bell // likewise
+
+	// Guarded by outputs.mu:
+	holders   int
+	outputs   []*output // by pid
+	forgotten []*output // those of them that are not kept any more, the oldest first
 }
 
 // outputs are the stdout and stderr of all instances whose logs are kept in
-// memory, by app. It is safe for concurrent use.
+// memory, by app, and those of which a reader is yet to be told that they are
+// not. It is safe for concurrent use.
 type outputs struct {
 	bell *streams.Bell // rung by every log
 
@@ -62,8 +71,8 @@ type outputs struct {
 	apps map[string]*app
 }
 
-// app finds or makes the app of that name.
-func (os *outputs) app(name string) *app {
+// hold finds or makes the app of that name. It is there until release.
+func (os *outputs) hold(name string) *app {
 	os.mu.Lock()
 	defer os.mu.Unlock()
 	a := os.apps[name]
@@ -71,10 +80,20 @@ func (os *outputs) app(name string) *app {
 		if os.apps == nil {
 			os.apps = make(map[string]*app)
 		}
-		a = &app{bell: streams.Bell{Up: os.bell}}
+		a = &app{name: name, bell: streams.Bell{Up: os.bell}}
 		os.apps[name] = a
 	}
+	a.holders++
 	return a
+}
+
+// release ends a hold.
+func (os *outputs) release(a *app) {
+	os.mu.Lock()
+	defer os.mu.Unlock()
+	if a.holders--; a.holders == 0 {
+		delete(os.apps, a.name)
+	}
 }
 
 // add makes known an output that nothing has been written to.
@@ -85,12 +104,21 @@ func (os *outputs) add(a *app, o *output) {
 	a.outputs = slices.Insert(a.outputs, i, o)
 }
 
-// remove forgets the outputs of an instance.
-func (os *outputs) remove(name string, pid int) {
+// remove notes that the outputs of an instance are not kept any more. They stay
+// known for a while, so that a reader who has not come to them is told, or finds
+// them on disk.
+func (os *outputs) remove(a *app, pid int) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
-	if a := os.apps[name]; a != nil {
-		a.outputs = slices.DeleteFunc(a.outputs, func(o *output) bool { return o.pid == pid })
+	for _, o := range a.outputs {
+		if o.pid == pid {
+			a.forgotten = append(a.forgotten, o)
+		}
+	}
+	if over := len(a.forgotten) - keptOutputs; over > 0 {
+		gone := a.forgotten[:over]
+		a.outputs = slices.DeleteFunc(a.outputs, func(o *output) bool { return slices.Contains(gone, o) })
+		a.forgotten = slices.Delete(a.forgotten, 0, over)
 	}
 }
 
@@ -108,7 +136,7 @@ func compareOutputs(o *output, k outputKey) int {
 // newLog makes the logs of an instance, and makes known those that application
 // logs are about, before anything is written to them.
 func (s *supervisor) newLog(inst *instance, file *archive.File) func(label string, fd int, o streams.Options) *streams.Log {
-	app := s.m.outputs.app(groupOf(s.name))
+	app := s.app
 	return func(label string, fd int, o streams.Options) *streams.Log {
 		if fd > 2 {
 			return streams.NewLog(o)

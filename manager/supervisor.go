@@ -15,6 +15,7 @@ type supervisor struct {
 	name   string
 	before <-chan struct{} // closed when those who had the name before are gone; nil if nobody had
 	source source
+	app    *app          // held until forget
 	wake   chan struct{} // has a token when there may be something for run to do
 	gone   chan struct{} // closed when run has returned
 
@@ -80,6 +81,7 @@ func newSupervisor(m *Manager, t Template, before *supervisor) *supervisor {
 		wake:     make(chan struct{}, 1),
 		gone:     make(chan struct{}),
 		template: t,
+		app:      m.outputs.hold(groupOf(t.Name)),
 	}
 	if before != nil {
 		s.before = before.gone

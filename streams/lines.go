@@ -34,7 +34,7 @@ type Line struct {
 	// tells that there is progress.
 	Dropped bool
 
-	Time   time.Time // when Text's first byte was read from the process
+	Time   time.Time // when the line's first byte was read from the process
 	Number uint64    // of the write that completed it, or of the Log's end
 }
 
@@ -54,7 +54,7 @@ type Lines struct {
 	missed int64 // to be told before anything of chunk
 
 	held      []byte // the line so far, from chunks that are used up
-	heldNano  int64  // when held[0] was read from the process
+	begun     int64  // when the line's first byte was read from the process
 	heldSince time.Time
 	number    uint64 // of the last write that was looked at
 	offset    int64  // of held[0]
@@ -78,6 +78,10 @@ func NewLinesOnly(l *Log, offset int64, only Filter) *Lines {
 	}
 	return ls
 }
+
+// Continue makes what comes first the rest of a line that was given in part
+// before, and began at that time.
+func (ls *Lines) Continue(begun time.Time) { ls.continued, ls.begun = true, begun.UnixNano() }
 
 // Close detaches the reader. Closing again does nothing.
 func (ls *Lines) Close() { ls.cursor.Close() }
@@ -214,8 +218,8 @@ func (ls *Lines) hold() {
 func (ls *Lines) keep(n int) {
 	if len(ls.held) == 0 {
 		ls.offset, ls.heldSince = ls.chunk.Offset, time.Now()
-		if len(ls.chunk.Marks) > 0 {
-			ls.heldNano = ls.chunk.Marks[0].UnixNano
+		if len(ls.chunk.Marks) > 0 && !ls.continued {
+			ls.begun = ls.chunk.Marks[0].UnixNano
 		}
 	}
 	ls.held = append(ls.held, ls.chunk.Data[:n]...)
@@ -265,7 +269,7 @@ func (ls *Lines) give(n int, end int64, partial bool) Line {
 	line := Line{
 		Offset: ls.offset, End: end, Text: ls.held[:n:n],
 		Partial: partial, Continuation: ls.continued,
-		Time: time.Unix(0, ls.heldNano), Number: ls.number,
+		Time: time.Unix(0, ls.begun), Number: ls.number,
 	}
 	ls.held = append([]byte(nil), ls.held[n:]...)
 	ls.offset += int64(n)

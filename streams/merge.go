@@ -15,6 +15,10 @@ type Source[K comparable] struct {
 	At  int64 // where to begin
 
 	Only Filter // of its lines; see NewLinesOnly
+
+	// Begun, if it is not zero, says that At is within a line that was given in
+	// part before, and began then.
+	Begun time.Time
 }
 
 // Merged is a line of a Merge, and whose.
@@ -37,6 +41,8 @@ type Merge[K comparable] struct {
 	inputs []*input[K]
 	known  map[K]struct{}
 	given  *input[K] // whose line was given last
+	last   *input[K] // likewise, but for what is no line
+	number uint64    // of that line
 	upTo   uint64    // what is completed by a write up to this number is in sight
 }
 
@@ -142,7 +148,11 @@ func (m *Merge[K]) add() {
 	for _, s := range sources {
 		known[s.Key] = struct{}{}
 		if _, ok := m.known[s.Key]; !ok {
-			m.inputs = append(m.inputs, &input[K]{key: s.Key, lines: NewLinesOnly(s.Log, s.At, s.Only)})
+			lines := NewLinesOnly(s.Log, s.At, s.Only)
+			if !s.Begun.IsZero() {
+				lines.Continue(s.Begun)
+			}
+			m.inputs = append(m.inputs, &input[K]{key: s.Key, lines: lines})
 		}
 	}
 	m.known = known
@@ -174,8 +184,13 @@ func (m *Merge[K]) look() (hold time.Duration) {
 	return hold
 }
 
-// least returns the first of the lines in sight.
+// least returns the first of the lines in sight. Nothing comes between the lines
+// of one write: who resumes behind any of them goes by its number.
 func (m *Merge[K]) least() (line Merged[K], ok bool) {
+	if in := m.last; in != nil && (in.ready || in.refill()) && in.next.Number == m.number {
+		m.given = in
+		return Merged[K]{in.key, in.next}, true
+	}
 	var first *input[K]
 	for _, in := range m.inputs {
 		if !in.ready && !in.refill() {
@@ -189,6 +204,9 @@ func (m *Merge[K]) least() (line Merged[K], ok bool) {
 		return line, false
 	}
 	m.given = first
+	if first.next.Number > 0 {
+		m.last, m.number = first, first.next.Number
+	}
 	return Merged[K]{first.key, first.next}, true
 }
 

@@ -6,7 +6,7 @@ import "sort"
 // which after is true, or completed by nothing yet. It is the end when there is
 // none. Writes are in the order of their numbers and, unless the clock was set
 // back, of their times; after must be true for all that follow one for which it
-// is. The end of a Log completes an unfinished line like a write.
+// is. If some of them are no longer kept, the offset is of what is missing. The end of a Log completes an unfinished line like a write.
 func (l *Log) LineAfter(after func(Mark) bool) int64 {
 	at := l.search(after)
 	l.mu.Lock()
@@ -35,14 +35,29 @@ func (l *Log) Number() uint64 {
 func (l *Log) search(after func(Mark) bool) int64 {
 	l.mu.Lock()
 	at, first := l.store.search(after)
-	start := l.store.start()
+	start, began, lost := l.store.start(), l.store.began, l.store.lost
 	l.mu.Unlock()
-	if l.archive == nil || !first {
+	if !first {
 		return at
 	}
 	// The first one in memory: those before it may be in the archive.
-	if found, ok := l.archive.Search(after); ok && found < start {
-		return found
+	var kept int64 // what is in the archive ends there
+	if l.archive != nil {
+		if found, ok := l.archive.Search(after); ok && found < start {
+			return found
+		}
+		if l.archive.Start() < l.archive.End() {
+			kept = l.archive.End()
+		}
+	}
+	// Or nowhere: then a reader is to be told that he missed it, or at least the
+	// last of it.
+	switch {
+	case lost.Number == 0 || lost.Offset < kept:
+	case kept == 0 && after(began):
+		return 0
+	case after(lost):
+		return lost.Offset
 	}
 	return at
 }

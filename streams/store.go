@@ -42,6 +42,8 @@ type store struct {
 	end      int64
 	size     int64  // memory held by blocks
 	number   uint64 // of the newest write
+	began    Mark   // of the first write of all
+	lost     Mark   // of the last write of which something is not kept any more
 	full     int    // reads in a row that filled the space they were given
 }
 
@@ -178,6 +180,9 @@ func (s *store) grow(size int) *block {
 
 func (s *store) mark(b *block, m Mark) {
 	s.number = m.Number
+	if s.began.Number == 0 {
+		s.began = m
+	}
 	before := cap(b.marks)
 	b.marks = append(b.marks, m)
 	s.size += int64(cap(b.marks)-before) * markSize
@@ -189,6 +194,9 @@ func (s *store) drop() *block {
 	s.blocks[0] = nil
 	s.blocks = s.blocks[1:]
 	s.size -= b.size()
+	if len(b.marks) > 0 {
+		s.lost = b.marks[len(b.marks)-1]
+	}
 	return b
 }
 

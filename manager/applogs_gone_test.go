@@ -1,0 +1,114 @@
+package manager
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// A reader that does not come to read while more instances end than are listed
+// is told of every one of them.
+func TestStalledReaderIsToldOfInstancesThatWent(t *testing.T) {
+	m := realManager(t)
+	web := three("web")
+	web.Start = false
+	_, err := m.Create(web)
+	must(t, err)
+	follow, err := m.Logs("web", LogQuery{Follow: true})
+	must(t, err)
+	defer follow.Close()
+	const lives = keptExits + 5
+	var first LogCursor
+	for n := range lives {
+		_, err := m.Start("web")
+		must(t, err)
+		ended(t, m, n+1)
+		if n == 0 {
+			_, first = logsOf(t, m, "web", LogQuery{Tail: -1})
+		}
+	}
+	resumed, err := m.Logs("web", LogQuery{After: first, Tail: -1, Follow: true})
+	must(t, err)
+	defer resumed.Close()
+	size := int64(len("one\ntwo\nthree\nunfinished"))
+	for name, r := range map[string]*LogReader{"who follows": follow, "who comes again": resumed} {
+		missed, read := map[int]int64{}, map[int]int{}
+		for read[lives] < 4 {
+			line, err := r.Next(t.Context(), 20*time.Second)
+			must(t, err)
+			if missed[line.PID] += line.Missed; line.Missed == 0 {
+				read[line.PID]++
+			}
+		}
+		for pid := 1; pid <= lives; pid++ {
+			had := pid == 1 && r == resumed
+			switch {
+			case had && missed[pid] == 0 && read[pid] == 0:
+			case missed[pid] == size && read[pid] == 0 && pid <= lives-keptExits && !had:
+			case missed[pid] == 0 && read[pid] == 4 && pid > lives-keptExits:
+			default:
+				t.Errorf("%s read %d lines of pid %d and was told of %d bytes", name, read[pid], pid, missed[pid])
+			}
+		}
+	}
+	// Who begins now is not told of what is gone.
+	if lines, _ := logsOf(t, m, "web", LogQuery{Tail: -1}); len(lines) != 4*keptExits {
+		t.Errorf("%d lines", len(lines))
+	}
+}
+
+// What is known of outputs that are gone is bounded, and goes with the app.
+func TestOutputsAreForgotten(t *testing.T) {
+	var os outputs
+	a := os.hold("web")
+	for pid := range 3 * keptOutputs {
+		os.add(a, &output{outputKey: outputKey{pid, 1}})
+		os.remove(a, pid)
+	}
+	if n := len(os.of(a)); n != keptOutputs {
+		t.Errorf("%d outputs are known", n)
+	}
+	if os.hold("web") != a {
+		t.Error("another app of the same name")
+	}
+	os.release(a)
+	os.release(a)
+	if len(os.apps) > 0 {
+		t.Error("an app is there that nobody holds")
+	}
+	m := realManager(t)
+	for range 3 {
+		run := three(NewRunName())
+		_, err := m.Run(t.Context(), run)
+		must(t, err)
+		o, err := m.Delete(run.Name)
+		wait(t, o, err)
+	}
+	until(t, "the apps of runs are forgotten", func() bool {
+		m.outputs.mu.Lock()
+		defer m.outputs.mu.Unlock()
+		return len(m.outputs.apps) == 0
+	})
+}
+
+func TestOpenLinesOfCursors(t *testing.T) {
+	c := LogCursor{5, outputKey{7, 1}, 99, openLines{{7, 1}: {99, time.Unix(0, 3)}, {10, 2}: {4, time.Unix(0, 8)}}.String()}
+	if got, want := c.String(), "5.7.1.99-7.1.99.3-10.2.4.8"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if back, err := ParseLogCursor(c.String()); err != nil || back != c {
+		t.Errorf("got %+v, %v", back, err)
+	}
+	for _, bad := range []string{"5.7.1.99-", "5.7.1.99-1.2.3", "5.7.1.99-1.2.3.x", "-1.2.3.4", "5.7.1.99--1.2.3.4"} {
+		if _, err := ParseLogCursor(bad); err == nil {
+			t.Errorf("%s was read", bad)
+		}
+	}
+	many := openLines{}
+	for i := range 2 * maxOpenLines {
+		many[outputKey{i, 1}] = openLine{begun: time.Unix(0, 1)}
+	}
+	if back, ok := parseOpenLines(many.String()); !ok || len(back) != maxOpenLines {
+		t.Errorf("%d open lines, %v: %s", len(back), ok, fmt.Sprint(many)[:40])
+	}
+}
