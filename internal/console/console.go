@@ -53,6 +53,12 @@ func (c *Console) Status(text string) {
 	c.out.setStatus(text) // an error is met again by whoever prints next
 }
 
+// Say prints a line of the caller's own, under a name that is no process's.
+func (c *Console) Say(name, text string) {
+	c.out.print(c.out.labelNamed(name, name), time.Now(), []byte(text))
+	c.out.flush() // an error is met again by whoever prints next
+}
+
 // Run prints until the manager has shut down and all that there was to print
 // is printed, or until ctx ends, or until out fails: only then it returns an
 // error. When Run returns, everything that it started has ended. It is called

@@ -56,7 +56,11 @@ func newPrinter(out io.Writer, o Options) *printer {
 
 // label is the label of an instance of a process.
 func (p *printer) label(process string, index int) *label {
-	name := process + "." + strconv.Itoa(index)
+	return p.labelNamed(process, process+"."+strconv.Itoa(index))
+}
+
+// labelNamed is a label of any name, in the colour of a process.
+func (p *printer) labelNamed(process, name string) *label {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.width = max(p.width, len(name))

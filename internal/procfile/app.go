@@ -32,6 +32,9 @@ type App struct {
 	port     int // of the first process
 }
 
+// ErrNoProcfile is the error of Open where there is none.
+var ErrNoProcfile = errors.New("there is no Procfile")
+
 // Open reads an application's files. All mistakes in them are reported.
 func Open(f Files) (*App, error) {
 	file, root, err := f.places()
@@ -98,7 +101,7 @@ func (a *App) readProcfile() error {
 	text, err := readFile(a.Procfile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("there is no %s: write one, with lines such as \"web: ./server\", or name another with -f", a.Procfile)
+		return fmt.Errorf("%w at %s: write one, with lines such as \"web: ./server\", or name another with -f", ErrNoProcfile, a.Procfile)
 	case err != nil:
 		return err
 	}

@@ -56,7 +56,7 @@ func TestOpenMistakes(t *testing.T) {
 		files Files
 		want  []string
 	}{
-		{Files{Root: dir + "/none"}, []string{"there is no " + dir + "/none/Procfile: write one", "or name another with -f"}},
+		{Files{Root: dir + "/none"}, []string{"there is no Procfile at " + dir + "/none/Procfile: write one", "or name another with -f"}},
 		{Files{Root: dir, Env: []string{dir + "/none.env"}}, []string{"Procfile:1: want", ".env:1: want", "none.env: no such file"}},
 		{Files{Procfile: dir}, []string{"is a directory"}},
 	} {

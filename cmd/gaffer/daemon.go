@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/nearest"
+)
+
+// defaultEndpoint is where gafferd listens unless it is told otherwise.
+const defaultEndpoint = "http://127.0.0.1:5000"
+
+// answerTime bounds requests that have no reason to take long. One that waits
+// for processes to stop takes as long as they do.
+const answerTime = 30 * time.Second
+
+// groupName is the part of a name before the ":".
+var groupName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@+-]*$`)
+
+func (c *cli) url() string { return cmp.Or(c.endpoint, os.Getenv("GAFFER_URL"), defaultEndpoint) }
+
+// dial makes a client for the daemon.
+func (c *cli) dial() (*client.Client, error) {
+	var options []client.Option
+	if c.tokenFile != "" {
+		token, err := os.ReadFile(c.tokenFile)
+		if err != nil {
+			return nil, usagef("--token-file: %w", err)
+		}
+		options = append(options, client.WithToken(string(bytes.TrimSpace(token))))
+	}
+	d, err := client.New(c.url(), options...)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return d, nil
+}
+
+// onDaemon is a command's work at a daemon, which a signal interrupts.
+func (c *cli) onDaemon(work func(ctx context.Context, d *client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		d, err := c.dial()
+		if err != nil {
+			return err
+		}
+		defer d.CloseIdleConnections()
+		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+		defer stop()
+		context.AfterFunc(ctx, stop) // a second signal ends the program at once
+		err = work(ctx, d, args)
+		if err != nil && ctx.Err() != nil {
+			return errors.New("interrupted: what the daemon was asked for goes on")
+		}
+		return err
+	}
+}
+
+// explain tells what went wrong and, where that is known, what to do.
+func (c *cli) explain(err error) string {
+	switch {
+	case errors.Is(err, client.ErrUnreachable) && (errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist)):
+		return fmt.Sprintf("cannot reach gafferd at %s: start it with gafferd, or name another with --endpoint", c.url())
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Sprintf("gafferd at %s did not answer within %v", c.url(), answerTime)
+	case client.Code(err) == "unauthorized":
+		return fmt.Sprintf("%v: give an access token with --token-file", err)
+	}
+	return err.Error()
+}
+
+// member is a process of a group at the daemon.
+type member struct {
+	client.Info
+	short string // its name in the Procfile
+}
+
+// origin is the Procfile that the process was loaded from, if it was.
+func (m member) origin() string { return m.Env[originName] }
+
+// members are the processes of a group at the daemon, in their order.
+func members(ctx context.Context, d *client.Client, group string) ([]member, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	infos, err := d.Infos(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []member
+	for _, info := range infos {
+		if short, ok := strings.CutPrefix(info.Name, group+":"); ok {
+			all = append(all, member{info, short})
+		}
+	}
+	return all, nil
+}
+
+// loaded is members of a group that has some.
+func (c *cli) loaded(ctx context.Context, d *client.Client, group string) ([]member, error) {
+	all, err := members(ctx, d, group)
+	if err != nil || len(all) > 0 {
+		return all, err
+	}
+	groups, err := d.Groups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	meant := ""
+	if near := nearest.Name(group, groups); near != "" {
+		meant = fmt.Sprintf("; the nearest group there is %s", near)
+	}
+	return nil, fmt.Errorf("gafferd at %s has no process in group %s: load it first%s", c.url(), group, meant)
+}
