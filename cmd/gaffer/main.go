@@ -1,3 +1,5 @@
+//go:build !manual
+
 // Gaffer runs the application that a Procfile describes: in the foreground
 // while you work on it, or in a gafferd that goes on without you.
 package main
