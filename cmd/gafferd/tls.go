@@ -119,9 +119,6 @@ func load(e config.Endpoint) (*tls.Config, error) {
 			return nil, fmt.Errorf("cacert of %s: %s holds no PEM certificate", endpointName(e), e.CACert)
 		}
 		c.ClientAuth = tls.RequireAndVerifyClientCert
-		// A ticket would let in whom an authority that has since been removed
-		// once vouched for.
-		c.SessionTicketsDisabled = true
 	}
 	return c, nil
 }
