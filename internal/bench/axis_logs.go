@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"time"
 )
@@ -31,7 +32,7 @@ func (l *lab) keep(ctx context.Context) (*keptLines, error) {
 	if l.kept != nil {
 		return l.kept, nil
 	}
-	k := &keptLines{dir: l.dir + "/kept", lines: l.amount(keptCount, keptCount/50)}
+	k := &keptLines{dir: filepath.Join(l.dir, "kept"), lines: l.amount(keptCount, keptCount/50)}
 	if err := k.write(ctx, l.gafferd); err != nil {
 		return nil, fmt.Errorf("fill the logs: %w", err)
 	}

@@ -22,7 +22,7 @@ func TestQuick(t *testing.T) {
 		t.Skip(err)
 	}
 	var table, progress bytes.Buffer
-	axes := []string{"fanout-16k-10", "start-1000", "replace", "memory-subscribers-eventsource"}
+	axes := []string{"fanout-16k-10", "logs-write-10", "logs-grep-literal", "start-1000", "replace", "memory-subscribers-eventsource"}
 	if err := run(t.Context(), []string{"-quick", "-axes", strings.Join(axes, ",")}, &table, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, &progress)
 	}

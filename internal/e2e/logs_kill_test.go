@@ -17,19 +17,20 @@ import (
 )
 
 // TestLogsOverKill kills the daemon while readers follow. Those who resume get
-// nothing twice and in order.
+// what is on disk once and in order.
 func TestLogsOverKill(t *testing.T) {
 	l := newLives(t)
 	l.begin()
 	l.create("shop:web", child("tick", map[string]string{"BURST": "200000", "RATE": "500"}, properties{"numprocesses": 2, "restart": "always"}))
 	direct := func() string { return l.addr }
 	readers := []*logReader{
-		{name: "websocket", follow: byWebsocket(direct, "shop"), lost: true},
-		{name: "eventsource", follow: byEventsource(direct, "shop"), lost: true},
+		{name: "websocket", follow: byWebsocket(direct, "shop")},
+		{name: "eventsource", follow: byEventsource(direct, "shop")},
 	}
 	stop := follow(t, readers...)
 	l.waitForLogs("shop:web", 64<<10, 1, 2)
 	l.end(syscall.SIGKILL)
+	kept := map[int]int{1: l.tickedOnDisk("shop:web", 1), 2: l.tickedOnDisk("shop:web", 2)}
 	l.begin()
 	l.create("shop:more", child("tick", map[string]string{"BURST": "0", "RATE": "500"}, nil))
 	instances := append(l.pids("shop:web", 2), l.pids("shop:more", 1)...)
@@ -39,7 +40,33 @@ func TestLogsOverKill(t *testing.T) {
 	stop()
 	for _, r := range readers {
 		r.faultless(t)
+		for pid, n := range kept {
+			if r.next[pid] < n {
+				t.Errorf("%s has %d lines of pid %d, of which %d are on disk", r.name, r.next[pid], pid, n)
+			}
+		}
 	}
+}
+
+// tickedOnDisk is how many lines of an instance of tick are on disk.
+func (l *lives) tickedOnDisk(process string, pid int) (n int) {
+	l.t.Helper()
+	for _, file := range l.logFiles(process, pid) {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		records, _, err := criRecords(data)
+		if err != nil {
+			l.t.Fatalf("%s: %v", file, err)
+		}
+		for _, r := range records {
+			if !r.partial {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // waitForLogs waits until so much of the output of those instances is on disk.

@@ -26,7 +26,6 @@ import (
 type logReader struct {
 	name   string
 	follow func(ctx context.Context, r *logReader) // until ctx or a connection ends
-	lost   bool                                    // numbers may be left out: a daemon is killed
 	cursor string                                  // behind what was read; the reading goroutine's
 
 	mu          sync.Mutex     // guards everything below
@@ -99,9 +98,8 @@ func (r *logReader) message(data []byte) {
 	}
 	switch {
 	case m.Event == "ping":
-	case m.Event == "gap" && !r.lost:
-		r.fault("missed %d bytes of pid %d", m.Missed, m.PID)
 	case m.Event == "gap":
+		r.fault("missed %d bytes of pid %d", m.Missed, m.PID)
 	default:
 		_, text, _ := strings.Cut(m.Log, "] ")
 		r.line(m.PID, strings.TrimSuffix(text, "\n"), m.Partial)
@@ -120,7 +118,7 @@ func (r *logReader) line(pid int, text string, partial bool) {
 	}
 	n, of, err := tickOf(text)
 	want := r.next[of]
-	if err != nil || pid > 0 && of != pid || n < want || n > want && !r.lost {
+	if err != nil || pid > 0 && of != pid || n != want {
 		r.faults = append(r.faults, fmt.Sprintf("pid %d: %q, want line %d", pid, text, want))
 		return
 	}
@@ -231,7 +229,7 @@ func byGafferctl(addr func() string, app string, asJSON bool) func(context.Conte
 		if ctx.Err() == nil && some {
 			r.fault("gafferctl ended: %v: %s", err, told.String())
 		}
-		if strings.Contains(told.String(), "no longer kept") && !r.lost {
+		if strings.Contains(told.String(), "no longer kept") {
 			r.fault("gafferctl says: %s", told.String())
 		}
 	}
