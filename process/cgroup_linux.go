@@ -39,7 +39,7 @@ func openCgroups() *cgroupRun {
 		return nil
 	}
 	removeLeftovers(base)
-	self, err := readProc(os.Getpid())
+	self, err := readProc(guardian())
 	if err != nil {
 		return nil
 	}
@@ -55,7 +55,7 @@ func openCgroups() *cgroupRun {
 // some sandboxes refuse it. The program asked for does not exist, so that is
 // the answer when all else works.
 func (r *cgroupRun) usable() bool {
-	c := r.create()
+	c := r.create("probe")
 	if c == nil {
 		return false
 	}
@@ -74,10 +74,8 @@ func (r *cgroupRun) usable() bool {
 }
 
 // create makes the cgroup of one child. It returns nil when there is no room.
-func (r *cgroupRun) create() *cgroup {
-	r.used.Add(1)
-	name := strconv.FormatInt(r.last.Add(1), 10)
-	c := &cgroup{run: r, dir: filepath.Join(r.dir, name), path: filepath.Join(r.path, name)}
+func (r *cgroupRun) create(name string) *cgroup {
+	c := r.named(name)
 	for range 10 { // the child before may be taking the launcher's away just now
 		err := unix.Mkdir(c.dir, 0o755)
 		if err == nil {
@@ -90,6 +88,15 @@ func (r *cgroupRun) create() *cgroup {
 	}
 	r.unused()
 	return nil
+}
+
+// next is a name that no child of this program has had.
+func (r *cgroupRun) next() string { return strconv.FormatInt(r.last.Add(1), 10) }
+
+// named is the cgroup of a child that has one.
+func (r *cgroupRun) named(name string) *cgroup {
+	r.used.Add(1)
+	return &cgroup{run: r, dir: filepath.Join(r.dir, name), path: filepath.Join(r.path, name)}
 }
 
 // unused takes the launcher's cgroup away after the last child.

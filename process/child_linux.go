@@ -1,9 +1,7 @@
 package process
 
 import (
-	"errors"
 	"os"
-	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -16,16 +14,11 @@ import (
 // then the zombie keeps its pid, and with it the number of the process group,
 // from being given to anyone else, so both can be signalled safely.
 type localChild struct {
+	lineage
 	launcher *LocalLauncher
-	pid      int
 	pidfd    *os.File // polled by the runtime
-	cgroup   *cgroup  // nil: not contained by one
-	marker   string
 	detached bool
-	ended    atomic.Bool
 }
-
-func (c *localChild) Pid() int { return c.pid }
 
 func (c *localChild) Wait() Status {
 	status := c.wait()
@@ -50,61 +43,6 @@ func (c *localChild) wait() (status Status) {
 		return Status{ExitStatus: unknownStatus}
 	}
 	return status
-}
-
-func (c *localChild) Signal(sig syscall.Signal) error {
-	if c.ended.Load() {
-		return os.ErrProcessDone
-	}
-	return done(unix.Kill(c.pid, sig))
-}
-
-// SignalAll signals the group in one call, of which nothing can fork away, and
-// then those who left it.
-func (c *localChild) SignalAll(sig syscall.Signal) error {
-	if sig == syscall.SIGKILL && c.cgroup != nil && c.cgroup.kill() == nil {
-		return nil
-	}
-	err := c.signalAll(sig)
-	switch sig {
-	case syscall.SIGKILL, syscall.SIGCONT, syscall.SIGSTOP, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU:
-	default:
-		c.signalAll(syscall.SIGCONT) // a courtesy; what it is for was sent
-	}
-	return err
-}
-
-func (c *localChild) signalAll(sig syscall.Signal) error {
-	errs := []error{done(unix.Kill(-c.pid, sig))}
-	for _, p := range c.members() {
-		if p.group != c.pid {
-			errs = append(errs, p.signal(sig))
-		}
-	}
-	for _, err := range errs {
-		if err != nil && !errors.Is(err, os.ErrProcessDone) {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *localChild) Descendants() []int {
-	var pids []int
-	for _, p := range c.members() {
-		if p.pid != c.pid {
-			pids = append(pids, p.pid)
-		}
-	}
-	return pids
-}
-
-// members are the leader, unless it has ended, and its descendants.
-func (c *localChild) members() []proc {
-	if c.cgroup != nil {
-		return c.cgroup.members()
-	}
-	return processes.members(c.pid, c.marker)
 }
 
 func (c *localChild) Release() {
@@ -176,12 +114,4 @@ func peek(kind, id int) (int, Status) {
 		return int(info.child.pid), Status{ExitStatus: int(info.child.status)}
 	}
 	return int(info.child.pid), Status{TermSignal: int(info.child.status)}
-}
-
-// done turns "no such process" into the error that callers know.
-func done(err error) error {
-	if err == unix.ESRCH {
-		return os.ErrProcessDone
-	}
-	return err
 }

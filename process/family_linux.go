@@ -25,10 +25,15 @@ func (c *children) launch(a spawn.Attr) (pid, pidfd int, err error) {
 	if err != nil {
 		return 0, -1, err
 	}
+	c.add(pid)
+	return pid, pidfd, nil
+}
+
+// add notes a child that somebody else has started for this program.
+func (c *children) add(pid int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pids[pid] = true
-	return pid, pidfd, nil
 }
 
 func (c *children) release(pid int) {

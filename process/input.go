@@ -37,6 +37,7 @@ var (
 // so that nothing waits for a piece to fill.
 type Input struct {
 	file   *os.File
+	kept   *durable      // what outlives this program; nil: nothing does
 	finish func() error  // tells the child that there is no more
 	turn   chan struct{} // has an element while somebody has the turn
 	closed chan struct{} // closed when nothing can be written any more
@@ -46,13 +47,18 @@ type Input struct {
 	offset int64      // changed only by who has the turn
 }
 
-func newInput(f *os.File, finish func() error) *Input {
-	return &Input{
+func newInput(f *os.File, kept *durable, finish func() error) *Input {
+	in := &Input{
 		file:   f,
+		kept:   kept,
 		finish: finish,
 		turn:   make(chan struct{}, 1),
 		closed: make(chan struct{}),
 	}
+	if kept != nil {
+		in.offset = kept.inputOffset()
+	}
+	return in
 }
 
 // Copy writes all of r, in order with other writers. A process that does not
@@ -173,7 +179,7 @@ func (in *Input) write(p []byte) (int, error) {
 	if in.isClosed() {
 		return 0, ErrInputClosed
 	}
-	n, err := in.file.Write(p)
+	n, err := in.send(p)
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.offset += int64(n)
@@ -184,6 +190,13 @@ func (in *Input) write(p []byte) (int, error) {
 		return n, ErrInputClosed
 	}
 	return n, err
+}
+
+func (in *Input) send(p []byte) (int, error) {
+	if in.kept != nil {
+		return in.kept.write(in.file, p, in.Offset())
+	}
+	return in.file.Write(p)
 }
 
 // writer is one call of Copy.

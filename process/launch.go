@@ -16,6 +16,31 @@ type Launcher interface {
 	Launch(c Command) (Child, error)
 }
 
+// Keeper is a Launcher whose children outlive this program, with the files that
+// are kept for them.
+type Keeper interface {
+	Launcher
+
+	// Adopt is the child that Launch was given the ID and the Marker for, by an
+	// earlier program. It returns ErrNotRunning when there is none.
+	Adopt(id int, marker string) (KeptChild, error)
+}
+
+// KeptChild is a Child of a Keeper. Files are kept by numbers, which mean
+// something to this package alone.
+type KeptChild interface {
+	Child
+	Files() map[byte]*os.File // that were kept when an earlier program ended
+	Keep(number byte, f *os.File) error
+	CloseFile(number byte) error
+
+	// Released says that only files are left: Wait and Release have been called.
+	Released() bool
+
+	// Forget closes all files. It is the last method called, after Release.
+	Forget() error
+}
+
 // Command is what a Launcher is asked to start.
 type Command struct {
 	// Path is the program as it was written: with a slash it is relative to Dir,
@@ -26,7 +51,9 @@ type Command struct {
 	Dir  string // "" is the launcher's own
 
 	Files []*os.File // the child's fd 0, 1, 2, 3 …; nil is /dev/null
-	Ours  []*os.File // the daemon's end of each, or nil; a launcher that outlives the daemon keeps copies
+	Ours  []*os.File // the daemon's end of each, or nil; a Keeper keeps copies
+
+	ID int // of the instance, for a Keeper; no other that it has may have the same
 
 	Credential *Credential // nil: the launcher's own
 	Umask      int         // -1: the launcher's own

@@ -88,22 +88,11 @@ func (l *LocalLauncher) Launch(c Command) (Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	attr := spawn.Attr{
-		Path:    path,
-		Args:    c.Args,
-		Env:     c.Env,
-		Dir:     c.Dir,
-		Files:   l.files(c.Files),
-		Setsid:  c.Detach,
-		Setpgid: !c.Detach,
-		Umask:   spawn.Value{Set: c.Umask >= 0, N: c.Umask},
-	}
-	if user := c.Credential; user != nil {
-		attr.SetUser, attr.UID, attr.GID, attr.Groups = true, user.UID, user.GID, user.Groups
-	}
-	child := &localChild{launcher: l, marker: c.Marker, detached: c.Detach}
+	attr := c.attr(path)
+	attr.Files = l.files(c.Files)
+	child := &localChild{lineage: lineage{marker: c.Marker}, launcher: l, detached: c.Detach}
 	if l.cgroups != nil && !c.Detach {
-		child.cgroup = l.cgroups.create() // without one the child is contained by what /proc tells
+		child.cgroup = l.cgroups.create(l.cgroups.next()) // without one the child is contained by what /proc tells
 	}
 	if child.cgroup != nil {
 		dir, err := child.cgroup.open()
@@ -126,6 +115,23 @@ func (l *LocalLauncher) Launch(c Command) (Child, error) {
 	unix.SetNonblock(pidfd, true) // cannot fail, and makes NewFile have it polled
 	child.pidfd = os.NewFile(uintptr(pidfd), "pidfd")
 	return child, nil
+}
+
+// attr is what c is for the kernel, without descriptors.
+func (c *Command) attr(path string) spawn.Attr {
+	attr := spawn.Attr{
+		Path:    path,
+		Args:    c.Args,
+		Env:     c.Env,
+		Dir:     c.Dir,
+		Setsid:  c.Detach,
+		Setpgid: !c.Detach,
+		Umask:   spawn.Value{Set: c.Umask >= 0, N: c.Umask},
+	}
+	if user := c.Credential; user != nil {
+		attr.SetUser, attr.UID, attr.GID, attr.Groups = true, user.UID, user.GID, user.Groups
+	}
+	return attr
 }
 
 // letGo waits for a detached child as long as this program lasts.

@@ -33,6 +33,9 @@ func (p *Process) own() {
 	if cutoff.Stop() {
 		p.cut()
 	}
+	for _, d := range p.kept {
+		d.release()
+	}
 	p.child.Release()
 	p.finish()
 }

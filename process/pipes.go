@@ -76,32 +76,68 @@ func closeFiles(files []*os.File) {
 }
 
 // connect gives each of our ends its log, its reader and its input.
-func (p *Process) connect(ctx context.Context, ends pipes, o *Options) {
-	p.logs = make(map[string]*streams.Log)
-	p.inputs = make(map[string]*Input)
-	read := func(label string, fd int, f *os.File) {
-		log := o.newLog(label, fd, streams.Options{
-			Backpressure: p.spec.Backpressure,
-			Memory:       o.Memory,
-			Sequence:     o.Sequence,
-		})
+func (p *Process) connect(ctx context.Context, ends pipes, o *Options) error {
+	read := func(label string, fd int, f *os.File, kept *durable) error {
+		log, err := p.openLog(label, fd, kept, o)
+		if err != nil {
+			return err
+		}
 		p.labels = append(p.labels, label)
 		p.logs[label] = log
-		p.readers = append(p.readers, newReader(ctx, log, f))
+		if f != nil {
+			p.readers = append(p.readers, newReader(ctx, log, f, kept))
+		} else {
+			log.Close() // an earlier program has read it to its end
+		}
+		return nil
 	}
 	if f := ends.ours[0]; f != nil {
-		p.inputs[stdinLabel] = newInput(f, f.Close)
+		kept := p.durable(0, stdinLabel)
+		p.inputs[stdinLabel] = newInput(f, kept, func() error {
+			if kept != nil {
+				kept.closeEnd()
+			}
+			return f.Close()
+		})
 	}
-	for i, label := range p.spec.RedirectOutput {
-		if f := ends.ours[1+i]; f != nil {
-			read(label, 1+i, f)
+	for i, label := range p.spec.outputs() {
+		if err := read(label, 1+i, ends.ours[1+i], p.durable(1+i, label)); err != nil {
+			return err
 		}
 	}
 	for i, label := range p.spec.CustomStreams {
-		f := ends.ours[firstCustomFD+i]
-		read(label, firstCustomFD+i, f)
-		p.inputs[label] = newInput(f, func() error { return shutdownWrite(f) })
+		f, kept := ends.ours[firstCustomFD+i], p.durable(firstCustomFD+i, label)
+		if err := read(label, firstCustomFD+i, f, kept); err != nil {
+			return err
+		}
+		if f != nil {
+			p.inputs[label] = newInput(f, kept, func() error { return shutdownWrite(f) })
+		}
 	}
+	return nil
+}
+
+// outputs are the labels of stdout and stderr, as far as they have pipes.
+func (s *Spec) outputs() []string {
+	if s.merged() {
+		return s.RedirectOutput[:1]
+	}
+	return s.RedirectOutput
+}
+
+// openLog makes the log of a stream, with what an earlier program has read.
+func (p *Process) openLog(label string, fd int, kept *durable, o *Options) (*streams.Log, error) {
+	lo := streams.Options{Backpressure: p.spec.Backpressure, Memory: o.Memory, Sequence: o.Sequence}
+	if kept != nil {
+		lo.Backing = kept.backing
+	}
+	log := o.newLog(label, fd, lo)
+	if lo.Backing != nil {
+		if err := log.Restore(); err != nil {
+			return nil, fmt.Errorf("take over %s: %w", label, err)
+		}
+	}
+	return log, nil
 }
 
 func (o *Options) newLog(label string, fd int, lo streams.Options) *streams.Log {

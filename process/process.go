@@ -46,10 +46,12 @@ type Process struct {
 	spec    Spec // set by Start, never changed, like the fields up to the blank line
 	child   Child
 	started time.Time
+	marker  string
 	labels  []string
 	logs    map[string]*streams.Log
 	inputs  map[string]*Input
 	readers []*reader
+	kept    durables
 	cut     context.CancelFunc // lets no reader wait for its log any more
 	exited  chan struct{}      // closed when the leader is gone
 	forced  chan struct{}      // closed when what is left is to be killed
@@ -91,39 +93,49 @@ func start(spec Spec, o Options) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd.Files, cmd.Ours = pipes.theirs, pipes.ours
+	cmd.Files, cmd.Ours, cmd.ID = pipes.theirs, pipes.ours, o.PID
 	child, err := launcher.Launch(cmd)
 	closeFiles(pipes.theirs)
 	if err != nil {
 		closeFiles(pipes.ours)
 		return nil, err
 	}
-	p := newProcess(spec, child)
+	p := newProcess(spec, child, time.Now())
+	p.marker = cmd.Marker
 	if spec.Detach {
 		p.letGo()
 		return p, nil
 	}
 	ctx, cut := context.WithCancel(context.Background())
 	p.cut = cut
-	p.connect(ctx, pipes, &o)
+	if err := p.connect(ctx, pipes, &o); err != nil {
+		panic(err) // only what an earlier program has left can fail
+	}
+	p.begin()
+	return p, nil
+}
+
+// begin starts the goroutines.
+func (p *Process) begin() {
 	for _, r := range p.readers {
 		p.work.Go(r.run)
 	}
 	go p.own()
-	return p, nil
 }
 
-func newProcess(spec Spec, child Child) *Process {
-	now := time.Now()
+func newProcess(spec Spec, child Child, started time.Time) *Process {
 	return &Process{
 		spec:    spec,
 		child:   child,
-		started: now,
+		started: started,
+		logs:    make(map[string]*streams.Log),
+		inputs:  make(map[string]*Input),
+		kept:    make(durables),
 		exited:  make(chan struct{}),
 		forced:  make(chan struct{}),
 		settled: make(chan struct{}),
 		done:    make(chan struct{}),
-		exit:    Exit{OSPid: child.Pid(), StartedAt: now},
+		exit:    Exit{OSPid: child.Pid(), StartedAt: started},
 	}
 }
 

@@ -17,6 +17,7 @@ type reader struct {
 	ctx  context.Context // ends when the stream must end
 	log  *streams.Log
 	file *os.File
+	kept *durable // what outlives this program; nil: nothing does
 	grow pipeGrower
 
 	fd    int                       // while the runtime lends it
@@ -24,8 +25,8 @@ type reader struct {
 	fill  func([]byte) (int, error) // the method value, made once
 }
 
-func newReader(ctx context.Context, log *streams.Log, f *os.File) *reader {
-	r := &reader{ctx: ctx, log: log, file: f}
+func newReader(ctx context.Context, log *streams.Log, f *os.File, kept *durable) *reader {
+	r := &reader{ctx: ctx, log: log, file: f, kept: kept}
 	r.grow.file = f
 	r.fill = r.read
 	return r
@@ -71,6 +72,11 @@ func (r *reader) drain(fd uintptr) bool {
 
 // read is one read(2), told apart from the end of the pipe by its error.
 func (r *reader) read(p []byte) (int, error) {
+	if r.kept != nil {
+		n, err := r.kept.read(r.log, r.fd, p)
+		r.short = n < len(p)
+		return n, err
+	}
 	for {
 		n, err := syscall.Read(r.fd, p)
 		switch {

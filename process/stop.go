@@ -21,11 +21,29 @@ func (p *Process) Stop(reason string) {
 	p.work.Go(p.stop)
 }
 
+// goOnStopping is Stop for an instance that was told to stop already, by an
+// earlier program.
+func (p *Process) goOnStopping(was Was) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state != running {
+		return
+	}
+	p.exit.Reason = was.Reason
+	p.setState(stopping)
+	p.work.Go(func() { p.killAfter(time.Until(was.KillAt)) })
+}
+
 // stop carries out what Stop began. It ends when no descendant is left, or has
 // them all killed.
 func (p *Process) stop() {
 	p.child.SignalAll(p.spec.StopSignal) // its failure shows when the time is over
-	timer := time.NewTimer(p.spec.GracefulTimeout)
+	p.killAfter(p.spec.GracefulTimeout)
+}
+
+// killAfter has all killed that is left after a time.
+func (p *Process) killAfter(grace time.Duration) {
+	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
 	case <-p.settled:

@@ -170,7 +170,7 @@ func TestReaderSeesTheEndWithTheLastBytes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := newReader(t.Context(), streams.NewLog(streams.Options{}), ours)
+			r := newReader(t.Context(), streams.NewLog(streams.Options{}), ours, nil)
 			var work sync.WaitGroup
 			work.Go(r.run)
 			runtime.Gosched() // let it wait for the first byte, mostly

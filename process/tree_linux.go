@@ -4,7 +4,19 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 )
+
+// keeperPID is set when this program's children are those of a keeper.
+var keeperPID atomic.Int64
+
+// guardian is the pid of the process to which orphans come.
+func guardian() int {
+	if pid := keeperPID.Load(); pid != 0 {
+		return int(pid)
+	}
+	return os.Getpid()
+}
 
 // processes is looked at by every child whose descendants are not told by a
 // cgroup.
@@ -65,7 +77,7 @@ func (l *looks) update(now *look) {
 			delete(l.known, id)
 		}
 	}
-	for _, pid := range now.children[os.Getpid()] {
+	for _, pid := range now.children[guardian()] {
 		if p := now.procs[pid]; p.marker != "" {
 			l.know(p.procID, 0)
 		}
@@ -142,7 +154,7 @@ func (l *look) read() {
 // readMarkers reads the markers of those who may be orphans: they have become
 // children of this program or of one of its ancestors, and are younger.
 func (l *look) readMarkers() {
-	self := l.procs[os.Getpid()]
+	self := l.procs[guardian()]
 	for adopter := self; ; adopter = l.procs[adopter.parent] {
 		for _, pid := range l.children[adopter.pid] {
 			p := l.procs[pid]

@@ -128,26 +128,34 @@ func (b *Backing) trim(start int64) {
 	}
 }
 
-// Restore makes the Log of a stream whose program has died, with all that its
-// Backing holds. It is closed if it was; else the writer goes on.
-func Restore(o Options) (*Log, error) {
-	l := NewLog(o)
-	closed, err := l.restore()
-	if err != nil {
-		return nil, fmt.Errorf("restore a stream: %w", err)
-	}
+// Restore reads what the Log's Backing holds, of a stream whose program has died.
+// If the stream had ended, the Log is closed; else the writer goes on. Restore
+// comes before anything else.
+func (l *Log) Restore() error {
 	l.mu.Lock()
+	closed, err := l.restore()
 	freed := l.settle()
 	l.mu.Unlock()
 	l.memory.account(-freed)
+	if err != nil {
+		return fmt.Errorf("restore a stream: %w", err)
+	}
 	if closed.Number != 0 {
 		l.end(closed)
 	}
-	return l, nil
+	return nil
+}
+
+// Back gives the Log a Backing later than NewLog. Nothing may have been written
+// by then.
+func (l *Log) Back(b *Backing) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.backing = b
 }
 
 // restore reads what the Backing holds. The mark at the end, if there is one, is
-// that of the stream's end.
+// that of the stream's end. l.mu must be held.
 func (l *Log) restore() (closed Mark, err error) {
 	b := l.backing
 	var marks []keptMark

@@ -66,13 +66,18 @@ func (b *backed) put(t *testing.T, text string) {
 	}
 }
 
+func restored(o Options) (*Log, error) {
+	l := NewLog(o)
+	return l, l.Restore()
+}
+
 func TestRestore(t *testing.T) {
 	b := newBacked(t, Options{})
 	for _, text := range []string{"one\n", "two\n", strings.Repeat("x", 60_000), "\nthr"} {
 		b.put(t, text)
 	}
 	want, _ := b.Read(0, 1<<20)
-	other, err := Restore(Options{Backing: again(t, b.b)})
+	other, err := restored(Options{Backing: again(t, b.b)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +94,7 @@ func TestRestore(t *testing.T) {
 		t.Errorf("goes on with %q", got)
 	}
 	other.Close()
-	closed, err := Restore(Options{Backing: again(t, b.b)})
+	closed, err := restored(Options{Backing: again(t, b.b)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +133,7 @@ func TestRestoreUnmarked(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := b.Number()
-	other, err := Restore(Options{Backing: again(t, b.b), Sequence: b.sequence})
+	other, err := restored(Options{Backing: again(t, b.b), Sequence: b.sequence})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +162,7 @@ func TestBackingGivesBack(t *testing.T) {
 	if held := stat.Blocks * 512; held > 3<<20 {
 		t.Errorf("the file holds %d KiB for a window of 1 MiB", held>>10)
 	}
-	other, err := Restore(Options{Backing: again(t, b.b)})
+	other, err := restored(Options{Backing: again(t, b.b)})
 	if err != nil {
 		t.Fatal(err)
 	}

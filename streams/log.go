@@ -59,14 +59,13 @@ type Options struct {
 // be called by any number of goroutines at any time. A Log starts no
 // goroutines.
 type Log struct {
-	window       int64     // set by NewLog, never changed, as are the next seven
+	window       int64     // set by NewLog, never changed, as are the next six
 	maxWindow    int64     //
 	backpressure bool      //
 	memory       *Memory   // nil: no shared budget
 	sequence     *Sequence //
 	bell         *Bell     // nil: none
 	archive      Archive   // nil: none
-	backing      *Backing  // nil: none
 
 	done chan struct{} // closed by Close
 
@@ -82,7 +81,8 @@ type Log struct {
 	tap       *Cursor // one of them that the writer never waits for; nil: none
 	reserved  *Cursor // one of them that stands in for the first reader; nil: none
 	flow      flow
-	accounted int64 // what of store.size Memory knows of
+	accounted int64    // what of store.size Memory knows of
+	backing   *Backing // nil: none
 }
 
 // NewLog makes an empty Log.

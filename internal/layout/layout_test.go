@@ -32,7 +32,7 @@ var rooms = []room{
 	{"streams", nil, []string{"net/http", "encoding/json"}},
 	{"streams/archive", []string{"streams"}, []string{"net/http", "encoding/json"}},
 	{"process/spawn", nil, []string{"net/http", "encoding/json"}},
-	{"process", []string{"process/spawn", "streams"}, []string{"net/http", "encoding/json"}},
+	{"process", []string{"internal/keeper", "process/spawn", "streams"}, []string{"net/http", "encoding/json"}},
 	{"manager", []string{"process", "streams", "streams/archive", "internal/nearest"}, []string{"net/http"}},
 	{"httpapi", []string{"manager", "process", "streams", "internal/nearest"}, nil},
 	{"httpapi/client", nil, nil},

@@ -1,0 +1,123 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+// Was is what an earlier program knew of an instance that it has left behind.
+type Was struct {
+	StartedAt time.Time
+	Marker    string // Process.Marker
+
+	// Of one that was told to stop.
+	Reason string    // "" if it was not
+	KillAt time.Time // when it is to be killed
+}
+
+// Adopt takes over an instance that an earlier program has started with spec,
+// and a Keeper has kept since: with its streams, which go on where they were,
+// and with its stop, if one was under way. o must say what it did then, and o's
+// Launcher be a Keeper. What the instance did meanwhile is seen now.
+//
+// It returns ErrNotRunning if the Keeper has no such child.
+func Adopt(spec Spec, o Options, was Was) (*Process, error) {
+	p, err := adopt(spec, o, was)
+	if err != nil {
+		return nil, fmt.Errorf("take over %s: %w", spec.Name, err)
+	}
+	return p, nil
+}
+
+func adopt(spec Spec, o Options, was Was) (*Process, error) {
+	child, err := o.keptChild(was.Marker)
+	if err != nil {
+		return nil, err
+	}
+	p := newProcess(spec, child, was.StartedAt)
+	p.marker = was.Marker
+	ends, err := p.adoptStreams(child)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cut := context.WithCancel(context.Background())
+	p.cut = cut
+	if err := p.connect(ctx, ends, &o); err != nil {
+		return nil, err
+	}
+	p.begin()
+	if was.Reason != "" {
+		p.goOnStopping(was)
+	}
+	return p, nil
+}
+
+func (o *Options) keptChild(marker string) (KeptChild, error) {
+	keeper, ok := o.Launcher.(Keeper)
+	if !ok {
+		return nil, fmt.Errorf("the launcher keeps nothing: %w", ErrNotRunning)
+	}
+	return keeper.Adopt(o.PID, marker)
+}
+
+// adoptStreams takes what was kept of all streams. An end that is nil was
+// closed.
+func (p *Process) adoptStreams(child KeptChild) (pipes, error) {
+	files := child.Files()
+	ends := pipes{ours: make([]*os.File, firstCustomFD+len(p.spec.CustomStreams))}
+	adopt := func(fd int, label string) (err error) {
+		ends.ours[fd], err = p.durable(fd, label).adoptFiles(files)
+		return err
+	}
+	if p.spec.RedirectInput {
+		if err := adopt(0, stdinLabel); err != nil {
+			return ends, err
+		}
+	}
+	for i, label := range p.spec.outputs() {
+		if err := adopt(1+i, label); err != nil {
+			return ends, err
+		}
+	}
+	for i, label := range p.spec.CustomStreams {
+		if err := adopt(firstCustomFD+i, label); err != nil {
+			return ends, err
+		}
+	}
+	for _, f := range files {
+		f.Close() // of nobody's
+	}
+	return ends, nil
+}
+
+// Recall returns the logs of an instance that has ended and been released, as far
+// as a Keeper still has them, by label. Forget lets go of them.
+func Recall(spec Spec, o Options) (map[string]*streams.Log, error) {
+	child, err := o.keptChild("")
+	if err != nil {
+		return nil, fmt.Errorf("recall %s: %w", spec.Name, err)
+	}
+	p := newProcess(spec, child, time.Time{})
+	if _, err := p.adoptStreams(child); err != nil {
+		return nil, err
+	}
+	if err := p.connect(context.Background(), pipes{ours: make([]*os.File, firstCustomFD+len(spec.CustomStreams))}, &o); err != nil {
+		return nil, err
+	}
+	return p.logs, nil
+}
+
+// Forget has a Keeper give back what it holds of the streams of an instance that
+// has ended.
+func Forget(o Options) {
+	if child, err := o.keptChild(""); err == nil {
+		child.Forget()
+	}
+}
+
+// Marker tells the instance's descendants from all other processes.
+func (p *Process) Marker() string { return p.marker }

@@ -1,0 +1,159 @@
+package process
+
+import (
+	"io"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+// relay is a pipe through which the bytes of a socket go, because splice(2)
+// needs one.
+type relay struct{ r, w *os.File }
+
+func (r *relay) close() {
+	r.r.Close()
+	r.w.Close()
+}
+
+// read is one read of what the child has written, into p and into the stream's
+// backing alike.
+func (d *durable) read(log *streams.Log, fd int, p []byte) (int, error) {
+	if d.backing == nil {
+		if err := readable(fd); err != nil {
+			return 0, err
+		}
+		if err := d.begin(log); err != nil {
+			return 0, err
+		}
+	}
+	if d.fd < firstCustomFD {
+		return d.backing.Fill(fd, p)
+	}
+	return d.relayed(fd, p)
+}
+
+// readable reports in the manner of read(2) whether there is anything to read.
+// It returns nil if there is, and io.EOF at the end.
+func readable(fd int) error {
+	polls := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(polls, 0)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return err
+		case n == 0:
+			return syscall.EAGAIN
+		case polls[0].Revents&unix.POLLIN == 0:
+			return io.EOF
+		}
+		return nil
+	}
+}
+
+// relayed is read from a socket.
+func (d *durable) relayed(fd int, p []byte) (int, error) {
+	if d.relay == nil {
+		r, w, err := pipe()
+		if err != nil {
+			return 0, err
+		}
+		d.relay = &relay{os.NewFile(uintptr(r), "relay"), os.NewFile(uintptr(w), "relay")}
+		unix.SetNonblock(r, true) // cannot fail
+		if err := d.keep(keptRelayR, d.relay.r); err != nil {
+			return 0, err
+		}
+		if err := d.keep(keptRelayW, d.relay.w); err != nil {
+			return 0, err
+		}
+	}
+	relayR, relayW := int(d.relay.r.Fd()), int(d.relay.w.Fd())
+	// What is in the relay already was left there by an earlier program.
+	if n, err := d.backing.Fill(relayR, p); err != syscall.EAGAIN {
+		return n, err
+	}
+	for {
+		n, err := unix.Splice(fd, nil, relayW, nil, min(len(p), calmPipe), unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return 0, err
+		case n == 0:
+			return 0, io.EOF
+		}
+		return d.backing.Fill(relayR, p)
+	}
+}
+
+// inputPunch is how much of what was written is kept at least, and half of what
+// is kept at most. A pipe holds less: its pages must not change under it.
+const inputPunch = 1 << 20
+
+// write writes p to the child, by way of a file whose position is what the pipe
+// has accepted: sendfile(2) moves and counts in one step. offset is that
+// position. It returns what f.Write would.
+func (d *durable) write(f *os.File, p []byte, offset int64) (n int, err error) {
+	if d.input == nil {
+		fd, err := unix.MemfdCreate("gaffer-"+d.label, unix.MFD_CLOEXEC)
+		if err != nil {
+			return 0, os.NewSyscallError("memfd_create", err)
+		}
+		input := os.NewFile(uintptr(fd), d.label)
+		if err := d.keep(keptInput, input); err != nil {
+			input.Close()
+			return 0, err
+		}
+		d.input = input
+	}
+	if _, err := d.input.WriteAt(p, offset); err != nil {
+		return 0, err
+	}
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	from := int(d.input.Fd())
+	waitErr := conn.Write(func(fd uintptr) bool {
+		for n < len(p) {
+			var sent int
+			sent, err = unix.Sendfile(int(fd), from, nil, len(p)-n)
+			switch {
+			case err == unix.EINTR:
+				continue
+			case err == unix.EAGAIN:
+				return false
+			case err != nil:
+				return true
+			}
+			n += sent
+		}
+		return true
+	})
+	if waitErr != nil {
+		err = waitErr
+	}
+	// What was accepted a whole piece ago has left the pipe, which holds less.
+	if before, now := offset/inputPunch, (offset+int64(n))/inputPunch; now > max(before, 1) {
+		begin := (max(before, 1) - 1) * inputPunch
+		unix.Fallocate(from, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, begin, (now-1)*inputPunch-begin)
+	}
+	return n, err
+}
+
+// inputOffset is how much was written before this program began.
+func (d *durable) inputOffset() int64 {
+	if d.input == nil {
+		return 0
+	}
+	offset, err := d.input.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return 0
+	}
+	return offset
+}

@@ -1,0 +1,25 @@
+//go:build !linux
+
+package process
+
+import (
+	"errors"
+	"os"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+// There are no Keepers elsewhere.
+
+type relay struct{ r, w *os.File }
+
+func (r *relay) close() {}
+
+var (
+	errNoKeeper    = errors.New("programs are kept on Linux only")
+	errManyStreams = errNoKeeper
+)
+
+func (d *durable) read(*streams.Log, int, []byte) (int, error) { return 0, errNoKeeper }
+func (d *durable) write(*os.File, []byte, int64) (int, error)  { return 0, errNoKeeper }
+func (d *durable) inputOffset() int64                          { return 0 }

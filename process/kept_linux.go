@@ -1,0 +1,167 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gafferd/gaffer/internal/keeper"
+	"github.com/gafferd/gaffer/process/spawn"
+)
+
+// KeptLauncher has processes started by a keeper, as children of that one, so
+// that they go on when this program dies. It contains them as LocalLauncher
+// does; descendants that lose their parent become the keeper's.
+//
+// It is a Keeper, starts no goroutine, and is for the one launcher of a program.
+type KeptLauncher struct {
+	conn    *keeper.Conn
+	cgroups *cgroupRun // nil: not used
+	oom     *oomKills
+}
+
+// NewKeptLauncher returns a launcher for the keeper that conn leads to. Close
+// gives back what it holds.
+func NewKeptLauncher(conn *keeper.Conn, o LauncherOptions) *KeptLauncher {
+	keeperPID.Store(int64(conn.KeeperPID()))
+	l := &KeptLauncher{conn: conn, oom: newOOMKills()}
+	if !o.NoCgroups {
+		l.cgroups = openCgroups()
+	}
+	return l
+}
+
+// Close gives back what the launcher holds. Children that are left go on.
+func (l *KeptLauncher) Close() error {
+	if l.cgroups != nil {
+		l.cgroups.close()
+	}
+	return nil
+}
+
+// Launch implements Launcher.
+func (l *KeptLauncher) Launch(c Command) (Child, error) {
+	path, err := c.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	attr := c.attr(path)
+	for _, f := range c.Files {
+		fd := -1
+		if f != nil {
+			fd = int(f.Fd())
+		}
+		attr.Files = append(attr.Files, fd)
+	}
+	child := &keptChild{lineage: lineage{marker: c.Marker}, launcher: l, detached: c.Detach}
+	if l.cgroups != nil && !c.Detach {
+		child.cgroup = l.cgroups.create(strconv.Itoa(c.ID))
+	}
+	if child.cgroup != nil {
+		dir, err := child.cgroup.open()
+		if err != nil {
+			child.cgroup.remove()
+			return nil, explain(err)
+		}
+		defer unix.Close(dir)
+		attr.Cgroup = spawn.To(dir)
+	}
+	var kept []keeper.File
+	for fd, f := range c.Ours {
+		if f != nil {
+			number, err := fileNumber(fd, keptEnd)
+			if err != nil {
+				return nil, err
+			}
+			kept = append(kept, keeper.File{Number: number, File: f})
+		}
+	}
+	child.kept, err = l.conn.Start(uint64(c.ID), attr, kept)
+	runtime.KeepAlive(c.Files)
+	if err != nil {
+		if child.cgroup != nil {
+			child.cgroup.remove()
+		}
+		return nil, c.diagnose(path, err)
+	}
+	child.pid = child.kept.Pid()
+	family.add(child.pid)
+	return child, nil
+}
+
+// Adopt implements Keeper.
+func (l *KeptLauncher) Adopt(id int, marker string) (KeptChild, error) {
+	kept := l.conn.Children()[uint64(id)]
+	if kept == nil {
+		return nil, fmt.Errorf("instance %d: %w", id, ErrNotRunning)
+	}
+	if err := kept.Started(); err != nil {
+		return nil, err
+	}
+	child := &keptChild{lineage: lineage{pid: kept.Pid(), marker: marker}, launcher: l, kept: kept}
+	if !kept.Released() {
+		family.add(child.pid)
+		if l.cgroups != nil {
+			child.cgroup = l.cgroups.named(strconv.Itoa(id))
+		}
+	}
+	return child, nil
+}
+
+// keptChild is a child of a keeper.
+type keptChild struct {
+	lineage
+	launcher *KeptLauncher
+	kept     *keeper.Child
+	detached bool
+}
+
+func (c *keptChild) Wait() Status {
+	s := c.kept.Wait()
+	c.ended.Store(true)
+	status := Status{ExitStatus: s.Code, TermSignal: s.Signal}
+	switch {
+	case !s.Known:
+		status = Status{ExitStatus: unknownStatus}
+	case s.Signal == int(syscall.SIGKILL):
+		status.OutOfMemory = c.launcher.oom.claim(c.cgroup)
+	}
+	return status
+}
+
+func (c *keptChild) Release() {
+	if c.detached { // the keeper takes the zombie away, whenever that is
+		c.kept.Forget()
+		return
+	}
+	family.release(c.pid)
+	c.kept.Release()
+	if c.cgroup != nil {
+		c.cgroup.remove()
+	}
+}
+
+func (c *keptChild) Released() bool { return c.kept.Released() }
+func (c *keptChild) Forget() error  { return c.kept.Forget() }
+
+func (c *keptChild) Files() map[byte]*os.File {
+	files := make(map[byte]*os.File)
+	for _, f := range c.kept.Files() {
+		files[f.Number] = f.File
+	}
+	return files
+}
+
+func (c *keptChild) Keep(number byte, f *os.File) error {
+	return c.kept.Keep(keeper.File{Number: number, File: f})
+}
+
+func (c *keptChild) CloseFile(number byte) error { return c.kept.CloseFile(number) }
+
+// errManyStreams is what the numbers of files have no room for.
+var errManyStreams = errors.New("has too many custom_streams: 29 at most, unless gafferd runs with --no-keeper")
