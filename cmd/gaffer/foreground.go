@@ -52,7 +52,7 @@ func newForeground(stdout io.Writer, templates []manager.Template, restart bool)
 		}),
 		exits:    m.Events().Subscribe(exits, 0),
 		restart:  restart,
-		progress: console.IsTerminal(stdout),
+		progress: console.Redraws(stdout),
 		printed:  make(chan error, 1),
 	}
 	f.signals, f.release = catchSignals()

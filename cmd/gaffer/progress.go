@@ -83,7 +83,7 @@ type counter struct {
 
 func (c *cli) counter(verb string, total int) *counter {
 	count := &counter{verb: verb, total: total}
-	if total >= many && console.IsTerminal(c.stderr) {
+	if total >= many && console.Redraws(c.stderr) {
 		count.w = c.stderr
 	}
 	count.show()

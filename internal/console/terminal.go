@@ -13,8 +13,9 @@ func IsTerminal(w io.Writer) bool {
 	return ok && isatty.IsTerminal(f.Fd())
 }
 
+// Redraws reports whether w is a terminal on which a line can be replaced.
+func Redraws(w io.Writer) bool { return IsTerminal(w) && os.Getenv("TERM") != "dumb" }
+
 // Colored reports whether w is a terminal whose user has nothing against
 // colours (no-color.org).
-func Colored(w io.Writer) bool {
-	return IsTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-}
+func Colored(w io.Writer) bool { return Redraws(w) && os.Getenv("NO_COLOR") == "" }

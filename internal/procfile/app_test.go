@@ -44,7 +44,7 @@ func TestOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "export PORT=$((6099+GAFFER_INDEX)) PS=worker.$GAFFER_INDEX; ./work"
+	want := "export PORT=$((6099+GAFFER_INDEX)) PS=worker.$GAFFER_INDEX && ./work"
 	if got := templates[1]; got.Name != "shop:worker" || got.Cmd != want || !got.Shell || got.NumProcesses != 1 {
 		t.Errorf("the second process is %+v", got)
 	}

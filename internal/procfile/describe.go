@@ -22,7 +22,7 @@ func (a *App) Description(i int, name string, instances int) map[string]any {
 	e := a.Entries[i]
 	return map[string]any{
 		"name":         name,
-		"cmd":          fmt.Sprintf("export PORT=$((%d+GAFFER_INDEX)) PS=%s.$GAFFER_INDEX; %s", a.Port(i)-1, e.Name, e.Command),
+		"cmd":          fmt.Sprintf("export PORT=$((%d+GAFFER_INDEX)) PS=%s.$GAFFER_INDEX && %s", a.Port(i)-1, e.Name, e.Command),
 		"shell":        true,
 		"cwd":          a.Root,
 		"env":          maps.Clone(a.Env),

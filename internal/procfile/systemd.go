@@ -65,7 +65,7 @@ func (a *App) service(i int, target, user string) string {
 			fmt.Fprintf(&b, "Environment=%s\n", word(name+"="+a.Env[name]))
 		}
 	}
-	command := fmt.Sprintf("export PS=%s.$((PORT-%d)); %s", e.Name, a.Port(i)-1, e.Command)
+	command := fmt.Sprintf("export PS=%s.$((PORT-%d)) && %s", e.Name, a.Port(i)-1, e.Command)
 	fmt.Fprintf(&b, "Environment=PORT=%%i\nExecStart=/bin/sh -c %s\n", strings.ReplaceAll(word(command), "$", "$$"))
 	b.WriteString("Restart=always\nRestartSec=1\nKillMode=mixed\nTimeoutStopSec=10\n")
 	return b.String()

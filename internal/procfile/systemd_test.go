@@ -40,7 +40,7 @@ func TestUnits(t *testing.T) {
 		"# my_shop-web@.service\n", "# my_shop-worker_2@.service\n",
 		"\nPartOf=my_shop.target\n", "\nUser=somebody\n", "\nWorkingDirectory=/tmp\n", "\nEnvironment=PORT=%i\n",
 		`Environment="B=\"q\" 'r' \\ %% $X"`, `Environment="C=two\nlines\tand a tab"`,
-		`ExecStart=/bin/sh -c "export PS=web.$$((PORT-4999)); echo \"$$PORT\" '100%%' \\\\n; ./web --size 5%%i $${X}"`,
+		`ExecStart=/bin/sh -c "export PS=web.$$((PORT-4999)) && echo \"$$PORT\" '100%%' \\\\n; ./web --size 5%%i $${X}"`,
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %s in\n%s", want, all)
