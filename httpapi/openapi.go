@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -17,6 +18,8 @@ type RouteDoc struct {
 	Query    []Param // parameters of the query
 	Body     string  // media type of the request's body; "" if it takes none
 	Response string  // media type of the answer; "" is application/json
+
+	schema string // of a JSON body; "" is Process
 }
 
 // Param is a parameter of a query.
@@ -50,6 +53,7 @@ var variables = map[string]string{
 	"stream":  "stdin, stdout, stderr or a label of the process's own",
 	"signal":  "a signal's number, or its name in any case with or without SIG",
 	"n":       "how many",
+	"id":      "what GET /webhooks says",
 	"plugin":  "the name of a plugin's folder",
 	"path":    "a file of the plugin, or nothing for its index.html",
 }
@@ -122,7 +126,7 @@ func operation(method, path string, doc RouteDoc) map[string]any {
 	if doc.Body != "" {
 		var schema map[string]any
 		if doc.Body == "application/json" {
-			schema = ref("Process")
+			schema = ref(cmp.Or(doc.schema, "Process"))
 		}
 		op["requestBody"] = map[string]any{"required": true, "content": content(doc.Body, schema)}
 	}
@@ -182,6 +186,12 @@ func schemas() map[string]any {
 			"type":                 "object",
 			"required":             []string{"cmd"},
 			"properties":           properties,
+			"additionalProperties": false,
+		},
+		"Webhook": map[string]any{
+			"type":                 "object",
+			"required":             []string{"event", "url"},
+			"properties":           map[string]any{"event": text, "url": text, "secret": text},
 			"additionalProperties": false,
 		},
 	}

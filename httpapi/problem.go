@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gafferd/gaffer/httpapi/webhooks"
 	"github.com/gafferd/gaffer/manager"
 	"github.com/gafferd/gaffer/process"
 )
@@ -67,6 +68,9 @@ var problems = []problem{
 	{process.ErrInputClosed, http.StatusConflict, "conflict", ""},
 	{process.ErrInputHole, http.StatusConflict, "conflict", ""},
 	{errInputTimedOut, http.StatusConflict, "conflict", ""},
+	{webhooks.ErrBadURL, http.StatusBadRequest, "bad_value", ""},
+	{webhooks.ErrInFile, http.StatusConflict, "conflict", ""},
+	{webhooks.ErrTooMany, http.StatusTooManyRequests, "too_many", ""},
 	{manager.ErrInvalid, http.StatusBadRequest, "invalid_process_info", ""},
 	{manager.ErrBadValue, http.StatusBadRequest, "bad_value", ""},
 	{manager.ErrExists, http.StatusConflict, "conflict", ""},

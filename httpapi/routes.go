@@ -123,6 +123,10 @@ func (s *Server) routes() []route {
 		{post, "/_reload", bodyIgnored, s.reloadConfiguration, RouteDoc{Summary: "Read the configuration file again and follow it", Query: reloadParams}},
 		{post, "/run", bodyJSON, s.run, RouteDoc{Summary: "Run a program once", Body: "application/json"}},
 
+		{get, "/webhooks", bodyIgnored, s.listWebhooks, RouteDoc{Summary: "Where events are sent, and how that goes"}},
+		{post, "/webhooks", bodyJSON, s.addWebhook, RouteDoc{Summary: "Send events to a URL", Body: "application/json", schema: "Webhook"}},
+		{get, "/webhooks/{id}", bodyIgnored, s.showWebhook, RouteDoc{Summary: "How the deliveries of a webhook go"}},
+		{del, "/webhooks/{id}", bodyIgnored, s.removeWebhook, RouteDoc{Summary: "Send no more events there"}},
 		{get, pluginsPath, bodyIgnored, s.listPlugins, RouteDoc{Summary: "Names of the plugins"}},
 		{get, pluginsPath + "/{plugin}", bodyIgnored, s.redirectPlugin, RouteDoc{Summary: "Leads to a plugin's page", Response: "text/html"}},
 		{get, pluginsPath + "/{plugin}/{path:.*}", bodyIgnored, s.servePlugin, RouteDoc{Summary: "A plugin's page, or another file of it", Response: "text/html"}},

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gafferd/gaffer/httpapi/webhooks"
 	"github.com/gafferd/gaffer/manager"
 )
 
@@ -53,6 +54,10 @@ type Options struct {
 	// "" means none.
 	PluginsDir string
 
+	// Webhooks are what /webhooks shows and changes. They are an app of the
+	// manager, which starts them. nil means none.
+	Webhooks *webhooks.Webhooks
+
 	// Logger gets each request at level debug and failures of the server itself
 	// above that. nil means slog.Default.
 	Logger *slog.Logger
@@ -71,6 +76,7 @@ type Server struct {
 	log          *slog.Logger
 	polls        *polls
 	plugins      plugins
+	webhooks     *webhooks.Webhooks // may be nil
 	reload       func(ctx context.Context, planOnly bool) (Reloaded, error)
 
 	router atomic.Pointer[router] // made anew by Handle
@@ -93,6 +99,7 @@ func New(m *manager.Manager, o Options) *Server {
 		reload:       o.Reload,
 		polls:        newPolls(),
 		plugins:      plugins{o.PluginsDir},
+		webhooks:     o.Webhooks,
 	}
 	if s.log == nil {
 		s.log = slog.Default()

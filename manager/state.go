@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gafferd/gaffer/internal/wholefile"
 	"github.com/gafferd/gaffer/streams"
 	"github.com/gafferd/gaffer/streams/archive"
 )
@@ -160,25 +161,6 @@ func (s *State) read(name string, to any) error {
 	return nil
 }
 
-// write replaces a file of the state. After a crash, also of the machine, there
-// is the old one or the new one, and once write has returned the new one.
-func (s *State) write(name string, data []byte) error {
-	s.writes.Add(1)
-	next := name + ".new"
-	f, err := s.root.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := s.root.Rename(next, name); err != nil {
-		return err
-	}
-	dir, err := s.root.Open(".")
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}
+// write replaces a file of the state. After a crash there is the old one or the
+// new one.
+func (s *State) write(name string, data []byte) error { return wholefile.Replace(s.root, name, data) }

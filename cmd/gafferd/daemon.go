@@ -112,11 +112,15 @@ func supervise(ctx context.Context, s setup) error {
 	if err != nil {
 		return err
 	}
+	hooks, err := s.webhooks()
+	if err != nil {
+		return err
+	}
 	m := manager.New(manager.Options{
 		Launcher: s.launcher, Logger: s.log,
 		State: s.state, RunHistory: s.config.Settings.RunHistory,
 	})
-	reloads := newReloader(s, m)
+	reloads := newReloader(s, m, hooks)
 	server := httpapi.New(m, httpapi.Options{
 		AllowOrigins: s.config.Settings.AllowOrigins,
 		AllowHosts:   s.config.Settings.AllowHosts,
@@ -126,12 +130,13 @@ func supervise(ctx context.Context, s setup) error {
 		TokenKey:     key,
 		Reload:       reloads.overHTTP(),
 		PluginsDir:   s.config.Settings.PluginsDir,
+		Webhooks:     hooks,
 		Logger:       s.log,
 	})
 	reporting := begin(func(ctx context.Context) error { return s.service.report(ctx, m) })
 
 	// Who connects meanwhile waits, and finds what was there before.
-	err = m.StartApps(s.apps()...)
+	err = m.StartApps(s.apps(hooks)...)
 	if err == nil {
 		err = s.load(m)
 	}

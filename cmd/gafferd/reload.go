@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/gafferd/gaffer/httpapi"
+	"github.com/gafferd/gaffer/httpapi/webhooks"
 	"github.com/gafferd/gaffer/internal/config"
 	"github.com/gafferd/gaffer/manager"
 )
@@ -21,14 +22,15 @@ type reloader struct {
 	options options        // set by newReloader, never changed, like the rest
 	running *config.Config // as the daemon was started with
 	manager *manager.Manager
+	hooks   *webhooks.Webhooks
 	log     *slog.Logger
 	service *service
 	turn    chan struct{} // has a token while nobody reloads
 }
 
 // newReloader is one that waits for begin.
-func newReloader(s setup, m *manager.Manager) *reloader {
-	return &reloader{s.options, s.config, m, s.log, s.service, make(chan struct{}, 1)}
+func newReloader(s setup, m *manager.Manager, hooks *webhooks.Webhooks) *reloader {
+	return &reloader{s.options, s.config, m, hooks, s.log, s.service, make(chan struct{}, 1)}
 }
 
 // begin lets reloads happen: the file has been loaded for the first time.
@@ -64,6 +66,10 @@ func (r *reloader) reload(ctx context.Context, planOnly bool) (httpapi.Reloaded,
 	}
 	if done.Plan, done.Operation, err = r.manager.Apply(cfg.Templates); err != nil {
 		return httpapi.Reloaded{}, err
+	}
+	if err := r.hooks.Follow(hooksOf(cfg)); err != nil {
+		r.log.Error("not all webhooks of the file are followed", "error", err)
+		done.Warnings = append(done.Warnings, err.Error())
 	}
 	r.tell(done)
 	return done, nil
@@ -124,12 +130,13 @@ func (r *reloader) hangUp(ctx context.Context) {
 }
 
 // needRestart names what the file says otherwise than the one that the daemon
-// was started with, the processes apart: nothing else can change meanwhile.
+// was started with, processes and webhooks apart: nothing else can change meanwhile.
 func needRestart(running, now *config.Config) []string {
 	names := different(running.Settings, now.Settings)
 	before, after := *running, *now
 	before.Settings, after.Settings = config.Settings{}, config.Settings{}
 	before.Templates, after.Templates = nil, nil
+	before.Webhooks, after.Webhooks = nil, nil
 	before.Warnings, after.Warnings = nil, nil
 	return append(names, different(before, after)...)
 }

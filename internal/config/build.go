@@ -26,9 +26,6 @@ func build(doc document, ps *problems) *Config {
 			c.Settings = settings(s, ps)
 			_, wanted = get[[]any](s, "http_endpoints")
 		case "webhooks":
-			if len(s.keys) > 0 {
-				ps.warn(s.at, s.String(), "", "is not served by this build: nothing is sent")
-			}
 			c.Webhooks = append(c.Webhooks, webhooks(s, ps)...)
 		}
 	}

@@ -1,0 +1,183 @@
+package webhooks
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/gafferd/gaffer/internal/wholefile"
+)
+
+const (
+	// slack is how large a journal may become, whatever it is worth.
+	slack = 64 << 10
+
+	// mendPause lets a disk that fails have some rest.
+	mendPause = 10 * time.Second
+)
+
+// record is a line of a journal.
+type record struct {
+	Add    *entry  `json:"add,omitempty"`
+	Done   string  `json:"done,omitempty"`   // the id of one that was added before
+	Missed *missed `json:"missed,omitempty"` // in place of what an earlier line says
+}
+
+type missed struct {
+	Events  uint64 `json:"events"`
+	LastSeq uint64 `json:"last_seq"`
+}
+
+// journal keeps an outbox on disk: what comes and goes is appended, and the file
+// is written anew when most of it is of no use any more. A nil journal keeps
+// nothing. The lines are written before anything is sent, and outlive the
+// daemon; they are not forced to the disk one by one, so that a machine that
+// loses its power may lose the last of them.
+type journal struct {
+	root *os.Root
+	name string
+	log  *slog.Logger
+	file *os.File
+	buf  bytes.Buffer // not written yet
+	size int64        // of the file
+	torn time.Time    // when writing has failed; zero while it works
+}
+
+// openJournal reads a journal and makes it ready for more.
+func openJournal(root *os.Root, name string, log *slog.Logger) (*journal, *outbox, error) {
+	o := newOutbox()
+	if root == nil {
+		return nil, o, nil
+	}
+	j := &journal{root: root, name: name, log: log}
+	data, err := root.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
+	}
+	replay(data, o, time.Now())
+	if err := j.rewrite(o); err != nil {
+		return nil, nil, err
+	}
+	return j, o, nil
+}
+
+// replay brings an outbox to where a journal ends. A line that a crash has torn
+// is left out.
+func replay(data []byte, o *outbox, now time.Time) {
+	live := map[string]*entry{}
+	var order []*entry
+	var gone missed
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	lines.Buffer(nil, 2*maxBytes)
+	for lines.Scan() {
+		var r record
+		if json.Unmarshal(lines.Bytes(), &r) != nil {
+			continue
+		}
+		switch {
+		case r.Add != nil && live[r.Add.ID] == nil:
+			live[r.Add.ID] = r.Add
+			order = append(order, r.Add)
+		case r.Done != "":
+			delete(live, r.Done)
+		case r.Missed != nil:
+			gone = *r.Missed
+		}
+	}
+	for _, e := range order {
+		if live[e.ID] == e {
+			e.since = now
+			o.add(e)
+		}
+	}
+	o.miss(gone.Events, gone.LastSeq, now)
+}
+
+func (j *journal) add(e *entry) { j.append(record{Add: e}) }
+
+func (j *journal) done(e *entry) { j.append(record{Done: e.ID}) }
+
+func (j *journal) missed(o *outbox) { j.append(record{Missed: &missed{o.missed, o.lastSeq}}) }
+
+func (j *journal) append(r record) {
+	if j == nil {
+		return
+	}
+	if err := json.NewEncoder(&j.buf).Encode(r); err != nil {
+		panic(err) // strings, bytes and numbers always marshal
+	}
+}
+
+// flush writes what was appended since the last time. That it cannot is logged
+// once; it is tried again with later ones.
+func (j *journal) flush(o *outbox) {
+	if j == nil || j.buf.Len() == 0 {
+		return
+	}
+	var err error
+	wanted := int64(o.bytes) * 4
+	switch {
+	case !j.torn.IsZero() && time.Since(j.torn) < mendPause:
+		j.buf.Reset()
+		return
+	case !j.torn.IsZero(), j.size > slack && j.size > wanted:
+		err = j.rewrite(o)
+	case o.pending() == 0 && o.missed == 0:
+		j.size, err = 0, j.file.Truncate(0)
+	default:
+		var n int
+		n, err = j.file.Write(j.buf.Bytes())
+		j.size += int64(n)
+	}
+	j.buf.Reset()
+	switch {
+	case err != nil && j.torn.IsZero():
+		j.log.Warn("events that are not delivered yet are not kept on disk", "file", j.name, "error", err)
+	case err == nil && !j.torn.IsZero():
+		j.log.Info("events that are not delivered yet are kept on disk again", "file", j.name)
+	}
+	if j.torn = (time.Time{}); err != nil {
+		j.torn = time.Now()
+	}
+}
+
+// rewrite makes the file hold what the outbox does, and nothing else.
+func (j *journal) rewrite(o *outbox) error {
+	j.buf.Reset()
+	for at := o.order.Front(); at != nil; at = at.Next() {
+		j.add(at.Value.(*entry))
+	}
+	if o.missed > 0 {
+		j.missed(o)
+	}
+	if err := wholefile.Replace(j.root, j.name, j.buf.Bytes()); err != nil {
+		return err
+	}
+	file, err := j.root.OpenFile(j.name, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	j.close()
+	j.file, j.size = file, int64(j.buf.Len())
+	j.buf.Reset()
+	return nil
+}
+
+func (j *journal) close() {
+	if j != nil && j.file != nil {
+		j.file.Close()
+	}
+}
+
+// remove deletes the file of a hook that is gone.
+func (j *journal) remove() error {
+	if j == nil {
+		return nil
+	}
+	return j.root.Remove(j.name)
+}

@@ -1,0 +1,82 @@
+package webhooks
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/gafferd/gaffer/internal/wholefile"
+)
+
+// The folder holds the hooks that were made over the API, with their secrets,
+// and for each hook a journal.
+const (
+	hooksFile     = "hooks.json"
+	journalSuffix = ".outbox"
+	savedVersion  = 1
+)
+
+type savedHooks struct {
+	Version int    `json:"version"`
+	Hooks   []Hook `json:"hooks"`
+}
+
+func (w *Webhooks) readSaved() ([]Hook, error) {
+	if w.folder == nil {
+		return nil, nil
+	}
+	data, err := w.folder.ReadFile(hooksFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var saved savedHooks
+	if err := json.Unmarshal(data, &saved); err != nil {
+		return nil, fmt.Errorf("webhooks/%s in the state directory is damaged: %w; move it away to begin anew", hooksFile, err)
+	}
+	return saved.Hooks, nil
+}
+
+// save writes the hooks that are not in the configuration file. w.mu must be held.
+func (w *Webhooks) save() error {
+	if w.folder == nil {
+		return nil
+	}
+	saved := savedHooks{Version: savedVersion, Hooks: []Hook{}}
+	for _, h := range w.hooks {
+		if !h.inFile {
+			saved.Hooks = append(saved.Hooks, h.wanted)
+		}
+	}
+	data, err := json.MarshalIndent(saved, "", " ")
+	if err != nil {
+		return err
+	}
+	return wholefile.Replace(w.folder, hooksFile, append(data, '\n'))
+}
+
+// dropForgotten removes the journals of hooks that are not in the configuration
+// file any more. w.mu must be held.
+func (w *Webhooks) dropForgotten() {
+	if w.folder == nil {
+		return
+	}
+	entries, err := fs.ReadDir(w.folder.FS(), ".")
+	if err != nil {
+		w.log.Warn("webhooks: the state directory cannot be read", "error", err)
+	}
+	for _, e := range entries {
+		id, ok := strings.CutSuffix(e.Name(), journalSuffix)
+		if !ok || w.named(id) != nil {
+			continue
+		}
+		w.log.Info("a webhook is gone from the configuration, and what it had to deliver with it", "webhook", id)
+		if err := w.folder.Remove(e.Name()); err != nil {
+			w.log.Warn("the file of a webhook that is gone cannot be removed", "webhook", id, "error", err)
+		}
+	}
+}
