@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -200,6 +201,30 @@ func TestSocketActivation(t *testing.T) {
 	if got := local.get("/ping"); got != "OK" {
 		t.Errorf("after a restart the unix socket answers %q", got)
 	}
+}
+
+// TestSocketsByName holds that a socket is its endpoint's in all but where it
+// listens, and that the other endpoints are as ever.
+func TestSocketsByName(t *testing.T) {
+	certFile, keyFile, pool := certificate(t)
+	conf := file(t, "gaffer.ini", "[gaffer]\nhttp_endpoints = local, public\n"+
+		"[endpoint:local]\nbind = 127.0.0.1:0\n"+
+		"[endpoint:public]\nbind = 192.0.2.1:1\ncertfile = "+certFile+"\nkeyfile = "+keyFile+"\n")
+	f := newFakeSystemd(t)
+	address := f.socket("public", "tcp", "127.0.0.1:0")
+	d := f.start(conf)
+	urls := d.stderr.wait(t, `listens on (http://127\.0\.0\.1:\d+), (https://127\.0\.0\.1:\d+)\.`)
+	if urls[2] != "https://"+address {
+		t.Errorf("the endpoint with the socket %s listens on %s", address, urls[2])
+	}
+	if got := d.get("/ping"); got != "OK" {
+		t.Errorf("the other endpoint answers %q", got)
+	}
+	conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: pool})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
 }
 
 func TestSocketThatIsNone(t *testing.T) {
