@@ -55,6 +55,7 @@ func indexNamed(endpoints []config.Endpoint, name string) int {
 
 // adopt makes a socket from systemd a listener.
 func adopt(s systemd.Socket, backlog int) (net.Listener, error) {
+	defer s.File.Close() // the listener has a descriptor of its own
 	l, err := net.FileListener(s.File)
 	if err != nil {
 		return nil, fmt.Errorf("socket %s from systemd: %w", s.File.Name(), err)
