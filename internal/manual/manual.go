@@ -36,7 +36,7 @@ func Write(share, section string, root *cobra.Command) error {
 		script       func(*bytes.Buffer) error
 	}{
 		{"bash-completion/completions", "%s", func(b *bytes.Buffer) error { return root.GenBashCompletionV2(b, true) }},
-		{"zsh/vendor-completions", "_%s", func(b *bytes.Buffer) error { return root.GenZshCompletion(b) }},
+		{"zsh/site-functions", "_%s", func(b *bytes.Buffer) error { return root.GenZshCompletion(b) }},
 		{"fish/vendor_completions.d", "%s.fish", func(b *bytes.Buffer) error { return root.GenFishCompletion(b, true) }},
 	} {
 		var script bytes.Buffer

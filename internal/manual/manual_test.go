@@ -30,7 +30,7 @@ func TestWrite(t *testing.T) {
 		"man/man8/prog-sub.8":                 {"prog-sub - Do a thing", "THING"},
 		"man/man5/prog.ini.5":                 {"prog.ini - configuration of prog", `The \fBtext\fP`},
 		"bash-completion/completions/prog":    {"__complete"},
-		"zsh/vendor-completions/_prog":        {"#compdef prog"},
+		"zsh/site-functions/_prog":            {"#compdef prog"},
 		"fish/vendor_completions.d/prog.fish": {"__complete"},
 	} {
 		text, err := os.ReadFile(filepath.Join(share, filepath.FromSlash(file)))
