@@ -77,6 +77,11 @@ func serve(ctx context.Context, o options, starter *starter, stdout, stderr io.W
 		}
 		defer debugging.Close() // in case nobody gets to serve it
 	}
+	if dir := cfg.Settings.PluginsDir; dir != "" {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			log.Warn("there is no such folder of plugins: they are served when it is there", "plugins_dir", dir)
+		}
+	}
 	reserveThreads(spareThreads)
 	// The daemon starts children in no other way, so every orphan is its own.
 	launcher, err := process.NewLauncher(process.LauncherOptions{Subreaper: true, OwnsChildren: true})

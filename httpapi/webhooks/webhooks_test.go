@@ -297,3 +297,22 @@ func TestHurry(t *testing.T) {
 		t.Errorf("the status is %+v, want the event there still", s)
 	}
 }
+
+// TestLostAnswer sends an event again whose answer got lost, under the same id.
+func TestLostAnswer(t *testing.T) {
+	ids := make(chan string, 10)
+	first := true
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ids <- r.Header.Get("Gaffer-Id")
+		if first {
+			first = false
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	defer server.Close()
+	_, m := started(t, Options{Hooks: []Hook{{Event: "proc", URL: server.URL}}}, soon)
+	happen(t, m, 1, "web")
+	if a, b := <-ids, <-ids; a != b {
+		t.Errorf("it comes as %s and as %s", a, b)
+	}
+}
