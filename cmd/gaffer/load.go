@@ -168,6 +168,8 @@ func (c *cli) carryOut(ctx context.Context, d *client.Client, steps []step) erro
 
 // take waits until a new process runs, so that the next one starts after it.
 func (s step) take(ctx context.Context, d *client.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*answerTime)
+	defer cancel()
 	switch s.verb {
 	case "created":
 		return d.CreateJSON(ctx, s.description, client.WaitFor(answerTime))

@@ -22,7 +22,22 @@ func TestMain(m *testing.M) {
 	if os.Getenv("TEST_GAFFER") != "" {
 		main()
 	}
-	testscript.Main(m, map[string]func(){"gaffer": main})
+	testscript.Main(tests{m}, map[string]func(){"gaffer": main})
+}
+
+// tests run with a folder for what they build, which is taken away in the end.
+type tests struct{ *testing.M }
+
+var builds string
+
+func (t tests) Run() int {
+	var err error
+	if builds, err = os.MkdirTemp("", "gaffer"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(builds)
+	return t.M.Run()
 }
 
 // TestScripts runs testdata/*.txt. The command gafferd in them starts the real
@@ -50,11 +65,7 @@ func TestScripts(t *testing.T) {
 
 // gafferd is the path of the built daemon.
 var gafferd = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "gafferd")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "gafferd")
+	path := filepath.Join(builds, "gafferd")
 	out, err := exec.Command("go", "build", "-o", path, "../gafferd").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
