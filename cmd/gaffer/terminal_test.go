@@ -44,11 +44,7 @@ func onTerminal(t *testing.T, procfile string, env []string, args ...string) *te
 	tt.cmd = exec.Command(os.Args[0], args...)
 	tt.cmd.Dir = tt.dir
 	tt.cmd.Env = append(os.Environ(), append([]string{"TEST_GAFFER=1", "GORACE=atexit_sleep_ms=0", "TERM=xterm", "NO_COLOR=", "here=echo $$ >> pids"}, env...)...)
-	f, err := pty.StartWithSize(tt.cmd, &pty.Winsize{Rows: 50, Cols: 100})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tt.keys = pollable(t, f)
+	tt.keys = tt.start()
 	go func() {
 		defer close(tt.screen)
 		for buffer := make([]byte, 4096); ; {
@@ -68,6 +64,29 @@ func onTerminal(t *testing.T, procfile string, env []string, args ...string) *te
 		}
 	})
 	return tt
+}
+
+// start runs the command on a new terminal and gives back its other end.
+func (tt *terminal) start() *os.File {
+	tt.t.Helper()
+	keys, tty, err := pty.Open()
+	if err != nil {
+		tt.t.Fatal(err)
+	}
+	defer tty.Close()
+	// A Ctrl-C makes a terminal forget what it has not shown yet, unless it is
+	// told not to: that could be just what a test waits for.
+	stty := exec.Command("stty", "noflsh", "cols", "100")
+	stty.Stdin = tty
+	if out, err := stty.CombinedOutput(); err != nil {
+		tt.t.Fatalf("%v: %s", err, out)
+	}
+	tt.cmd.Stdin, tt.cmd.Stdout, tt.cmd.Stderr = tty, tty, tty
+	tt.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := tt.cmd.Start(); err != nil {
+		tt.t.Fatal(err)
+	}
+	return pollable(tt.t, keys)
 }
 
 // pollable is f such that closing it ends a read. What pty makes is closed in
