@@ -10,8 +10,8 @@ import (
 // is told of every one of them.
 func TestStalledReaderIsToldOfInstancesThatWent(t *testing.T) {
 	m := realManager(t)
-	web := three("web")
-	web.Start = false
+	web := NewTemplate("web", `printf 'one\ntwo\nthree\nunfinished'`) // starts faster than the test itself
+	web.Restart, web.Start = RestartNever, false
 	_, err := m.Create(web)
 	must(t, err)
 	follow, err := m.Logs("web", LogQuery{Follow: true})
