@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"time"
 )
 
 func init() {
@@ -56,17 +57,21 @@ func (b *babble) line() []byte {
 }
 
 // babbleAll writes to stdout and stderr in turn, in pieces that take no care of
-// lines.
+// lines: BYTES or a little more, and then nothing.
 func babbleAll() {
 	stdout, stderr := newBabble("stdout"), newBabble("stderr")
-	for {
-		for range 3 {
-			if _, err := io.CopyN(os.Stdout, stdout, 1+rand.Int64N(20_000)); err != nil {
-				return
-			}
+	write := func(to io.Writer, from io.Reader, most int64) int64 {
+		n, err := io.CopyN(to, from, 1+rand.Int64N(most))
+		if err != nil {
+			os.Exit(1)
 		}
-		if _, err := io.CopyN(os.Stderr, stderr, 1+rand.Int64N(5_000)); err != nil {
-			return
-		}
+		return n
 	}
+	for left := number("BYTES"); left > 0; {
+		for range 3 {
+			left -= write(os.Stdout, stdout, 20_000)
+		}
+		left -= write(os.Stderr, stderr, 5_000)
+	}
+	time.Sleep(time.Hour)
 }

@@ -250,8 +250,10 @@ func follow(t *testing.T, readers ...*logReader) (stop func()) {
 		})
 		reading.Go(func() { r.run(ctx) })
 	}
-	return func() {
+	stop = func() {
 		cancel()
 		reading.Wait()
 	}
+	t.Cleanup(stop) // before they are looked at
+	return stop
 }
