@@ -85,8 +85,11 @@ func (w *Webhooks) Start(m *manager.Manager) error {
 	w.life, w.end = context.WithCancel(context.Background())
 	err = w.follow(w.first)
 	for _, h := range saved {
-		if err == nil && w.named(idOf(h)) == nil {
-			_, err = w.begin(h, false)
+		if err != nil || w.named(idOf(h)) != nil {
+			continue // the file has it too now
+		}
+		if _, err = w.begin(h, false); err != nil {
+			err = fmt.Errorf("webhooks/%s in the state directory: %w", hooksFile, err)
 		}
 	}
 	if err == nil {
