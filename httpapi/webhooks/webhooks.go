@@ -2,8 +2,6 @@ package webhooks
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/gafferd/gaffer/manager"
@@ -27,13 +24,6 @@ var (
 	ErrTooMany = fmt.Errorf("there may be %d webhooks at most", maxHooks)
 	ErrInFile  = errors.New("is in the configuration file")
 )
-
-// Hook says which events to send where.
-type Hook struct {
-	Event  string `json:"event"` // as manager.ParseDottedPattern reads it: "exit", "proc.web.exit", "." for all
-	URL    string `json:"url"`   // http or https
-	Secret string `json:"secret,omitempty"`
-}
 
 // Options configure Webhooks. The zero value works.
 type Options struct {
@@ -297,22 +287,3 @@ func (w *Webhooks) named(id string) *hook {
 }
 
 func notFound(id string) error { return fmt.Errorf("webhook %q %w", id, manager.ErrNotFound) }
-
-// idOf is the same for the same hook in each life of the daemon, and tells
-// nothing of the URL.
-func idOf(h Hook) string {
-	sum := sha256.Sum256([]byte(h.Event + "\x00" + h.URL))
-	return "wh-" + hex.EncodeToString(sum[:6])
-}
-
-// check reports what is wrong about a hook.
-func (h Hook) check() error {
-	if _, err := manager.ParseDottedPattern(h.Event); err != nil {
-		return err
-	}
-	u, err := url.Parse(h.URL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Fragment != "" || strings.ContainsAny(h.URL, " \t") {
-		return fmt.Errorf("url is %w: write http://host/path or https://host/path", ErrBadURL)
-	}
-	return nil
-}
