@@ -97,7 +97,7 @@ file given with -e, are in the environment of every command.`,
 	root.SetVersionTemplate(version.Line("gaffer"))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	f := root.PersistentFlags()
-	f.SortFlags = false
+	root.Flags().SortFlags = false
 	f.StringVarP(&c.files.Procfile, "procfile", "f", "", "the Procfile is `FILE` (default: Procfile in the root)")
 	f.StringVarP(&c.files.Root, "root", "d", "", "commands run in the folder `ROOT` (default: that of the Procfile)")
 	f.StringArrayVarP(&c.files.Env, "env", "e", nil, "read variables from `FILE` too; may be given several times")
