@@ -47,7 +47,7 @@ func (m *Manager) apply(ts []Template) (Plan, *Operation, []stopOrder, error) {
 
 // take brings the change about, as a part of o. m.mu must be held.
 func (st *step) take(o *Operation) ([]stopOrder, error) {
-	st.of.filed = st.filed
+	st.of.file(&st.filed)
 	if !st.needed() {
 		o.finish(nil)
 		return nil, nil

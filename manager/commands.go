@@ -41,7 +41,7 @@ func (s *supervisor) scale(o *Operation, to func(now int) (int, error)) (int, er
 	s.supersede(o)
 	s.publish("update", nil)
 	s.template.NumProcesses = n
-	s.saved.description = nil
+	s.saved.description, s.records.description = nil, true
 	s.plan()
 	return n, nil
 }
@@ -83,7 +83,7 @@ func (s *supervisor) update(t Template) {
 	s.publish("update", nil)
 	replaces := !s.template.sameProgram(&t)
 	s.template = t
-	s.saved.description = nil
+	s.saved.description, s.records.description = nil, true
 	if replaces {
 		s.renew("updated")
 	}
@@ -155,9 +155,7 @@ func (s *supervisor) stopInstance(inst *instance) (*Operation, error) {
 	}
 	sl := s.slots[inst.index-1]
 	if sl.state == running {
-		s.setState(sl, stopping)
-		s.publish("stop_pid", inst)
-		s.stops = append(s.stops, stopOrder{inst, "stopped"})
+		s.order(sl, "stop_pid", "stopped")
 	}
 	if inst.end == nil {
 		inst.end = newOperation(1)

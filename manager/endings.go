@@ -48,7 +48,7 @@ func (s *supervisor) ended(sl *slot, inst *instance, exit process.Exit) {
 	s.setState(sl, next)
 	s.record(inst, record)
 	s.runEnded(time.Now())
-	s.m.events.publish(Event{
+	s.emit(Event{
 		Type: "exit", Name: s.name, PID: inst.pid, OSPid: exit.OSPid, Index: inst.index,
 		ExitStatus: exit.ExitStatus, TermSignal: exit.TermSignal, Reason: exit.Reason,
 	})
@@ -103,7 +103,9 @@ func (s *supervisor) credit(sl *slot, lived time.Duration) {
 // of the oldest. s.mu must be held.
 func (s *supervisor) record(inst *instance, record ExitRecord) {
 	inst.ended, inst.record = true, record
+
 	s.exits = append(s.exits, inst)
+	s.noteExit(inst)
 	s.saved.exits = nil
 	if s.forgotten {
 		s.forgetExits(0)
@@ -122,11 +124,8 @@ func (s *supervisor) forgetExits(keep int) {
 		s.saved.exits = nil
 		s.m.pids.remove(inst)
 		s.m.outputs.remove(s.app, inst.pid)
-		if inst.proc != nil {
-			for _, log := range inst.proc.Logs() {
-				log.Retire()
-			}
-		}
+		s.noteForgotten(inst)
+		inst.discard()
 	}
 }
 

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"strconv"
 	"sync"
 	"time"
 )
@@ -66,14 +67,17 @@ type Events struct {
 	ring    []Event    // happening i, counted from 0, is at i % happenings; Seq and Event unset
 	count   uint64     // happenings so far
 	closed  bool
-	changed chan struct{} // closed and dropped by wake; nil while nobody waits
+	keep    func([]change) // records events with changes; nil: they are not recorded
+	changed chan struct{}  // closed and dropped by wake; nil while nobody waits
 }
 
 // publish adds a happening and tells those who wait. It sets the time.
-func (e *Events) publish(ev Event) {
+// The changes are recorded with it, before anyone sees it.
+func (e *Events) publish(ev Event, changes ...change) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	ev.Time = time.Now()
+	e.record(ev, changes)
 	if len(e.ring) < happenings {
 		e.ring = append(e.ring, ev)
 	} else {
@@ -82,6 +86,23 @@ func (e *Events) publish(ev Event) {
 	e.count++
 	e.wake()
 }
+
+// record records an event that is about to be published. e.mu must be held.
+func (e *Events) record(ev Event, changes []change) {
+	if e.keep == nil {
+		return
+	}
+	changes = append(changes, change{eventKey(e.count), encode(eventRecord(ev))})
+	if e.count >= happenings {
+		changes = append(changes, change{eventKey(e.count - happenings), nil})
+	}
+	e.keep(changes)
+}
+
+// eventRecord is how an Event is recorded.
+type eventRecord Event
+
+func eventKey(happening uint64) string { return "e" + strconv.FormatUint(happening, 10) }
 
 // close lets cursors end once they have read what there is.
 func (e *Events) close() {

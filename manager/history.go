@@ -86,6 +86,7 @@ func (s *supervisor) remember(e savedExit) *instance {
 	}
 	s.mu.Lock()
 	s.exits = append(s.exits, inst)
+	s.noteExit(inst)
 	s.saved.exits = nil
 	s.mu.Unlock()
 	s.m.pids.add(inst)
@@ -146,4 +147,25 @@ func (m *Manager) restore(t Template, saved savedTemplate) bool {
 		s.command(newOperation(1), (*supervisor).start)
 	}
 	return true
+}
+
+// archived is what is on disk of one instance; nil if nothing is.
+func (s *supervisor) archived(pid int) *archive.File {
+	if s.m.options.State == nil {
+		return nil
+	}
+	files := s.m.options.State.logs.Files(s.name)
+	if i := slices.IndexFunc(files, func(f *archive.File) bool { return f.PID() == pid }); i >= 0 {
+		return files[i]
+	}
+	return nil
+}
+
+// reopen goes on with the archive of an instance that an earlier program has
+// begun.
+func (s *supervisor) reopen(inst *instance, spec *process.Spec) *archive.File {
+	if f := s.archived(inst.pid); f != nil {
+		return s.m.options.State.logs.Reopen(f)
+	}
+	return s.keep(inst, spec)
 }

@@ -19,11 +19,29 @@ type instance struct {
 	owner      *supervisor
 
 	proc *process.Process        // set before anyone else sees it; nil if it could not be started
-	logs map[string]*streams.Log // of one that ended in an earlier life of the daemon, which has no proc
+	logs map[string]*streams.Log // of one that ended in an earlier program's time, which has no proc
+	kept func()                  // gives back what a process.Keeper has of those; nil: nothing
 
 	ended  bool       // guarded by owner.mu, like the rest
 	record ExitRecord // once ended
 	end    *Operation // its end, if anyone waits for it
+}
+
+// discard lets go of the output of an instance that has ended, when nobody reads
+// it any more.
+func (inst *instance) discard() {
+	if inst.proc != nil {
+		for _, log := range inst.proc.Logs() {
+			log.Retire()
+		}
+		inst.proc.Forget()
+	}
+	if inst.kept != nil {
+		for _, log := range inst.logs {
+			log.Retire()
+		}
+		inst.kept()
+	}
 }
 
 // register numbers instances and finds them by their number: those that run,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gafferd/gaffer/process"
+	"github.com/gafferd/gaffer/streams/archive"
 )
 
 // Few instances are started one after the other, in order. When there are many,
@@ -56,15 +57,7 @@ func (s *supervisor) launch() {
 	}
 	s.m.saver.reserve(inst.pid)
 	file := s.keep(inst, &spec)
-	proc, err := process.Start(spec, process.Options{
-		Launcher: s.m.options.Launcher,
-		PID:      inst.pid,
-		Index:    inst.index,
-		Environ:  s.m.options.Environ,
-		Memory:   s.m.memory,
-		Sequence: s.m.sequence,
-		NewLog:   s.newLog(inst, file),
-	})
+	proc, err := process.Start(spec, s.optionsFor(inst, file))
 	if err != nil {
 		s.m.options.Logger.Warn("start failed", "process", s.name, "pid", inst.pid, "error", err)
 	} else {
@@ -93,6 +86,8 @@ func (s *supervisor) prepare() (*slot, *instance, process.Spec) {
 	}
 	s.setState(sl, starting)
 	inst := &instance{pid: sl.pid, index: sl.index, generation: s.generation, owner: s}
+	s.note(s.key(".i%d", inst.pid), s.description())
+	s.commit() // there may be a program from now on
 	return sl, inst, s.template.Spec
 }
 
@@ -104,19 +99,41 @@ func (s *supervisor) launched(sl *slot, inst *instance, detached bool) {
 	if !detached {
 		s.m.pids.add(inst) // who hears of it finds it
 	}
-	s.m.events.publish(Event{
-		Type: "spawn", Name: s.name, PID: inst.pid, OSPid: inst.proc.OSPid(), Index: inst.index, Detached: detached,
-	})
 	if detached {
 		s.setState(sl, finished)
-		return
+		s.note(s.key(".i%d", inst.pid), nil)
+	} else {
+		sl.instance = inst
+		s.setState(sl, running)
 	}
-	sl.instance = inst
-	s.setState(sl, running)
+	s.emit(Event{
+		Type: "spawn", Name: s.name, PID: inst.pid, OSPid: inst.proc.OSPid(), Index: inst.index, Detached: detached,
+	})
+	if !detached {
+		s.watch(sl, inst)
+	}
+}
+
+// watch waits for the end of an instance.
+func (s *supervisor) watch(sl *slot, inst *instance) {
 	s.watchers.Go(func() {
 		<-inst.proc.Done()
 		s.exited(sl, inst)
 	})
+}
+
+// optionsFor are what an instance is given beside its description.
+func (s *supervisor) optionsFor(inst *instance, file *archive.File) process.Options {
+	return process.Options{
+		Launcher: s.m.options.Launcher,
+		PID:      inst.pid,
+		Index:    inst.index,
+		Marker:   s.m.marker(inst.pid),
+		Environ:  s.m.options.Environ,
+		Memory:   s.m.memory,
+		Sequence: s.m.sequence,
+		NewLog:   s.newLog(inst, file),
+	}
 }
 
 // refuse notes that the instance of sl could not be started. It leaves a

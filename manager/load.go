@@ -35,7 +35,8 @@ func (m *Manager) addAll(ts []Template, o *Operation) {
 	var batches [][]*supervisor
 	for i, t := range ts {
 		s := m.add(t, fromFile)
-		s.filed = t.clone()
+		filed := t.clone()
+		s.file(&filed)
 		if i == 0 || comparePriorities(ts[i-1].Priority, t.Priority) != 0 {
 			batches = append(batches, nil)
 		}

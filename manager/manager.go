@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gafferd/gaffer/process"
@@ -21,6 +22,7 @@ type Options struct {
 	Logger          *slog.Logger     // nil: nothing is logged
 	State           *State           // what outlives this program; nil: nothing does
 	RunHistory      time.Duration    // how long what Run has run is listed after its end; 0: an hour
+	Vault           *Vault           // what outlives a crash of this program, with a process.Keeper as Launcher; nil: nothing does
 }
 
 // maxLaunching bounds how many programs are being started at one moment. Each
@@ -45,10 +47,15 @@ type Manager struct {
 	work      sync.WaitGroup     // supervisors and loads
 	sequence  *streams.Sequence  // numbers what is read from all instances
 	before    before
-	saver     *saver // nil without a state directory
-	events    Events
-	pids      register
-	outputs   outputs
+	saver     *saver       // nil without a state directory
+	vault     *Vault       // nil: nothing is recorded
+	run       string       // what markers begin with, with a vault
+	lastID    atomic.Int64 // of supervisors
+
+	vaultTrouble sync.Once
+	events       Events
+	pids         register
+	outputs      outputs
 
 	appsMu sync.Mutex // guards apps, also while one starts or stops; no other is taken before it
 	apps   []App
@@ -102,6 +109,9 @@ func New(o Options) *Manager {
 	// that a reader has seen before a crash never comes again.
 	m.sequence.Skip(uint64(time.Now().UnixNano()))
 	m.before = before{m.sequence.Last(), m.pids.last}
+	if o.Vault != nil {
+		m.openVault(o.Vault)
+	}
 	return m
 }
 
@@ -198,6 +208,7 @@ func (m *Manager) forget(s *supervisor) {
 	defer m.mu.Unlock()
 	if m.byName[s.name] != s { // else it was shut down, and what it wrote stays readable
 		m.outputs.release(s.app)
+		s.erase()
 	}
 	leaving := slices.DeleteFunc(m.leaving[s.name], func(other *supervisor) bool { return other == s })
 	if len(leaving) == 0 {

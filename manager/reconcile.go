@@ -116,9 +116,7 @@ func (s *supervisor) tell(sl *slot) {
 	if s.active && sl.index > s.template.NumProcesses {
 		event, reason = "reap", "scaled down"
 	}
-	s.setState(sl, stopping)
-	s.publish(event, sl.instance)
-	s.stops = append(s.stops, stopOrder{sl.instance, reason})
+	s.order(sl, event, reason)
 }
 
 // publish publishes something about the template, or about an instance of it.
@@ -128,5 +126,9 @@ func (s *supervisor) publish(event string, inst *instance) {
 	if inst != nil {
 		ev.PID, ev.OSPid, ev.Index = inst.pid, inst.proc.OSPid(), inst.index
 	}
-	s.m.events.publish(ev)
+	s.emit(ev)
 }
+
+// emit publishes an event, and records it together with what has changed. s.mu
+// must be held.
+func (s *supervisor) emit(ev Event) { s.m.events.publish(ev, s.changes()...) }

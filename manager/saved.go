@@ -39,10 +39,7 @@ func (m *Manager) savedTemplates() []byte {
 
 // savedTemplate is what is kept of a template. s.mu must be held.
 func (s *supervisor) savedTemplate() savedTemplate {
-	if s.saved.description == nil {
-		s.saved.description = encode(s.template.description())
-	}
-	kept := savedTemplate{Description: s.saved.description, Active: s.active}
+	kept := savedTemplate{Description: s.description(), Active: s.active}
 	if s.source == fromRun {
 		kept.Run, kept.Ended = true, s.over
 		if len(s.slots) > 0 {
@@ -148,7 +145,7 @@ func (s *supervisor) cutOff(was savedTemplate, now time.Time) {
 	if labels := s.template.RedirectOutput; len(labels) > 1 && inst.logs[labels[1]] != nil {
 		inst.record.Stderr = process.LastLines(inst.logs[labels[1]])
 	}
-	s.m.events.publish(Event{
+	s.emit(Event{
 		Type: "exit", Name: s.name, PID: e.PID, OSPid: e.OSPid, Index: e.Index,
 		ExitStatus: e.ExitStatus, Reason: e.Reason,
 	})

@@ -49,6 +49,8 @@ type slot struct {
 	failed   bool      // the last instance ended badly, or could not be started
 	refused  bool      // the last one could not be started
 	retryAt  time.Time // in waiting
+	stop     string    // in stopping: why
+	killAt   time.Time // in stopping: when it is to be killed
 	place    int       // in supervisor.retries, in waiting
 }
 
@@ -65,6 +67,7 @@ func (s *supervisor) setState(sl *slot, to state) {
 	s.counts[sl.state]--
 	s.counts[to]++
 	sl.state = to
+	s.touch(sl)
 	switch to {
 	case due:
 		sl.pid = s.m.pids.next()
@@ -85,6 +88,14 @@ func (s *supervisor) setState(sl *slot, to state) {
 	}
 }
 
+// order has the instance of sl stopped. s.mu must be held.
+func (s *supervisor) order(sl *slot, event, reason string) {
+	sl.stop, sl.killAt = reason, time.Now().Add(s.template.GracefulTimeout)
+	s.setState(sl, stopping)
+	s.publish(event, sl.instance)
+	s.stops = append(s.stops, stopOrder{sl.instance, reason})
+}
+
 // grow makes slots up to numprocesses. s.mu must be held.
 func (s *supervisor) grow() {
 	for len(s.slots) < s.template.NumProcesses {
@@ -101,6 +112,10 @@ func (s *supervisor) trim() {
 		n--
 	}
 	s.counts[off] -= len(s.slots) - n
+	for _, sl := range s.slots[n:] {
+		s.note(s.key(".%d", sl.index), nil)
+		delete(s.records.slots, sl)
+	}
 	clear(s.slots[n:])
 	s.slots = s.slots[:n]
 }

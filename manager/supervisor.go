@@ -46,6 +46,7 @@ type supervisor struct {
 	trouble  string // why the last start failed; "" since one succeeded
 	exits    []*instance
 	saved    saved
+	records  journal
 	over     time.Time   // when what was to run once had ended; else zero
 	expiry   *time.Timer // then forgets it; else nil
 	watchers sync.WaitGroup
@@ -81,6 +82,7 @@ func newSupervisor(m *Manager, t Template, before *supervisor) *supervisor {
 		wake:     make(chan struct{}, 1),
 		gone:     make(chan struct{}),
 		template: t,
+		records:  journal{id: m.nextID(), description: true},
 		app:      m.outputs.hold(groupOf(t.Name)),
 	}
 	if before != nil {
@@ -105,6 +107,7 @@ func (s *supervisor) takeOrders() []stopOrder {
 	case s.wake <- struct{}{}:
 	default:
 	}
+	s.commit()
 	s.m.saver.changed()
 	orders := s.stops
 	s.stops = nil
@@ -115,6 +118,7 @@ func (s *supervisor) takeOrders() []stopOrder {
 func giveOut(orders []stopOrder) {
 	for _, o := range orders {
 		o.proc.Stop(o.reason)
+		o.owner.told(o.instance)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 // Was is what an earlier program knew of an instance that it has left behind.
 type Was struct {
 	StartedAt time.Time
-	Marker    string // Process.Marker
 
 	// Of one that was told to stop.
 	Reason string    // "" if it was not
@@ -21,8 +20,8 @@ type Was struct {
 
 // Adopt takes over an instance that an earlier program has started with spec,
 // and a Keeper has kept since: with its streams, which go on where they were,
-// and with its stop, if one was under way. o must say what it did then, and o's
-// Launcher be a Keeper. What the instance did meanwhile is seen now.
+// and with its stop, if one was under way. o must say what it did then, with a
+// Marker, and o's Launcher be a Keeper. What the instance did meanwhile is seen now.
 //
 // It returns ErrNotRunning if the Keeper has no such child.
 func Adopt(spec Spec, o Options, was Was) (*Process, error) {
@@ -34,12 +33,11 @@ func Adopt(spec Spec, o Options, was Was) (*Process, error) {
 }
 
 func adopt(spec Spec, o Options, was Was) (*Process, error) {
-	child, err := o.keptChild(was.Marker)
+	child, err := o.keptChild()
 	if err != nil {
 		return nil, err
 	}
 	p := newProcess(spec, child, was.StartedAt)
-	p.marker = was.Marker
 	ends, err := p.adoptStreams(child)
 	if err != nil {
 		return nil, err
@@ -56,12 +54,12 @@ func adopt(spec Spec, o Options, was Was) (*Process, error) {
 	return p, nil
 }
 
-func (o *Options) keptChild(marker string) (KeptChild, error) {
+func (o *Options) keptChild() (KeptChild, error) {
 	keeper, ok := o.Launcher.(Keeper)
 	if !ok {
 		return nil, fmt.Errorf("the launcher keeps nothing: %w", ErrNotRunning)
 	}
-	return keeper.Adopt(o.PID, marker)
+	return keeper.Adopt(o.PID, newMarker(o.Marker))
 }
 
 // adoptStreams takes what was kept of all streams. An end that is nil was
@@ -97,7 +95,7 @@ func (p *Process) adoptStreams(child KeptChild) (pipes, error) {
 // Recall returns the logs of an instance that has ended and been released, as far
 // as a Keeper still has them, by label. Forget lets go of them.
 func Recall(spec Spec, o Options) (map[string]*streams.Log, error) {
-	child, err := o.keptChild("")
+	child, err := o.keptChild()
 	if err != nil {
 		return nil, fmt.Errorf("recall %s: %w", spec.Name, err)
 	}
@@ -114,10 +112,22 @@ func Recall(spec Spec, o Options) (map[string]*streams.Log, error) {
 // Forget has a Keeper give back what it holds of the streams of an instance that
 // has ended.
 func Forget(o Options) {
-	if child, err := o.keptChild(""); err == nil {
+	if child, err := o.keptChild(); err == nil {
 		child.Forget()
 	}
 }
 
-// Marker tells the instance's descendants from all other processes.
-func (p *Process) Marker() string { return p.marker }
+// Forget has a Keeper give back what it holds of the streams, once Done is
+// closed. Their logs go on with what is in memory.
+func (p *Process) Forget() {
+	child, ok := p.child.(KeptChild)
+	if !ok {
+		return
+	}
+	child.Forget()
+	for _, d := range p.kept {
+		if d.backing != nil {
+			d.backing.File().Close()
+		}
+	}
+}

@@ -51,7 +51,7 @@ func (s *Spec) command(o *Options) (Command, error) {
 	if err != nil {
 		return Command{}, err
 	}
-	marker := newMarker()
+	marker := newMarker(o.Marker)
 	env := s.environment(o, account, marker)
 	argv, err := s.argv(env)
 	if err != nil {

@@ -59,15 +59,21 @@ func environ(env map[string]string) []string {
 }
 
 var (
-	markerRun  = rand.Text()[:13] // tells this daemon's instances from another's
+	markerRun  = NewMarkerPrefix() // tells this daemon's instances from another's
 	markerLast atomic.Uint64
 )
 
+// NewMarkerPrefix is what Options.Marker may begin with: no other program has
+// the same.
+func NewMarkerPrefix() string { return rand.Text()[:13] }
+
 // newMarker returns the entry of the environment that marks one instance and
-// no other. A daemon that is itself an instance continues its own mark, so that
+// no other, with the mark that is given or a new one. A daemon that is itself an instance continues its own mark, so that
 // the outer one recognises all that the inner one starts.
-func newMarker() string {
-	mark := fmt.Sprintf("%s-%d", markerRun, markerLast.Add(1))
+func newMarker(mark string) string {
+	if mark == "" {
+		mark = fmt.Sprintf("%s-%d", markerRun, markerLast.Add(1))
+	}
 	if outer := os.Getenv(markerName); outer != "" {
 		mark = outer + "/" + mark
 	}

@@ -135,8 +135,8 @@ func (c *keptChild) Wait() Status {
 }
 
 func (c *keptChild) Release() {
-	if c.detached { // the keeper takes the zombie away, whenever that is
-		c.kept.Forget()
+	if c.detached {
+		c.kept.LetGo()
 		return
 	}
 	family.release(c.pid)

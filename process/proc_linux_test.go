@@ -7,9 +7,9 @@ import (
 )
 
 func TestMarkerContinuesAnOuterOne(t *testing.T) {
-	outer := newMarker()
+	outer := newMarker("")
 	t.Setenv(markerName, strings.TrimPrefix(outer, markerName+"="))
-	inner := newMarker()
+	inner := newMarker("")
 	other := strings.Replace(inner, "/", "0/", 1) // of outer's tenth neighbour, say
 	for _, test := range []struct {
 		wanted, found string

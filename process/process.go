@@ -26,6 +26,7 @@ type Options struct {
 	Launcher Launcher // nil: the in-process one that all share
 	PID      int      // the daemon's own id, GAFFER_PID
 	Index    int      // 1 … numprocesses, GAFFER_INDEX
+	Marker   string   // tells its descendants from all other processes; "" is a new one
 	Environ  []string // base environment when OSEnv; nil is os.Environ()
 	Memory   *streams.Memory
 	Sequence *streams.Sequence
@@ -46,7 +47,6 @@ type Process struct {
 	spec    Spec // set by Start, never changed, like the fields up to the blank line
 	child   Child
 	started time.Time
-	marker  string
 	labels  []string
 	logs    map[string]*streams.Log
 	inputs  map[string]*Input
@@ -101,7 +101,6 @@ func start(spec Spec, o Options) (*Process, error) {
 		return nil, err
 	}
 	p := newProcess(spec, child, time.Now())
-	p.marker = cmd.Marker
 	if spec.Detach {
 		p.letGo()
 		return p, nil

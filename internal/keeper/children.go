@@ -23,6 +23,7 @@ type childEntry struct {
 	pidfd    int // -1 before that and when it is released
 	kept     []keptFile
 	released bool
+	letGo    bool // to be released when it ends
 	hasEnded bool
 	status   exitStatus
 }
@@ -108,14 +109,22 @@ func (k *keeper) ended(id uint64) {
 		return
 	}
 	c.hasEnded, c.status = true, status
+	if c.letGo {
+		k.release(id, false)
+		return
+	}
 	k.tell(message{kind: ended, id: id, a: int64(status.code), b: int64(status.signal)})
 }
 
 // release takes a zombie away. Until then its pid, and the number of its
 // process group, are nobody else's.
-func (k *keeper) release(id uint64) {
+func (k *keeper) release(id uint64, later bool) {
 	c := k.children[id]
 	if c == nil || c.pidfd < 0 {
+		return
+	}
+	if later && !c.hasEnded {
+		c.letGo = true
 		return
 	}
 	reap(c.pid)

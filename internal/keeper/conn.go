@@ -432,6 +432,14 @@ func (ch *Child) Release() error {
 	return ch.conn.link.send(message{kind: release, id: ch.ID})
 }
 
+// LetGo is Release, and Forget, for a child that has yet to end.
+func (ch *Child) LetGo() error {
+	if err := ch.conn.link.send(message{kind: release, id: ch.ID, a: 1}); err != nil {
+		return err
+	}
+	return ch.Forget()
+}
+
 // Keep has one more file kept for the child. The caller keeps its own.
 func (ch *Child) Keep(f File) error {
 	fd, err := descriptor(f.File)

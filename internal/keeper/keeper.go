@@ -215,7 +215,7 @@ func (k *keeper) receive(d delivery) {
 	case launch:
 		k.launch(m)
 	case release:
-		k.release(m.id)
+		k.release(m.id, m.a == 1)
 	case keep:
 		k.keep(m.id, byte(m.a), m.files)
 	case unkeep:

@@ -123,7 +123,9 @@ func (k *keeper) handAll(w *worker) {
 		w.send(message{kind: held, data: []byte(it.name), files: it.files})
 	}
 	for id, c := range k.children {
-		w.send(c.message(id))
+		if !c.letGo {
+			w.send(c.message(id))
+		}
 	}
 	w.send(message{kind: begin})
 }

@@ -129,10 +129,10 @@ func (d *Dir) Create(app, process string, pid int, meta []byte) *File {
 // Follow writes what the two logs hold and will hold, until both are closed.
 // Either may be nil. It may be called once for a File.
 func (d *Dir) Follow(f *File, stdout, stderr *streams.Log) {
-	w := &writer{f: f, logs: [2]*streams.Log{stdout, stderr}}
+	w := &writer{f: f, logs: [2]*streams.Log{stdout, stderr}, offset: f.end, number: f.number}
 	for i, l := range w.logs {
 		if l != nil {
-			w.taps[i] = l.Tap(0)
+			w.taps[i] = l.Tap(f.end[i])
 		}
 	}
 	d.mu.Lock()
@@ -201,4 +201,18 @@ func (f *File) forget(d *Dir, live bool, over int64, since time.Time) (freed int
 		f.segments = f.segments[1:]
 	}
 	return freed
+}
+
+// Reopen goes on with a File that an earlier program has left, whose logs go on:
+// Follow may be called for it once more.
+func (d *Dir) Reopen(f *File) *File {
+	f.mu.Lock()
+	n := len(f.segments)
+	open := n > 0 && f.segments[n-1].number == 0
+	f.mu.Unlock()
+	if open {
+		w := &writer{f: f, segment: f.segments[n-1]}
+		_ = w.rotate() // what was not renamed is mended the next time
+	}
+	return f
 }

@@ -1,0 +1,395 @@
+package manager
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gafferd/gaffer/process"
+)
+
+// snapshot is what a Vault tells of a Manager.
+type snapshot struct {
+	before      *beforeRecord
+	run         string
+	pid         int
+	closing     bool
+	events      map[uint64]Event
+	supervisors map[int]*supervisorSnapshot
+}
+
+type supervisorSnapshot struct {
+	supervisorRecord
+	filed  json.RawMessage
+	wanted wantedRecord
+	slots  map[int]slotRecord
+	exits  map[int]exitRecord
+	made   map[int]json.RawMessage // descriptions of instances, by pid
+	told   map[int]bool
+}
+
+// Check reports whether this program can read what is in the vault: it may be
+// another one that has written it.
+func (v *Vault) Check() error {
+	_, err := v.snapshot()
+	return err
+}
+
+// snapshot reads all records.
+func (v *Vault) snapshot() (*snapshot, error) {
+	snap := &snapshot{events: make(map[uint64]Event), supervisors: make(map[int]*supervisorSnapshot)}
+	for key, value := range v.records {
+		if err := snap.read(key, value); err != nil {
+			return nil, fmt.Errorf("state %s: %w", key, err)
+		}
+	}
+	return snap, nil
+}
+
+func (snap *snapshot) read(key string, value []byte) error {
+	switch key {
+	case "before":
+		return json.Unmarshal(value, &snap.before)
+	case "run":
+		snap.run = string(value)
+		return nil
+	case "pid":
+		return json.Unmarshal(value, &snap.pid)
+	case "closing":
+		snap.closing = true
+		return nil
+	}
+	if n, ok := strings.CutPrefix(key, "e"); ok {
+		var ev eventRecord
+		number, err := strconv.ParseUint(n, 10, 64)
+		if err == nil {
+			err = json.Unmarshal(value, &ev)
+		}
+		snap.events[number] = Event(ev)
+		return err
+	}
+	id, part, _ := strings.Cut(strings.TrimPrefix(key, "s"), ".")
+	number, err := strconv.Atoi(id)
+	if err != nil || key[0] != 's' {
+		return fmt.Errorf("is not known to this version")
+	}
+	s := snap.supervisors[number]
+	if s == nil {
+		s = &supervisorSnapshot{
+			slots: make(map[int]slotRecord), exits: make(map[int]exitRecord),
+			made: make(map[int]json.RawMessage), told: make(map[int]bool),
+		}
+		snap.supervisors[number] = s
+	}
+	return s.read(part, value)
+}
+
+func (s *supervisorSnapshot) read(part string, value []byte) error {
+	switch part {
+	case "":
+		return json.Unmarshal(value, &s.supervisorRecord)
+	case "filed":
+		s.filed = value
+		return nil
+	case "state":
+		return json.Unmarshal(value, &s.wanted)
+	}
+	digits := strings.TrimLeft(part, "xit")
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return fmt.Errorf("is not known to this version")
+	}
+	switch part[:len(part)-len(digits)] {
+	case "":
+		var r slotRecord
+		err = json.Unmarshal(value, &r)
+		s.slots[n] = r
+	case "x":
+		var r exitRecord
+		err = json.Unmarshal(value, &r)
+		s.exits[n] = r
+	case "i":
+		s.made[n] = value
+	case "t":
+		s.told[n] = true
+	}
+	return err
+}
+
+// openVault has the Manager record what it knows, and go on where the one before
+// has ended. What there was is taken over by Resume.
+func (m *Manager) openVault(v *Vault) {
+	m.vault = v
+	m.events.keep = m.record
+	snap, err := v.snapshot()
+	if err != nil || snap.before == nil {
+		m.run = process.NewMarkerPrefix()
+		m.record([]change{
+			{"before", encode(beforeRecord{m.before.number, m.before.pid})},
+			{"run", []byte(m.run)},
+		})
+		return
+	}
+	m.run = snap.run
+	m.before = before{snap.before.Number, snap.before.PID}
+	m.pids.last = max(m.pids.last, snap.pid)
+	m.events.restore(snap.events)
+	for id, s := range snap.supervisors {
+		m.lastID.Store(max(m.lastID.Load(), int64(id)))
+		for _, sl := range s.slots {
+			m.pids.last = max(m.pids.last, sl.PID)
+		}
+		for pid := range s.exits {
+			m.pids.last = max(m.pids.last, pid)
+		}
+	}
+}
+
+func (m *Manager) nextID() int { return int(m.lastID.Add(1)) }
+
+// marker is what tells the descendants of an instance; "" for any that is new.
+func (m *Manager) marker(pid int) string {
+	if m.run == "" {
+		return ""
+	}
+	return m.run + "-" + strconv.Itoa(pid)
+}
+
+// restore puts back the events that were recorded.
+func (e *Events) restore(events map[uint64]Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	numbers := slices.Sorted(maps.Keys(events))
+	if len(numbers) == 0 {
+		return
+	}
+	e.count = numbers[len(numbers)-1] + 1
+	kept := min(e.count, happenings)
+	e.ring = make([]Event, kept)
+	for n := e.count - kept; n < e.count; n++ {
+		e.ring[n%happenings] = events[n]
+	}
+}
+
+// Resume takes over what an earlier program has left in the Vault: templates,
+// instances that go on running, exits, and what was under way: a restart that
+// is pending, a stop, a retry after flapping. It comes before any template is
+// added, and takes the place of Load and Restore when the Vault is not Empty.
+func (m *Manager) Resume() error {
+	snap, err := m.vault.snapshot()
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []*supervisor
+	for _, id := range slices.Sorted(maps.Keys(snap.supervisors)) {
+		saved := snap.supervisors[id]
+		if len(saved.Description) == 0 {
+			continue // its end was being recorded
+		}
+		s, err := m.resume(id, saved)
+		if err != nil {
+			return err
+		}
+		all = append(all, s)
+	}
+	if m.options.State != nil {
+		m.options.State.exits.Exits = nil // they are in the vault
+		if !snap.closing {
+			m.saver.begin()
+		}
+	}
+	m.goOn(all)
+	return nil
+}
+
+// goOn lets resumed templates live. m.mu must be held.
+func (m *Manager) goOn(all []*supervisor) {
+	var held []*supervisor
+	for _, s := range all {
+		s.mu.Lock()
+		for _, sl := range s.slots {
+			if sl.instance != nil {
+				s.watch(sl, sl.instance)
+			}
+		}
+		s.plan()
+		s.unlock()
+		if s.held {
+			held = append(held, s)
+		}
+		m.work.Go(func() {
+			s.run()
+			m.forget(s)
+		})
+	}
+	slices.SortStableFunc(held, func(a, b *supervisor) int {
+		return comparePriorities(a.template.Priority, b.template.Priority)
+	})
+	m.work.Go(func() { _ = m.startBatches([][]*supervisor{held}) })
+}
+
+// resume makes one supervisor as it was. m.mu must be held.
+func (m *Manager) resume(id int, saved *supervisorSnapshot) (*supervisor, error) {
+	t, err := parseDescription(saved.Description)
+	if err != nil {
+		return nil, err
+	}
+	var before *supervisor
+	if leaving := m.leaving[t.Name]; len(leaving) > 0 {
+		before = leaving[len(leaving)-1]
+	}
+	s := newSupervisor(m, t, before)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.records.id, s.records.description = id, false
+	s.source = saved.Source
+	if len(saved.filed) > 0 {
+		if s.filed, err = parseDescription(saved.filed); err != nil {
+			return nil, err
+		}
+	}
+	w := saved.wanted
+	s.generation, s.active, s.held, s.suspended = w.Generation, w.Active, w.Held, w.Suspended
+	s.forgotten, s.cause, s.retryAt, s.gaveUp, s.trouble = w.Forgotten, w.Cause, w.RetryAt, w.GaveUp, w.Trouble
+	s.flaps = flaps{w.Flaps, w.FlapTries}
+	if s.forgotten {
+		s.leaving = notFound(s.name)
+		m.leaving[s.name] = append(m.leaving[s.name], s)
+	} else {
+		m.byName[s.name] = s
+		m.order = append(m.order, s)
+	}
+	s.resumeExits(saved)
+	for _, index := range slices.Sorted(maps.Keys(saved.slots)) {
+		for len(s.slots) < index {
+			s.slots = append(s.slots, &slot{index: len(s.slots) + 1})
+			s.counts[off]++
+		}
+		if err := s.resumeSlot(s.slots[index-1], saved.slots[index], saved); err != nil {
+			return nil, err
+		}
+	}
+	if !w.Over.IsZero() {
+		s.over = w.Over
+		s.expiry = time.AfterFunc(time.Until(w.Over.Add(m.options.RunHistory)), s.forgetRun)
+	}
+	return s, nil
+}
+
+// resumeExits brings back how instances have ended, and what they had printed.
+// s.mu must be held.
+func (s *supervisor) resumeExits(saved *supervisorSnapshot) {
+	exits := slices.SortedFunc(maps.Values(saved.exits), func(a, b exitRecord) int {
+		return cmp.Or(a.EndedAt.Compare(b.EndedAt), cmp.Compare(a.PID, b.PID))
+	})
+	for _, e := range exits {
+		inst := &instance{pid: e.PID, index: e.Index, owner: s, ended: true, record: e.record()}
+		inst.record.NextRetryAt = e.NextRetryAt
+		s.recall(inst, saved.made[e.PID])
+		s.exits = append(s.exits, inst)
+		s.m.pids.add(inst)
+	}
+}
+
+// recall finds the output of an instance that has ended. s.mu must be held.
+func (s *supervisor) recall(inst *instance, made json.RawMessage) {
+	file := s.archived(inst.pid)
+	if t, err := parseDescription(made); err == nil {
+		o := s.optionsFor(inst, file)
+		logs, err := process.Recall(t.Spec, o)
+		if err == nil {
+			inst.logs, inst.kept = logs, func() { process.Forget(o) }
+			return
+		}
+	}
+	if file != nil {
+		_, inst.logs = recalled(file)
+	}
+}
+
+// resumeSlot brings back a slot, with its instance if it has one. s.mu must be
+// held.
+func (s *supervisor) resumeSlot(sl *slot, r slotRecord, saved *supervisorSnapshot) error {
+	sl.pid, sl.restarts, sl.failed, sl.refused, sl.retryAt = r.PID, r.Restarts, r.Failed, r.Refused, r.RetryAt
+	s.counts[sl.state]--
+	s.counts[r.State]++
+	sl.state = r.State
+	switch r.State {
+	case due:
+		s.enqueue(sl)
+	case waiting:
+		s.retries.add(sl)
+	case starting, running, stopping:
+		return s.takeOver(sl, r, saved)
+	}
+	return nil
+}
+
+// takeOver brings back an instance. One that was being started may never have
+// been. s.mu must be held.
+func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorSnapshot) error {
+	t, err := parseDescription(saved.made[r.PID])
+	if err != nil {
+		return err
+	}
+	inst := &instance{pid: r.PID, index: sl.index, generation: r.Generation, owner: s}
+	was := process.Was{StartedAt: r.StartedAt}
+	if saved.told[r.PID] {
+		was.Reason, was.KillAt = r.Stop, r.KillAt
+	}
+	file := s.reopen(inst, &t.Spec)
+	inst.proc, err = process.Adopt(t.Spec, s.optionsFor(inst, file), was)
+	if err != nil {
+		s.m.options.Logger.Warn("not there any more", "process", s.name, "pid", inst.pid, "error", err)
+		s.missing(sl, inst, r)
+		return nil
+	}
+	s.follow(inst, &t.Spec, file)
+	s.m.pids.add(inst)
+	sl.instance, sl.stop, sl.killAt = inst, r.Stop, r.KillAt
+	switch r.State {
+	case starting:
+		s.setState(sl, running)
+		s.emit(Event{Type: "spawn", Name: s.name, PID: inst.pid, OSPid: inst.proc.OSPid(), Index: inst.index})
+	case stopping:
+		if !saved.told[r.PID] {
+			s.stops = append(s.stops, stopOrder{inst, r.Stop})
+		}
+	}
+	return nil
+}
+
+// missing deals with an instance that is not there. s.mu must be held.
+func (s *supervisor) missing(sl *slot, inst *instance, r slotRecord) {
+	s.counts[sl.state]--
+	if r.State == starting { // it never was
+		sl.state = due
+		s.counts[due]++
+		s.enqueue(sl)
+		return
+	}
+	sl.state = off
+	s.counts[off]++
+	s.touch(sl)
+	s.m.pids.add(inst)
+	s.record(inst, ExitRecord{PID: inst.pid, Exit: process.Exit{
+		StartedAt: r.StartedAt, EndedAt: time.Now(), ExitStatus: lostStatus, Reason: lost,
+	}})
+	s.emit(Event{Type: "exit", Name: s.name, PID: inst.pid, Index: inst.index, ExitStatus: lostStatus, Reason: lost})
+}
+
+// parseDescription is the template that Template.description tells of.
+func parseDescription(data []byte) (Template, error) {
+	var description map[string]any
+	if err := json.Unmarshal(data, &description); err != nil {
+		return Template{}, err
+	}
+	return ParseTemplate(description)
+}
