@@ -46,7 +46,7 @@ func serve(ctx context.Context, o options, starter *starter, stdout, stderr io.W
 	// Before all else: a predecessor that is stopping still holds the rest too.
 	var state *manager.State
 	if dir := cfg.Settings.StateDir; dir != "" {
-		if state, err = openState(ctx, dir, signals.stop, log); err != nil {
+		if state, err = openState(ctx, dir, stateOptions(cfg.Settings), signals.stop, log); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, state.Close()) }()

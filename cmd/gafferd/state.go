@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/gafferd/gaffer/internal/config"
 	"github.com/gafferd/gaffer/manager"
 )
 
@@ -17,12 +18,12 @@ const predecessorTime = 30 * time.Second
 
 // openState opens the state directory. A signal to stop ends the waiting for a
 // predecessor.
-func openState(ctx context.Context, dir string, signals <-chan os.Signal, log *slog.Logger) (*manager.State, error) {
+func openState(ctx context.Context, dir string, o manager.StateOptions, signals <-chan os.Signal, log *slog.Logger) (*manager.State, error) {
 	var state *manager.State
 	opening := begin(func(stop context.Context) (err error) {
 		stop, cancel := context.WithTimeout(stop, predecessorTime)
 		defer cancel()
-		state, err = manager.OpenState(stop, dir, manager.StateOptions{}, func(pid int) {
+		state, err = manager.OpenState(stop, dir, o, func(pid int) {
 			log.Info("waiting for another gafferd to let go of the state directory", "dir", dir, "os_pid", pid, "at_most", predecessorTime)
 		})
 		return err
@@ -42,6 +43,12 @@ func openState(ctx context.Context, dir string, signals <-chan os.Signal, log *s
 			<-opening.done
 		}
 	}
+}
+
+// stateOptions are what the configuration says of the state directory.
+func stateOptions(s config.Settings) (o manager.StateOptions) {
+	o.Logs.Size, o.Logs.Age = s.LogSize, s.LogAge
+	return o
 }
 
 // tokenKey is what signs tokens: the state directory's key, so that a token

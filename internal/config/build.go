@@ -65,12 +65,24 @@ func settings(s section, ps *problems) Settings {
 	if dir, _ := get[string](s, "plugins_dir"); dir != "" {
 		out.PluginsDir = absolute(dir, s.dir)
 	}
-	if value, at := get[any](s, "run_history"); value != nil {
+	times := map[string]*time.Duration{"run_history": &out.RunHistory, "log_age": &out.LogAge}
+	for _, key := range slices.Sorted(maps.Keys(times)) {
+		value, at := get[any](s, key)
+		if value == nil {
+			continue
+		}
 		seconds, ok := positive(value)
 		if !ok {
 			ps.add(at.at, s.String(), at.key, "%v is not a time: give a number of seconds above 0, at most a year", value)
 		}
-		out.RunHistory = seconds
+		*times[key] = seconds
+	}
+	if value, at := get[any](s, "log_size"); value != nil {
+		mebibytes := toFloat(value)
+		if !(mebibytes >= 1 && mebibytes <= maxLogSize) {
+			ps.add(at.at, s.String(), at.key, "%v is not a size: give a number of MiB from 1 to %d", value, maxLogSize)
+		}
+		out.LogSize = int64(mebibytes * (1 << 20))
 	}
 	hosts, at := get[[]any](s, "allow_hosts")
 	for _, h := range hosts {
@@ -84,15 +96,23 @@ func settings(s section, ps *problems) Settings {
 	return out
 }
 
-// positive is a number of seconds as a duration.
-func positive(value any) (time.Duration, bool) {
-	var seconds float64
+// maxLogSize is 1 TiB, in MiB.
+const maxLogSize = 1 << 20
+
+// toFloat is the number that a value is, or 0.
+func toFloat(value any) float64 {
 	switch v := value.(type) {
 	case int:
-		seconds = float64(v)
+		return float64(v)
 	case float64:
-		seconds = v
+		return v
 	}
+	return 0
+}
+
+// positive is a number of seconds as a duration.
+func positive(value any) (time.Duration, bool) {
+	seconds := toFloat(value)
 	const year = 366 * 24 * time.Hour
 	ok := seconds > 0 && seconds <= year.Seconds()
 	return time.Duration(seconds * float64(time.Second)), ok

@@ -48,6 +48,8 @@ type Settings struct {
 	PluginsDir string        // absolute; "" for none
 	StateDir   string        // absolute; "" for none
 	RunHistory time.Duration // how long what was run once is listed after its end; 0 for the default
+	LogSize    int64         // bytes of log that are kept of each process in StateDir; 0 for the default
+	LogAge     time.Duration // and for how long; 0 for the default
 }
 
 // maxSize is far above any file that a person or a generator would write.

@@ -329,6 +329,7 @@ func TestStateSettings(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "gaffer.ini")
 	for text, want := range map[string]config.Settings{
+		"log_size = 1.5\nlog_age = 3600":       {LogSize: 3 << 19, LogAge: time.Hour},
 		"state_dir = state\nrun_history = 0.5": {StateDir: filepath.Join(dir, "state"), RunHistory: time.Second / 2},
 		"state_dir = /var/lib/gaffer":          {StateDir: "/var/lib/gaffer"},
 	} {

@@ -27,6 +27,8 @@ var schema = map[string]map[string]form{
 		"plugins_dir":    text,
 		"state_dir":      text,
 		"run_history":    number,
+		"log_size":       number,
+		"log_age":        number,
 		"allow_origins":  list,
 		"allow_hosts":    list,
 	},
