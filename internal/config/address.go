@@ -44,6 +44,15 @@ func ParseAddress(s, dir string) (Address, error) {
 	return Address{"tcp", net.JoinHostPort(host, port)}, nil
 }
 
+// ParseMode reads the mode of a unix socket, as chmod takes it in numbers.
+func ParseMode(s string) (int, error) {
+	mode, err := strconv.ParseUint(s, 8, 32)
+	if err != nil || mode == 0 || mode > 0o777 {
+		return 0, fmt.Errorf("%s is not the mode of a socket: write it in octal, such as 0660 for its group too", quote(s))
+	}
+	return int(mode), nil
+}
+
 // absolute is path as seen from dir.
 func absolute(path, dir string) string {
 	if !filepath.IsAbs(path) {

@@ -181,6 +181,15 @@ func endpoint(s section, ps *problems) Endpoint {
 			wrong(at, "%v is not a length for the queue of new connections: give a whole number from 1", value)
 		}
 	}
+	if value, at := get[string](s, "mode"); value != "" {
+		var err error
+		if e.Mode, err = ParseMode(value); err != nil {
+			wrong(at, "%v", err)
+		}
+		if !slices.ContainsFunc(e.Bind, func(a Address) bool { return a.Network == "unix" }) {
+			wrong(at, "does nothing without a unix socket in bind")
+		}
+	}
 	return e
 }
 

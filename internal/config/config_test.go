@@ -131,6 +131,7 @@ cacert = ca.pem
 
 [endpoint:private]
 bind = unix:run/gaffer.sock
+mode = 0660
 
 [process:shop:web]
 cmd = ./web --name "a ; b" # the shop
@@ -201,7 +202,7 @@ backoff = 0
 
 	want := &config.Config{
 		Endpoints: []config.Endpoint{
-			{Name: "private", Bind: []config.Address{{Network: "unix", Address: filepath.Join(dir, "run/gaffer.sock")}}},
+			{Name: "private", Mode: 0o660, Bind: []config.Address{{Network: "unix", Address: filepath.Join(dir, "run/gaffer.sock")}}},
 			{
 				Name:     "public",
 				Bind:     []config.Address{{Network: "tcp", Address: "127.0.0.1:5000"}, {Network: "tcp", Address: "[::1]:5000"}},

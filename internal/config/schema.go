@@ -35,6 +35,7 @@ var schema = map[string]map[string]form{
 	"endpoint": {
 		"bind":     list,
 		"backlog":  number,
+		"mode":     text,
 		"certfile": text,
 		"keyfile":  text,
 		"cacert":   text,
