@@ -275,6 +275,44 @@ func TestFailureEndsAll(t *testing.T) {
 	}
 }
 
+// TestStalledOutput stops although nobody takes what it prints.
+func TestStalledOutput(t *testing.T) {
+	tt := &terminal{t: t, dir: t.TempDir()}
+	if err := os.WriteFile(filepath.Join(tt.dir, "Procfile"), []byte(`flood: echo $$ > pids; while :; do echo flood; done`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	if err := w.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil { // until it is full
+		_, err = w.Write(make([]byte, 4096))
+	}
+	cmd := exec.Command(os.Args[0], "start")
+	cmd.Dir, cmd.Env, cmd.Stdout = tt.dir, append(os.Environ(), "TEST_GAFFER=1", "GORACE=atexit_sleep_ms=0"), w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer time.AfterFunc(limit, func() { cmd.Process.Kill() }).Stop()
+	for tick := time.NewTicker(10 * time.Millisecond); ; <-tick.C {
+		if text, _ := os.ReadFile(filepath.Join(tt.dir, "pids")); len(text) > 0 {
+			break
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	tt.nothingLeft(1)
+}
+
 // TestProgress shows how far it is, below the output, and takes that away.
 func TestProgress(t *testing.T) {
 	tt := onTerminal(t, "web: trap '' TERM; echo up; sleep 1000; true", []string{"NO_COLOR=1"}, "start", "-c", "web=12")

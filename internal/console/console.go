@@ -26,6 +26,7 @@ type Console struct {
 	options Options
 	events  *manager.EventCursor
 	out     *printer
+	notes   notes
 }
 
 // New is a Console that will write to out what the processes of m print: those
@@ -37,26 +38,8 @@ func New(m *manager.Manager, out io.Writer, o Options) *Console {
 		options: o,
 		events:  m.Events().Subscribe(everything, m.Events().Last()),
 		out:     newPrinter(out, o),
+		notes:   notes{news: make(chan struct{}, 1)},
 	}
-}
-
-// maxStatus is how much of a status there is room for in a line of a terminal:
-// one that goes over its end could not be taken away again.
-const maxStatus = 78
-
-// Status shows one line below the output until it is replaced; an empty one
-// takes it away. It is for terminals alone, and for what will pass.
-func (c *Console) Status(text string) {
-	if runes := []rune(text); len(runes) > maxStatus {
-		text = string(runes[:maxStatus-1]) + "…"
-	}
-	c.out.setStatus(text) // an error is met again by whoever prints next
-}
-
-// Say prints a line of the caller's own, under a name that is no process's.
-func (c *Console) Say(name, text string) {
-	c.out.print(c.out.labelNamed(name, name), time.Now(), []byte(text))
-	c.out.flush() // an error is met again by whoever prints next
 }
 
 // Run prints until the manager has shut down and all that there was to print
@@ -71,6 +54,7 @@ func (c *Console) Run(ctx context.Context) error {
 	defer stop(nil)
 	f := &followers{console: c, ctx: ctx, stop: stop, of: map[int]*follower{}}
 	defer f.wait()
+	defer c.tellNotes()()
 
 	f.sync()
 	for {
@@ -78,6 +62,8 @@ func (c *Console) Run(ctx context.Context) error {
 		switch {
 		case err == io.EOF:
 			f.wait()
+			c.Status("") // nothing is under way any more
+			c.tell()
 			return c.out.flush()
 		case err != nil:
 			return c.out.failure()

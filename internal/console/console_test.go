@@ -245,3 +245,33 @@ func TestLateStart(t *testing.T) {
 		t.Errorf("Run ends with %v when its context does, want nil", err)
 	}
 }
+
+// TestSay prints notes among the output, and waits for nobody meanwhile.
+func TestSay(t *testing.T) {
+	m := manager.New(manager.Options{})
+	r, w := io.Pipe() // takes nothing until it is read
+	c := console.New(m, w, console.Options{Width: 6})
+	done := make(chan error, 1)
+	go func() { done <- c.Run(t.Context()) }()
+	for i := range 3 {
+		c.Say("gaffer", fmt.Sprint("note ", i))
+		c.Status(fmt.Sprint("status ", i))
+	}
+	if err := m.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		w.CloseWithError(<-done)
+	}()
+	printed, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := regexp.MustCompile(`\r\x1b\[K|status \d`).ReplaceAllString(string(printed), "")
+	if want := "gaffer | note 0\ngaffer | note 1\ngaffer | note 2\n"; clock.ReplaceAllString(text, "") != want {
+		t.Errorf("printed %q, want %q", printed, want)
+	}
+	if i := strings.LastIndex(string(printed), "status "); i >= 0 && !strings.Contains(string(printed[i:]), "\r\x1b[K") {
+		t.Errorf("a status stays: %q", printed)
+	}
+}
