@@ -12,6 +12,7 @@ import (
 
 	"github.com/gafferd/gaffer/internal/nearest"
 	"github.com/gafferd/gaffer/internal/procfile"
+	"github.com/gafferd/gaffer/internal/wholefile"
 )
 
 // formats are what export can write.
@@ -103,17 +104,10 @@ func unitUser() string {
 
 // writeFile replaces a file whole, and for its owner alone.
 func writeFile(name string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*") // mode 0600
+	folder, err := os.OpenRoot(filepath.Dir(name))
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // is gone when all went well
-	if _, err := f.Write(text); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
+	defer folder.Close()
+	return wholefile.Replace(folder, filepath.Base(name), text)
 }
