@@ -34,6 +34,8 @@ type options struct {
 	logFormat string
 	logFile   string
 	debugAddr string
+
+	check bool
 }
 
 // usageError is a mistake in the command line itself.
@@ -101,6 +103,9 @@ SIGUSR1 has it open its log file again.`,
 			if o.backlog < 0 {
 				return usageError{fmt.Errorf("--backlog %d: the queue cannot be shorter than nothing", o.backlog)}
 			}
+			if o.check {
+				return check(*o, stdout)
+			}
 			starter, err := theStarter()
 			if err != nil {
 				return err
@@ -129,6 +134,7 @@ SIGUSR1 has it open its log file again.`,
 	f.StringVar(&o.logFormat, "log-format", logText, "write the log as `text|json`")
 	f.StringVar(&o.logFile, "log-file", "", "write the log to the end of `FILE`, which SIGUSR1 opens again")
 	f.StringVar(&o.debugAddr, "debug-addr", "", "serve profiles of the daemon (pprof) on `ADDR`, which must be a loopback address")
+	f.BoolVar(&o.check, "check", false, "say what is wrong with the configuration, or sum it up, and exit")
 	f.BoolP("help", "h", false, "show this text")
 	f.Bool("version", false, "show the version")
 	return cmd

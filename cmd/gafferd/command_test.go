@@ -14,7 +14,7 @@ func TestWrongUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--check"}, "unknown flag: --check"},
+		{[]string{"--chekc"}, "unknown flag: --chekc"},
 		{[]string{"--bind"}, "flag needs an argument"},
 		{[]string{"--bind", "5000"}, `--bind: "5000" is not an address`},
 		{[]string{"--backlog", "many"}, "invalid argument"},

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gafferd/gaffer/internal/nearest"
 	"github.com/gafferd/gaffer/manager"
@@ -19,17 +17,17 @@ import (
 func build(doc document, ps *problems) *Config {
 	refuseTwice(doc, ps)
 	c := &Config{}
-	var wanted setting
+	var in section
 	for _, s := range doc.sections {
 		switch s.kind {
 		case "gaffer":
-			c.Settings = settings(s, ps)
-			_, wanted = get[[]any](s, "http_endpoints")
+			in = s
+			apply(&c.Settings, gafferRows, s, ps)
 		case "webhooks":
 			c.Webhooks = append(c.Webhooks, webhooks(s, ps)...)
 		}
 	}
-	c.Endpoints = endpoints(doc, wanted, ps)
+	c.Endpoints = endpoints(doc, in, ps)
 	c.Templates = templates(doc, ps)
 	return c
 }
@@ -39,97 +37,27 @@ func build(doc document, ps *problems) *Config {
 func refuseTwice(doc document, ps *problems) {
 	first := map[string]place{}
 	for _, s := range doc.sections {
-		if at, ok := first[s.String()]; ok {
-			ps.add(s.at, s.String(), "", "is there a second time, first in %s on line %d: make one of the two", at.file, at.line)
+		what := iniTitle(s.kind, s.name)
+		if at, ok := first[what]; ok {
+			ps.add(s.at, s, "", "is there a second time, first in %s on line %d: make one of the two", at.file, at.line)
 			continue
 		}
-		first[s.String()] = s.at
+		first[what] = s.at
 	}
 }
 
-// settings reads [gaffer], but for http_endpoints and what is read before.
-func settings(s section, ps *problems) Settings {
-	var out Settings
-	origins, at := get[[]any](s, "allow_origins")
-	for _, o := range origins {
-		origin := fmt.Sprint(o)
-		if u, err := url.Parse(origin); err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host || u.Scheme != "http" && u.Scheme != "https" {
-			ps.add(at.at, s.String(), at.key, "%s is not an origin: write each as http://host or https://host:port, with nothing after it", quote(origin))
-			continue
-		}
-		out.AllowOrigins = append(out.AllowOrigins, origin)
-	}
-	if dir, _ := get[string](s, "state_dir"); dir != "" {
-		out.StateDir = absolute(dir, s.dir)
-	}
-	if dir, _ := get[string](s, "plugins_dir"); dir != "" {
-		out.PluginsDir = absolute(dir, s.dir)
-	}
-	times := map[string]*time.Duration{"run_history": &out.RunHistory, "log_age": &out.LogAge}
-	for _, key := range slices.Sorted(maps.Keys(times)) {
-		value, at := get[any](s, key)
-		if value == nil {
-			continue
-		}
-		seconds, ok := positive(value)
-		if !ok {
-			ps.add(at.at, s.String(), at.key, "%v is not a time: give a number of seconds above 0, at most a year", value)
-		}
-		*times[key] = seconds
-	}
-	if value, at := get[any](s, "log_size"); value != nil {
-		mebibytes := toFloat(value)
-		if !(mebibytes >= 1 && mebibytes <= maxLogSize) {
-			ps.add(at.at, s.String(), at.key, "%v is not a size: give a number of MiB from 1 to %d", value, maxLogSize)
-		}
-		out.LogSize = int64(mebibytes * (1 << 20))
-	}
-	hosts, at := get[[]any](s, "allow_hosts")
-	for _, h := range hosts {
-		host := fmt.Sprint(h)
-		if strings.ContainsAny(host, "/:* \t@") {
-			ps.add(at.at, s.String(), at.key, "%s is not a host name: write each without scheme, port or path", quote(host))
-			continue
-		}
-		out.AllowHosts = append(out.AllowHosts, host)
-	}
-	return out
-}
-
-// maxLogSize is 1 TiB, in MiB.
-const maxLogSize = 1 << 20
-
-// toFloat is the number that a value is, or 0.
-func toFloat(value any) float64 {
-	switch v := value.(type) {
-	case int:
-		return float64(v)
-	case float64:
-		return v
-	}
-	return 0
-}
-
-// positive is a number of seconds as a duration.
-func positive(value any) (time.Duration, bool) {
-	seconds := toFloat(value)
-	const year = 366 * 24 * time.Hour
-	ok := seconds > 0 && seconds <= year.Seconds()
-	return time.Duration(seconds * float64(time.Second)), ok
-}
-
-// endpoints checks all of them, and returns those that http_endpoints names, in
-// its order.
-func endpoints(doc document, wanted setting, ps *problems) []Endpoint {
+// endpoints checks all of them, and returns those that http_endpoints of the
+// section in names, in its order.
+func endpoints(doc document, in section, ps *problems) []Endpoint {
 	known := map[string]Endpoint{}
-	names, _ := wanted.value.([]any)
+	names, wanted := get[[]any](in, "http_endpoints")
 	for _, s := range doc.sections {
 		if s.kind != "endpoint" {
 			continue
 		}
 		known[s.name] = endpoint(s, ps)
 		if !slices.Contains(names, any(s.name)) {
-			ps.warn(s.at, s.String(), "", "is not used, because http_endpoints of [gaffer] does not name it")
+			ps.warn(s.at, s, "", "is not used, because http_endpoints of %s does not name it", s.spell("gaffer", ""))
 		}
 	}
 	var used []Endpoint
@@ -138,9 +66,10 @@ func endpoints(doc document, wanted setting, ps *problems) []Endpoint {
 		e, ok := known[name]
 		switch {
 		case !ok && len(known) == 0:
-			ps.add(wanted.at, "[gaffer]", wanted.key, "%s is not defined: add a section [endpoint:%s]", quote(name), name)
+			ps.add(wanted.at, in, wanted.name, "%s is not defined: add a section %s", quote(name), in.spell("endpoint", name))
 		case !ok:
-			ps.add(wanted.at, "[gaffer]", wanted.key, "there is no [endpoint:%s]; the nearest is [endpoint:%s]", name, nearest.Name(name, slices.Sorted(maps.Keys(known))))
+			near := nearest.Name(name, slices.Sorted(maps.Keys(known)))
+			ps.add(wanted.at, in, wanted.name, "there is no %s; the nearest is %s", in.spell("endpoint", name), in.spell("endpoint", near))
 		case !slices.Contains(names[:i], n):
 			used = append(used, e)
 		}
@@ -149,46 +78,18 @@ func endpoints(doc document, wanted setting, ps *problems) []Endpoint {
 }
 
 func endpoint(s section, ps *problems) Endpoint {
-	wrong := func(at setting, format string, args ...any) { ps.add(at.at, s.String(), at.key, format, args...) }
-	path := func(key string) string {
-		value, _ := get[string](s, key)
-		if value == "" {
-			return ""
-		}
-		return absolute(value, s.dir)
-	}
-	e := Endpoint{Name: s.name, CertFile: path("certfile"), KeyFile: path("keyfile"), CACert: path("cacert")}
+	e := Endpoint{Name: s.name}
+	apply(&e, endpointRows, s, ps)
 	for _, key := range []string{"keyfile", "cacert"} {
 		if value, at := get[string](s, key); value != "" && e.CertFile == "" {
-			wrong(at, "does nothing without a certfile")
+			ps.add(at.at, s, at.name, "does nothing without a certfile")
 		}
 	}
-	binds, at := get[[]any](s, "bind")
-	if len(binds) == 0 {
-		wrong(at, "is missing: say where to listen, such as 127.0.0.1:5000 or unix:/run/gaffer.sock")
+	if binds, at := get[[]any](s, "bind"); len(binds) == 0 {
+		ps.add(at.at, s, at.name, "is missing: say where to listen, such as 127.0.0.1:5000 or unix:/run/gaffer.sock")
 	}
-	for _, b := range binds {
-		address, err := ParseAddress(fmt.Sprint(b), s.dir)
-		if err != nil {
-			wrong(at, "%v", err)
-			continue
-		}
-		e.Bind = append(e.Bind, address)
-	}
-	if value, at := get[any](s, "backlog"); value != nil {
-		var ok bool
-		if e.Backlog, ok = value.(int); !ok || e.Backlog < 1 {
-			wrong(at, "%v is not a length for the queue of new connections: give a whole number from 1", value)
-		}
-	}
-	if value, at := get[string](s, "mode"); value != "" {
-		var err error
-		if e.Mode, err = ParseMode(value); err != nil {
-			wrong(at, "%v", err)
-		}
-		if !slices.ContainsFunc(e.Bind, func(a Address) bool { return a.Network == "unix" }) {
-			wrong(at, "does nothing without a unix socket in bind")
-		}
+	if value, at := get[any](s, "mode"); value != nil && !slices.ContainsFunc(e.Bind, func(a Address) bool { return a.Network == "unix" }) {
+		ps.add(at.at, s, at.name, "does nothing without a unix socket in bind")
 	}
 	return e
 }
@@ -216,9 +117,9 @@ func templates(doc document, ps *problems) []manager.Template {
 		s := envs[name]
 		near := ""
 		if len(names) > 0 {
-			near = "; the nearest is [process:" + nearest.Name(name, names) + "]"
+			near = "; the nearest is " + s.spell("process", nearest.Name(name, names))
 		}
-		ps.warn(s.at, s.String(), "", "is not used, because there is no [process:%s]%s", name, near)
+		ps.warn(s.at, s, "", "is not used, because there is no %s%s", s.spell("process", name), near)
 	}
 	return out
 }
@@ -236,18 +137,18 @@ func template(s, env section, ps *problems) manager.Template {
 			continue
 		}
 		setVariable(properties, name, k.value)
-		places["env"] = k
+		places["env"], places["env."+name] = k, k
 	}
 	for _, k := range env.keys {
 		if given, at := get[any](s, "env:"+k.key); given != nil {
-			ps.add(k.at, env.String(), k.key, "is also given as %s in %s, on line %d: keep one", at.key, s, at.at.line)
+			ps.add(k.at, env, k.key, "is also given as %s in %s, on line %d: keep one", at.name, s, at.at.line)
 		}
 		setVariable(properties, k.key, k.value)
 	}
 	cwd, _ := properties["cwd"].(string)
 	properties["cwd"] = absolute(cwd, s.dir)
 	if _, ok := properties["cmd"]; !ok {
-		ps.add(s.at, s.String(), "cmd", "is missing: say which program to run")
+		ps.add(s.at, s, "cmd", "is missing: say which program to run")
 		properties["cmd"] = "missing" // what else is wrong is still told
 	}
 
@@ -255,13 +156,20 @@ func template(s, env section, ps *problems) manager.Template {
 	for _, err := range leaves(err) {
 		at, ok := places[keyOf(err)]
 		if !ok {
-			at = setting{key: keyOf(err), at: s.at}
+			at = setting{key: keyOf(err), name: keyOf(err), at: s.at}
 		}
 		text := err.Error()
 		if p, ok := errors.AsType[*process.PropertyError](err); ok {
 			text = p.Problem
+			if inner, ok := places[p.Property]; ok {
+				at = inner
+			}
+			_, field, _ := strings.Cut(p.Property, ".")
+			if line, ok := at.parts[field]; ok {
+				at.at, at.name = line, at.name+"."+field
+			}
 		}
-		ps.add(at.at, s.String(), at.key, "%s", strings.TrimPrefix(text, keyOf(err)+": "))
+		ps.add(at.at, s, at.name, "%s", strings.TrimPrefix(text, keyOf(err)+": "))
 	}
 	return t
 }

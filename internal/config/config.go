@@ -50,6 +50,10 @@ type Settings struct {
 	RunHistory time.Duration // how long what was run once is listed after its end; 0 for the default
 	LogSize    int64         // bytes of log that are kept of each process in StateDir; 0 for the default
 	LogAge     time.Duration // and for how long; 0 for the default
+
+	TokenFile     string // absolute; "" for none
+	AuditLog      string // absolute; "" for none
+	TrustLoopback bool
 }
 
 // maxSize is far above any file that a person or a generator would write.
@@ -96,7 +100,7 @@ func readAll(file string, ps *problems) (document, error) {
 				_, at := get[[]any](s, key)
 				more, err := readFile(name, ps)
 				if err != nil {
-					ps.add(at.at, s.String(), key, "%v", err)
+					ps.add(at.at, s, at.name, "%v", err)
 				}
 				doc.sections = append(doc.sections, withoutGaffer(more, ps)...)
 			}
@@ -120,10 +124,10 @@ func included(s section, key string, ps *problems) []string {
 		}
 		entries, err := os.ReadDir(name)
 		if err != nil {
-			ps.add(at.at, s.String(), key, "%v", err)
+			ps.add(at.at, s, at.name, "%v", err)
 		}
 		for _, entry := range entries {
-			if !entry.IsDir() && strings.EqualFold(filepath.Ext(entry.Name()), ".ini") {
+			if !entry.IsDir() && (isYAML(entry.Name()) || strings.EqualFold(filepath.Ext(entry.Name()), ".ini")) {
 				files = append(files, filepath.Join(name, entry.Name()))
 			}
 		}
@@ -137,7 +141,7 @@ func withoutGaffer(sections []section, ps *problems) []section {
 	kept := sections[:0]
 	for _, s := range sections {
 		if s.kind == "gaffer" {
-			ps.add(s.at, s.String(), "", "stands in an included file: move it to the file that includes this one")
+			ps.add(s.at, s, "", "stands in an included file: move it to the file that includes this one")
 			continue
 		}
 		kept = append(kept, s)
@@ -158,7 +162,19 @@ func readFile(name string, ps *problems) ([]section, error) {
 	if len(content) > maxSize {
 		return nil, &os.PathError{Op: "read", Path: name, Err: errors.New("larger than 4 MiB, which no configuration is")}
 	}
-	return readINI(string(content), name, ps), nil
+	if isYAML(name) {
+		return readYAML(string(content), name, os.LookupEnv, ps), nil
+	}
+	return readINI(string(content), name, os.LookupEnv, ps), nil
+}
+
+// isYAML tells the spelling of a file from its name.
+func isYAML(name string) bool {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".yaml", ".yml":
+		return true
+	}
+	return false
 }
 
 // workingDir is what relative paths on the command line are relative to. Where

@@ -1,8 +1,11 @@
 package config_test
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,8 +43,10 @@ func load(t *testing.T, text string) *config.Config {
 	return c
 }
 
-// TestWrongFiles loads each archive of testdata/wrong, which must fail with
-// exactly the lines that its file "want" has.
+var update = flag.Bool("update", false, "write what comes as what is wanted: look at the difference")
+
+// TestWrongFiles loads the first file of each archive of testdata/wrong, which
+// must fail with exactly the lines that its last file, "want", has.
 func TestWrongFiles(t *testing.T) {
 	archives, err := filepath.Glob("testdata/wrong/*.txtar")
 	if err != nil || len(archives) == 0 {
@@ -52,15 +57,26 @@ func TestWrongFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		name, err := filepath.Abs(name)
+		if err != nil {
+			t.Fatal(err)
+		}
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
 			unpack(t, a)
 			want, err := os.ReadFile("want")
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := config.Load("gaffer.ini")
+			c, err := config.Load(a.Files[0].Name)
 			if err == nil {
 				t.Fatalf("loaded as %+v, want an error", c)
+			}
+			if *update {
+				a.Files[len(a.Files)-1].Data = []byte(err.Error() + "\n")
+				if err := os.WriteFile(name, txtar.Format(a), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
 			}
 			if diff := cmp.Diff(string(want), err.Error()+"\n"); diff != "" {
 				t.Errorf("error (-want +got):\n%s", diff)
@@ -79,6 +95,13 @@ func TestExample(t *testing.T) {
 	c, err := config.Load(filepath.Join(folder, "gaffer.ini"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	same, err := config.Load(filepath.Join(folder, "gaffer.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(c, same); diff != "" {
+		t.Errorf("gaffer.ini and gaffer.yaml differ (-ini +yaml):\n%s", diff)
 	}
 	want := []config.Endpoint{{Name: "public", Bind: []config.Address{{Network: "tcp", Address: "127.0.0.1:5000"}}}}
 	if diff := cmp.Diff(want, c.Endpoints); diff != "" {
@@ -106,68 +129,37 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// TestEveryKey gives each key a value of its own and looks for it.
+// TestEveryKey gives each key that there is a value of its own, in a file of each
+// spelling, and looks for it.
 func TestEveryKey(t *testing.T) {
-	c := load(t, `
-[GAFFER]
-HTTP_Endpoints = private, public
-allow_origins = https://console.example.org, http://localhost:3000
-allow_hosts = gaffer.example.org
-plugins_dir = plugins
+	t.Setenv("GAFFER_TEST_STATE", "/srv")
+	t.Setenv("GAFFER_TEST_COUNT", "3")
+	for _, name := range []string{"every.ini", "every.yaml"} {
+		t.Run(name, func(t *testing.T) {
+			content, err := os.ReadFile(filepath.Join("testdata", name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, key := range slices.Concat(config.KeyNames("gaffer"), config.KeyNames("endpoint"), manager.PropertyNames()) {
+				if !regexp.MustCompile(`(?mi)^\s*`+key+`\s*[=:]`).Match(content) && key != "name" {
+					t.Errorf("%s is not in the file: add it", key)
+				}
+			}
+			unpack(t, &txtar.Archive{Files: []txtar.File{{Name: name, Data: content}}})
+			c, err := config.Load(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(everything(t), c); diff != "" {
+				t.Errorf("configuration (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
 
-[webhooks]
-Create = http://127.0.0.1:8000/events https://example.org/hook   ; two
-Proc.Web.exit = http://127.0.0.1:8000/exits
-SECRET:proc.Web.exit = "s 3 cret"
-. = https://example.org/all
-
-[endpoint:public]
-bind = 127.0.0.1:5000,
-    [::1]:5000   ; both
-backlog = 16
-certfile = tls/cert.pem
-keyfile = /etc/key.pem
-cacert = ca.pem
-
-[endpoint:private]
-bind = unix:run/gaffer.sock
-mode = 0660
-
-[process:shop:web]
-cmd = ./web --name "a ; b" # the shop
-args = -p $PORT
-    --verbose
-env:PORT = 80
-ENV:Motto = "#1; really"
-os_env = no
-uid = 1000
-gid = nogroup
-cwd = www
-umask = 022
-shell = yes
-detach = off
-numprocesses = 3
-start = 0
-priority = -1
-graceful_timeout = 2.5
-stop_signal = int
-restart = on-failure
-backoff = 0.1, 30, 10
-flapping = 2, 1., 7., 5
-redirect_output = stdout, "stderr"
-redirect_input = True
-custom_streams = control
-backpressure = 1
-
-[env:shop:web]
-lang = C
-
-[process:silent]
-cmd = true
-redirect_output =
-flapping = 3 1 2 1
-backoff = 0
-`)
+// everything is what testdata/every.* say.
+func everything(t *testing.T) *config.Config {
+	t.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +167,7 @@ backoff = 0
 	priority := -1
 	web := manager.NewTemplate("shop:web", `./web --name "a ; b"`)
 	web.ArgsLine = "-p $PORT --verbose"
-	web.Env = map[string]string{"PORT": "80", "Motto": "#1; really", "LANG": "C"}
+	web.Env = map[string]string{"PORT": "80", "Motto": "#1; really", "LANG": "C", "Price": "$5 ${A} /srv x y"}
 	web.OSEnv = false
 	web.UID, web.GID = "1000", "nogroup"
 	web.Cwd = filepath.Join(dir, "www")
@@ -200,7 +192,7 @@ backoff = 0
 	silent.Flapping = &manager.Flapping{Attempts: 3, Window: time.Second, RetryIn: 2 * time.Second, MaxRetry: 1}
 	silent.Backoff.Initial = 0
 
-	want := &config.Config{
+	return &config.Config{
 		Endpoints: []config.Endpoint{
 			{Name: "private", Mode: 0o660, Bind: []config.Address{{Network: "unix", Address: filepath.Join(dir, "run/gaffer.sock")}}},
 			{
@@ -221,11 +213,11 @@ backoff = 0
 			AllowOrigins: []string{"https://console.example.org", "http://localhost:3000"},
 			AllowHosts:   []string{"gaffer.example.org"},
 			PluginsDir:   filepath.Join(dir, "plugins"),
+			StateDir:     "/srv/state",
+			RunHistory:   90 * time.Second,
+			LogSize:      2 << 20,
+			LogAge:       14 * 24 * time.Hour,
 		},
-	}
-	c.Warnings = nil // what this build does not serve yet
-	if diff := cmp.Diff(want, c); diff != "" {
-		t.Errorf("configuration (-want +got):\n%s", diff)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -17,25 +18,38 @@ type document struct {
 
 // section is a group of settings about one thing.
 type section struct {
-	kind string // "gaffer", "endpoint", "process", "env" or "webhooks"
-	name string // of the endpoint or process; empty where there is but one
-	dir  string // what relative paths in it are relative to
-	at   place
-	keys []setting
+	kind  string // "gaffer", "endpoint", "process", "env" or "webhooks"
+	name  string // of the endpoint or process; empty where there is but one
+	spell spelling
+	dir   string // what relative paths in it are relative to
+	at    place
+	keys  []setting
 }
 
-func (s section) String() string {
-	if s.name == "" {
-		return "[" + s.kind + "]"
-	}
-	return "[" + s.kind + ":" + s.name + "]"
+func (s section) String() string { return s.spell(s.kind, s.name) }
+
+// spelling is how a file writes the title of a section.
+type spelling func(kind, name string) string
+
+// kinds are the sections that there are, and what each is called in YAML.
+var kinds = []struct {
+	name, yaml string
+	named      bool // there may be many, each with a name
+}{
+	{"gaffer", "gaffer", false},
+	{"endpoint", "endpoints", true},
+	{"process", "processes", true},
+	{"env", "", true}, // in YAML it is a part of the process
+	{"webhooks", "webhooks", false},
 }
 
 // setting is one key. Its value is one that decoded JSON could have too.
 type setting struct {
-	key   string
+	key   string // in the document
+	name  string // in the file
 	value any
 	at    place
+	parts map[string]place // where the parts of a value stand, by what follows the key: "max"
 }
 
 // get is the setting of a key, and its value as a T. The readers have seen to
@@ -43,7 +57,7 @@ type setting struct {
 func get[T any](s section, key string) (v T, at setting) {
 	i := slices.IndexFunc(s.keys, func(k setting) bool { return k.key == key })
 	if i < 0 {
-		return v, setting{key: key, at: s.at}
+		return v, setting{key: key, name: key, at: s.at}
 	}
 	v, _ = s.keys[i].value.(T)
 	return v, s.keys[i]
@@ -59,12 +73,12 @@ type place struct {
 type Problem struct {
 	File    string
 	Line    int    // from 1; 0 is the file as a whole
-	Section string // "[process:web]", or empty
+	Section string // "[process:web]" in INI, "processes.web" in YAML, or empty
 	Key     string // or empty
 	Text    string // what came, and what is wanted
 }
 
-// Error is "file:line: [section] key: text".
+// Error is "file:line: [section] key: text", or in YAML "file:line: section.key: text".
 func (p *Problem) Error() string {
 	s := p.File
 	if p.Line > 0 {
@@ -73,8 +87,12 @@ func (p *Problem) Error() string {
 	s += ": "
 	if p.Section != "" {
 		s += p.Section
-		if p.Key != "" {
+		switch {
+		case p.Key == "":
+		case strings.HasSuffix(p.Section, "]"):
 			s += " " + p.Key
+		default:
+			s += "." + p.Key
 		}
 		s += ": "
 	}
@@ -86,12 +104,20 @@ type problems struct {
 	errors, warnings []*Problem
 }
 
-func (ps *problems) add(at place, section, key, format string, args ...any) {
-	ps.errors = append(ps.errors, &Problem{at.file, at.line, section, key, fmt.Sprintf(format, args...)})
+func (ps *problems) add(at place, in section, key, format string, args ...any) {
+	ps.errors = append(ps.errors, problem(at, in, key, format, args...))
 }
 
-func (ps *problems) warn(at place, section, key, format string, args ...any) {
-	ps.warnings = append(ps.warnings, &Problem{at.file, at.line, section, key, fmt.Sprintf(format, args...)})
+func (ps *problems) warn(at place, in section, key, format string, args ...any) {
+	ps.warnings = append(ps.warnings, problem(at, in, key, format, args...))
+}
+
+func problem(at place, in section, key, format string, args ...any) *Problem {
+	p := &Problem{File: at.file, Line: at.line, Key: key, Text: fmt.Sprintf(format, args...)}
+	if in.spell != nil {
+		p.Section = in.String()
+	}
+	return p
 }
 
 // err joins the errors.

@@ -12,12 +12,20 @@ import (
 	"github.com/gafferd/gaffer/manager"
 )
 
-// readINI turns the text of an INI file into sections. at names the file.
-func readINI(content, file string, ps *problems) []section {
+// iniTitle is the spelling of INI.
+func iniTitle(kind, name string) string {
+	if name == "" {
+		return "[" + kind + "]"
+	}
+	return "[" + kind + ":" + name + "]"
+}
+
+// readINI turns the text of an INI file into sections. file names it.
+func readINI(content, file string, env lookup, ps *problems) []section {
 	at := func(line int) place { return place{file, line} }
 	blocks, mistakes := scan(content)
 	for _, m := range mistakes {
-		ps.add(at(m.line), "", "", "%s", m.text)
+		ps.add(at(m.line), section{}, "", "%s", m.text)
 	}
 	dir := filepath.Dir(absolute(file, workingDir()))
 	var sections []section
@@ -27,12 +35,12 @@ func readINI(content, file string, ps *problems) []section {
 		}
 		s, wrong := sectionOf(b.title)
 		if wrong != "" {
-			ps.add(at(b.line), "", "", "%s", wrong)
+			ps.add(at(b.line), section{}, "", "%s", wrong)
 			continue
 		}
 		s.at, s.dir = at(b.line), dir
 		for _, e := range b.entries {
-			s.readEntry(e, ps)
+			s.readEntry(e, env, ps)
 		}
 		sections = append(sections, s)
 	}
@@ -42,48 +50,53 @@ func readINI(content, file string, ps *problems) []section {
 // sectionOf takes a title apart. wrong says why it names no section.
 func sectionOf(title string) (s section, wrong string) {
 	kind, name, colon := strings.Cut(title, ":")
-	s = section{kind: strings.ToLower(strings.TrimSpace(kind)), name: strings.TrimSpace(name)}
-	kinds := slices.Sorted(maps.Keys(schema))
-	switch _, known := schema[s.kind]; {
+	s = section{kind: strings.ToLower(strings.TrimSpace(kind)), name: strings.TrimSpace(name), spell: iniTitle}
+	isNamed := map[string]bool{}
+	for _, k := range kinds {
+		isNamed[k.name] = k.named
+	}
+	switch named, known := isNamed[s.kind]; {
 	case !known:
-		near := nearest.Name(s.kind, kinds)
-		if named[near] {
+		near := nearest.Name(s.kind, slices.Sorted(maps.Keys(isNamed)))
+		if isNamed[near] {
 			near += ":" + cmp.Or(s.name, "NAME")
 		}
 		return s, fmt.Sprintf("[%s] is not a known section; the nearest is [%s]", title, near)
-	case named[s.kind] && s.name == "":
+	case named && s.name == "":
 		return s, fmt.Sprintf("[%s] needs a name: write [%s:NAME]", title, s.kind)
-	case !named[s.kind] && colon:
+	case !named && colon:
 		return s, fmt.Sprintf("[%s] takes no name: write [%s]", title, s.kind)
 	}
 	return s, ""
 }
 
 // readEntry adds one key to the section, or says what is wrong with it.
-func (s *section) readEntry(e entry, ps *problems) {
+func (s *section) readEntry(e entry, env lookup, ps *problems) {
 	at := place{s.at.file, e.line}
 	key, how, ok := s.keyOf(e.key)
 	if !ok {
-		ps.add(at, s.String(), e.key, "is not a known key; the nearest is %s", nearest.Name(key, slices.Sorted(maps.Keys(schema[s.kind]))))
+		ps.add(at, *s, e.key, "is not a known key; the nearest is %s", nearest.Name(key, keyNames(s.kind)))
 		return
 	}
 	if i := slices.IndexFunc(s.keys, func(k setting) bool { return k.key == key }); i >= 0 {
-		ps.add(at, s.String(), e.key, "is given a second time, first on line %d: keep one", s.keys[i].at.line)
+		ps.add(at, *s, e.key, "is given a second time, first on line %d: keep one", s.keys[i].at.line)
 		return
 	}
-	value, err := how.parse(e.value())
+	value, err := how.parse(e.value(), env)
+	for _, err := range leaves(err) {
+		ps.add(at, *s, e.key, "%v", err)
+	}
 	if err != nil {
-		ps.add(at, s.String(), e.key, "%v", err)
 		return
 	}
-	s.keys = append(s.keys, setting{key, value, at})
+	s.keys = append(s.keys, setting{key: key, name: e.key, value: value, at: at})
 
 	// gaffer read an indented key as part of the value above it, silently.
 	for i, line := range e.lines[1:] {
 		key, _, ok := strings.Cut(strings.TrimSpace(line), "=")
 		key, _, known := s.keyOf(strings.TrimSpace(key))
 		if ok && known && s.lists(key) {
-			ps.warn(place{s.at.file, e.line + 1 + i}, s.String(), e.key,
+			ps.warn(place{s.at.file, e.line + 1 + i}, *s, e.key,
 				"goes on with %s, because the line is indented: move it to the left if it is a key of its own", quote(strings.TrimSpace(line)))
 		}
 	}
@@ -100,15 +113,15 @@ func (s *section) keyOf(written string) (key string, how form, ok bool) {
 		if pattern, ok := cutPrefixFold(written, "secret:"); ok {
 			return "secret:" + hookPattern(strings.TrimSpace(pattern)), text, true
 		}
-		return hookPattern(written), words, true
+		return hookPattern(written), receiver, true
 	case "process":
 		if name, ok := cutPrefixFold(written, "env:"); ok {
 			return "env:" + strings.TrimSpace(name), text, true
 		}
 		return key, propertyForm(key), true
 	}
-	how, ok = schema[s.kind][key]
-	return key, how, ok
+	k, ok := keyNamed(s.kind, key)
+	return key, k.how, ok
 }
 
 // hookPattern is a pattern of events, in which the case of a process's name is
@@ -126,7 +139,7 @@ func (s *section) lists(key string) bool {
 		_, ok := manager.PropertyKind(key)
 		return ok || strings.HasPrefix(key, "env:")
 	}
-	_, ok := schema[s.kind][key]
+	_, ok := keyNamed(s.kind, key)
 	return ok
 }
 

@@ -196,7 +196,7 @@ func TestDocsCode(t *testing.T) {
 	for _, source := range sources {
 		examples += unindented(read(t, source))
 	}
-	known := regexp.MustCompile("(?m)^```(console|go|json|ini|text)?$")
+	known := regexp.MustCompile("(?m)^```(console|go|json|ini|yaml|text)?$")
 	for _, file := range documents(t) {
 		doc := read(t, file)
 		for _, fence := range regexp.MustCompile("(?m)^```.*$").FindAllString(doc, -1) {
@@ -217,13 +217,15 @@ func TestDocsCode(t *testing.T) {
 				t.Errorf("%s: %v in\n%s", file, err, description)
 			}
 		}
-		for _, ini := range blocks(doc, "ini") {
-			path := filepath.Join(t.TempDir(), "gaffer.ini")
-			if err := os.WriteFile(path, []byte(ini), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			if c, err := config.Load(path); err != nil || len(c.Warnings) > 0 {
-				t.Errorf("%s: %v, %v in\n%s", file, err, c, ini)
+		for _, spelling := range []string{"ini", "yaml"} {
+			for _, text := range blocks(doc, spelling) {
+				path := filepath.Join(t.TempDir(), "gaffer."+spelling)
+				if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				if c, err := config.Load(path); err != nil || len(c.Warnings) > 0 {
+					t.Errorf("%s: %v, %v in\n%s", file, err, c, text)
+				}
 			}
 		}
 	}

@@ -1,0 +1,221 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// key is a row of the tables below, from which the readers, the checks, the
+// JSON Schema and the table in docs/configuration.md are made. A new key needs
+// a row and a field, no more.
+type key struct {
+	name     string
+	how      form
+	doc      string // one sentence for the docs and for editors
+	standard string // what it is when it is not given, "" if there is nothing to say
+	built    built
+}
+
+// built is what this build does with a key.
+type built int
+
+const (
+	served  built = iota
+	refused       // known, and ignoring it would be less safe than what was asked for
+)
+
+// row is a key with what it sets. Its value has the form; dir is what relative
+// paths are relative to. A key that is read elsewhere has no set.
+type row[T any] struct {
+	key
+	set func(to *T, value any, dir string) error
+}
+
+var gafferRows = []row[Settings]{
+	{key{name: "http_endpoints", how: list, doc: "Names of the endpoints to open.", standard: "one endpoint on 127.0.0.1:5000"}, nil},
+	{key{name: "include", how: words, doc: "More files to read, of either spelling."}, nil},
+	{key{name: "include_dir", how: words, doc: "Folders of which every *.ini, *.yaml and *.yml is read."}, nil},
+	checked(key{name: "allow_origins", how: list, doc: "Web origins whose pages may use the API, such as https://console.example.org."},
+		func(s *Settings) *[]string { return &s.AllowOrigins }, checkOrigin),
+	checked(key{name: "allow_hosts", how: list, doc: "Names by which clients may call the server."},
+		func(s *Settings) *[]string { return &s.AllowHosts }, checkHost),
+	path(key{name: "state_dir", doc: "A folder for what is to outlive the daemon, as --state-dir says.", standard: "everything is in memory"},
+		func(s *Settings) *string { return &s.StateDir }),
+	duration(key{name: "run_history", doc: "How long what was run once is listed after its end.", standard: "1h"},
+		func(s *Settings) *time.Duration { return &s.RunHistory }),
+	bytesOf(key{name: "log_size", doc: "How much is kept of the logs of each process, with a state directory.", standard: "100MiB"},
+		func(s *Settings) *int64 { return &s.LogSize }),
+	duration(key{name: "log_age", doc: "How long the logs of each process are kept, with a state directory.", standard: "7d"},
+		func(s *Settings) *time.Duration { return &s.LogAge }),
+	path(key{name: "plugins_dir", doc: "A folder of plugins to serve below /_plugin/."},
+		func(s *Settings) *string { return &s.PluginsDir }),
+	path(key{name: "token_file", doc: "A file of the tokens that open the API.", built: refused},
+		func(s *Settings) *string { return &s.TokenFile }),
+	path(key{name: "audit_log", doc: "A file that tells who changed what.", built: refused},
+		func(s *Settings) *string { return &s.AuditLog }),
+	{key{name: "trust_loopback", how: flag, doc: "Whether requests from this machine need no token.", standard: "false", built: refused},
+		func(s *Settings, v any, _ string) error { s.TrustLoopback, _ = v.(bool); return nil }},
+}
+
+var endpointRows = []row[Endpoint]{
+	{key{name: "bind", how: list, doc: "Where to listen: host:port, [v6]:port or unix:/path. A unix socket is made with mode 0600, and one that nobody listens on any more is replaced."}, setBind},
+	{key{name: "backlog", how: number, doc: "How many new connections may wait.", standard: "the system's limit"}, setBacklog},
+	{key{name: "mode", how: text, doc: "Who may connect to its unix sockets, in octal.", standard: "0600"}, setMode},
+	path(key{name: "certfile", doc: "Certificates: TLS on the TCP addresses."}, func(e *Endpoint) *string { return &e.CertFile }),
+	path(key{name: "keyfile", doc: "The key of certfile.", standard: "it is in certfile"}, func(e *Endpoint) *string { return &e.KeyFile }),
+	path(key{name: "cacert", doc: "Clients must show a certificate that one of these signed."}, func(e *Endpoint) *string { return &e.CACert }),
+}
+
+// keysOf are the keys of a kind of section, but for those of processes, which
+// package manager knows, and for those that are free.
+func keysOf(kind string) []key {
+	switch kind {
+	case "gaffer":
+		return keys(gafferRows)
+	case "endpoint":
+		return keys(endpointRows)
+	}
+	return nil
+}
+
+func keys[T any](rows []row[T]) []key {
+	out := make([]key, len(rows))
+	for i, r := range rows {
+		out[i] = r.key
+	}
+	return out
+}
+
+func keyNamed(kind, name string) (key, bool) {
+	all := keysOf(kind)
+	i := slices.IndexFunc(all, func(k key) bool { return k.name == name })
+	if i < 0 {
+		return key{}, false
+	}
+	return all[i], true
+}
+
+func keyNames(kind string) []string {
+	var names []string
+	for _, k := range keysOf(kind) {
+		names = append(names, k.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// apply sets what a section gives.
+func apply[T any](to *T, rows []row[T], s section, ps *problems) {
+	for _, r := range rows {
+		value, at := get[any](s, r.name)
+		if value == nil {
+			continue
+		}
+		if r.built == refused {
+			ps.add(at.at, s, at.name, "is not supported by this version, leave it out")
+		}
+		if r.set == nil {
+			continue
+		}
+		for _, err := range leaves(r.set(to, value, s.dir)) {
+			ps.add(at.at, s, at.name, "%v", err)
+		}
+	}
+}
+
+// path is a key that names a file or folder.
+func path[T any](k key, in func(*T) *string) row[T] {
+	k.how = text
+	return row[T]{k, func(to *T, v any, dir string) error {
+		if s, _ := v.(string); s != "" {
+			*in(to) = absolute(s, dir)
+		}
+		return nil
+	}}
+}
+
+func duration[T any](k key, in func(*T) *time.Duration) row[T] {
+	k.how = age
+	return row[T]{k, func(to *T, v any, _ string) (err error) {
+		*in(to), err = seconds(v)
+		return err
+	}}
+}
+
+// bytesOf is a key that is a size.
+func bytesOf[T any](k key, in func(*T) *int64) row[T] {
+	k.how = size
+	return row[T]{k, func(to *T, v any, _ string) error {
+		n, _ := toFloat(v)
+		if !(n >= 1 && n <= 1<<40) {
+			return errors.New("is not a size: give one above 0, at most 1TiB, such as 100MiB or 2GB")
+		}
+		*in(to) = int64(n)
+		return nil
+	}}
+}
+
+// checked is a list of which each item has to pass.
+func checked[T any](k key, in func(*T) *[]string, check func(string) error) row[T] {
+	return row[T]{k, func(to *T, v any, _ string) error {
+		var errs []error
+		items, _ := v.([]any)
+		for _, item := range items {
+			s := fmt.Sprint(item)
+			if err := check(s); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			*in(to) = append(*in(to), s)
+		}
+		return errors.Join(errs...)
+	}}
+}
+
+func checkOrigin(origin string) error {
+	if u, err := url.Parse(origin); err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("%s is not an origin: write each as http://host or https://host:port, with nothing after it", quote(origin))
+	}
+	return nil
+}
+
+func checkHost(host string) error {
+	if strings.ContainsAny(host, "/:* \t@") {
+		return fmt.Errorf("%s is not a host name: write each without scheme, port or path", quote(host))
+	}
+	return nil
+}
+
+func setBind(e *Endpoint, v any, dir string) error {
+	var errs []error
+	binds, _ := v.([]any)
+	for _, b := range binds {
+		address, err := ParseAddress(fmt.Sprint(b), dir)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		e.Bind = append(e.Bind, address)
+	}
+	return errors.Join(errs...)
+}
+
+func setBacklog(e *Endpoint, v any, _ string) error {
+	n, ok := v.(int)
+	if !ok || n < 1 {
+		return fmt.Errorf("%v is not a length for the queue of new connections: give a whole number from 1", v)
+	}
+	e.Backlog = n
+	return nil
+}
+
+func setMode(e *Endpoint, v any, _ string) error {
+	s, _ := v.(string)
+	mode, err := ParseMode(strings.TrimPrefix(s, "0o"))
+	e.Mode = mode
+	return err
+}
