@@ -43,11 +43,13 @@ func MarshalJSON(templates []manager.Template) ([]byte, error) {
 		}
 		fmt.Fprintf(&out, "\n  {\n    \"name\": %q", t.Name)
 		for _, p := range given(t) {
-			value, err := json.Marshal(p.Value)
-			if err != nil {
+			fmt.Fprintf(&out, ",\n    %q: ", p.Name)
+			value := json.NewEncoder(&out)
+			value.SetEscapeHTML(false) // people read it, and && is common in commands
+			if err := value.Encode(p.Value); err != nil {
 				return nil, fmt.Errorf("process %s: %s: %w", t.Name, p.Name, err)
 			}
-			fmt.Fprintf(&out, ",\n    %q: %s", p.Name, value)
+			out.Truncate(out.Len() - 1) // the end of a line
 		}
 		out.WriteString("\n  }")
 	}
