@@ -27,7 +27,6 @@ type Vault struct {
 	records map[string][]byte
 	size    int64 // of the records that count
 	batch   []byte
-	changes []change // of the batch
 	broken  error
 }
 
