@@ -13,8 +13,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/gafferd/gaffer/streams"
 )
 
 func init() {
@@ -185,11 +183,16 @@ func TestFollowersResumeWithoutLossOrRepetition(t *testing.T) {
 // stateManager is a Manager with a state directory, and what ends both.
 func stateManager(t *testing.T, dir string) (m *Manager, end func()) {
 	t.Helper()
-	state, err := OpenState(t.Context(), dir, StateOptions{}, nil)
-	if err != nil {
+	return stateManagerWith(t, dir, Options{})
+}
+
+func stateManagerWith(t *testing.T, dir string, o Options) (m *Manager, end func()) {
+	t.Helper()
+	var err error
+	if o.State, err = OpenState(t.Context(), dir, StateOptions{}, nil); err != nil {
 		t.Fatal(err)
 	}
-	m = New(Options{State: state})
+	m, state := New(o), o.State
 	return m, func() {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -283,77 +286,6 @@ func TestStateIsLocked(t *testing.T) {
 	_, err := OpenState(ctx, dir, StateOptions{}, func(int) { waited++; cancel() })
 	if err == nil || waited != 1 {
 		t.Errorf("opened twice: %v, told %d times", err, waited)
-	}
-}
-
-func TestRunOnce(t *testing.T) {
-	m := realManager(t)
-	run := childTemplate(NewRunName(), "tell")
-	run.Backpressure = true
-	inst, err := m.Run(t.Context(), run)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended(t, m, 1)
-	exit, err := m.ExitOf(inst.PID)
-	if err != nil || exit.ExitStatus != 3 {
-		t.Errorf("%+v, %v", exit, err)
-	}
-	if s, err := m.Status(run.Name); err != nil || s.Active {
-		t.Errorf("%+v, %v", s, err)
-	}
-	run.Name = NewRunName()
-	run.Cmd = "/no/such/program"
-	if _, err := m.Run(t.Context(), run); err == nil || !strings.Contains(err.Error(), "no such file") {
-		t.Errorf("started what is not there: %v", err)
-	}
-	if _, err := m.Template(run.Name); err == nil {
-		t.Error("what could not be started is listed")
-	}
-}
-
-// What floods at once is there in full for a reader who comes a little later.
-func TestRunWaitsForItsReader(t *testing.T) {
-	m := realManager(t)
-	run := NewTemplate(NewRunName(), "head -c 50000000 /dev/zero")
-	run.Backpressure = true
-	inst, err := m.Run(t.Context(), run)
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, err := m.Log(inst.PID, "stdout")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := log.Wait(t.Context(), streams.DefaultMaxWindow-streams.DefaultWindow, 20*time.Second); err != nil {
-		t.Fatal(err)
-	}
-	c := log.Subscribe(0)
-	defer c.Close()
-	var got int
-	for chunk, err := range c.All(t.Context()) {
-		if err != nil || chunk.Missed > 0 {
-			t.Fatal(chunk.Missed, err)
-		}
-		got += len(chunk.Data)
-	}
-	if got != 50_000_000 {
-		t.Errorf("got %d bytes", got)
-	}
-}
-
-func TestRunsAreForgotten(t *testing.T) {
-	m := New(Options{RunHistory: 50 * time.Millisecond})
-	defer m.Shutdown(t.Context())
-	c := m.Events().Subscribe(pattern(t, "delete"), 0)
-	if _, err := m.Run(t.Context(), childTemplate(NewRunName(), "tell")); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := c.Next(t.Context(), 20*time.Second); err != nil {
-		t.Fatal(err)
-	}
-	if names := m.Names(); len(names) > 0 {
-		t.Errorf("%v are listed", names)
 	}
 }
 

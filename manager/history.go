@@ -15,6 +15,13 @@ import (
 type logMeta struct {
 	Index   int      `json:"index"`
 	Streams []string `json:"streams"` // the labels of stdout and stderr
+	Once    bool     `json:"once,omitempty"`
+}
+
+// metaOf is what the archive of an instance keeps; nothing, if that is damaged.
+func metaOf(f *archive.File) (meta logMeta) {
+	_ = json.Unmarshal(f.Meta(), &meta)
+	return meta
 }
 
 // keep makes the archive of an instance that is about to start; nil without a
@@ -24,7 +31,7 @@ func (s *supervisor) keep(inst *instance, spec *process.Spec) *archive.File {
 	if s.m.options.State == nil || len(labels) == 0 || spec.Detach {
 		return nil
 	}
-	meta, err := json.Marshal(logMeta{inst.index, labels})
+	meta, err := json.Marshal(logMeta{inst.index, labels, s.source == fromRun})
 	if err != nil {
 		panic(err) // of a number and strings
 	}
@@ -34,8 +41,7 @@ func (s *supervisor) keep(inst *instance, spec *process.Spec) *archive.File {
 // recalled are the streams of an instance that ended in an earlier life of the
 // daemon, by label.
 func recalled(f *archive.File) (index int, logs map[string]*streams.Log) {
-	var meta logMeta
-	json.Unmarshal(f.Meta(), &meta) // what is damaged has no labels
+	meta := metaOf(f)
 	logs = make(map[string]*streams.Log)
 	for i, a := range []streams.Archive{f.Stdout(), f.Stderr()} {
 		if i < len(meta.Streams) {
@@ -53,8 +59,7 @@ func (m *Manager) archived(name string) (old []*output) {
 	logs := m.options.State.logs
 	for _, process := range logs.Processes()[name] {
 		for _, f := range logs.Files(process) {
-			var meta logMeta
-			json.Unmarshal(f.Meta(), &meta)
+			meta := metaOf(f)
 			for i, a := range []streams.Archive{f.Stdout(), f.Stderr()} {
 				if a.End() > 0 {
 					old = append(old, newOutput(outputKey{f.PID(), i + 1}, process, meta.Index, streams.Archived(a)))
@@ -113,6 +118,7 @@ func (m *Manager) Restore() (taken []string, err error) {
 	}
 	m.mu.Lock()
 	m.options.State.exits.Exits = nil // what is left is of processes that are gone
+	m.forgetLostRuns()
 	m.mu.Unlock()
 	m.saver.begin()
 	return taken, nil
@@ -165,7 +171,7 @@ func (s *supervisor) archived(pid int) *archive.File {
 // begun.
 func (s *supervisor) reopen(inst *instance, spec *process.Spec) *archive.File {
 	if f := s.archived(inst.pid); f != nil {
-		return s.m.options.State.logs.Reopen(f)
+		return f
 	}
 	return s.keep(inst, spec)
 }

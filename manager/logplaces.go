@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"math"
@@ -48,22 +49,24 @@ func (r *LogReader) place(o *output) int64 {
 func (r *LogReader) tail(all []*output, places map[outputKey]int64) {
 	want := r.query.Tail
 	lasts := make(map[outputKey][]place, len(all))
-	var numbers []uint64
-	for _, o := range all {
+	var numbers []uint64 // of the lines found, in order
+	least := uint64(math.MaxUint64)
+	for _, o := range newestFirst(all) {
+		if want == 0 || len(numbers) >= want && o.log.Number() < least {
+			break // nor has any that follows one of the last lines
+		}
 		ls := r.lastLines(o, places[o.outputKey], want)
 		lasts[o.outputKey] = ls
 		for _, l := range ls {
 			numbers = append(numbers, l.number)
 		}
-	}
-	slices.Sort(numbers)
-	least := uint64(math.MaxUint64)
-	if len(numbers) > 0 && want > 0 {
-		n := max(0, len(numbers)-want)
-		least = numbers[n]
-		for n--; n >= 0 && numbers[n] == least; n-- {
-			r.skip++ // of the same write, but too many
+		slices.Sort(numbers)
+		if len(numbers) > 0 {
+			least = numbers[max(0, len(numbers)-want)]
 		}
+	}
+	for n := len(numbers) - want - 1; want > 0 && n >= 0 && numbers[n] == least; n-- {
+		r.skip++ // of the same write, but too many
 	}
 	for _, o := range all {
 		i := slices.IndexFunc(lasts[o.outputKey], func(l place) bool { return l.number >= least })
@@ -73,6 +76,24 @@ func (r *LogReader) tail(all []*output, places map[outputKey]int64) {
 			places[o.outputKey] = r.fresh(o)
 		}
 	}
+}
+
+// newestFirst are the outputs in the order of their newest writes.
+func newestFirst(all []*output) []*output {
+	type dated struct {
+		*output
+		number uint64 // asked for once: it may grow meanwhile
+	}
+	order := make([]dated, len(all))
+	for i, o := range all {
+		order[i] = dated{o, o.log.Number()}
+	}
+	slices.SortFunc(order, func(a, b dated) int { return cmp.Compare(b.number, a.number) })
+	sorted := make([]*output, len(all))
+	for i, o := range order {
+		sorted[i] = o.output
+	}
+	return sorted
 }
 
 // fresh is where what comes from now on begins: with the line that is unfinished

@@ -209,6 +209,9 @@ func (m *Manager) forget(s *supervisor) {
 	if m.byName[s.name] != s { // else it was shut down, and what it wrote stays readable
 		m.outputs.release(s.app)
 		s.erase()
+		if s.source == fromRun && m.byName[s.name] == nil {
+			s.forgetOutput()
+		}
 	}
 	leaving := slices.DeleteFunc(m.leaving[s.name], func(other *supervisor) bool { return other == s })
 	if len(leaving) == 0 {

@@ -23,7 +23,7 @@ func NewRunName() string { return "run-" + strings.ToLower(rand.Text()[:10]) }
 
 // Run starts a program once and returns when it runs. Its template is listed
 // like any other, under the name that t has, until Options.RunHistory after its
-// end; then it is deleted. NumProcesses and Restart are set by Run. Stop or
+// end; then it is deleted, and with it what it wrote. NumProcesses and Restart are set by Run. Stop or
 // Delete end it early.
 //
 // With t.Backpressure the program waits for its readers, and for up to 10 s for
@@ -111,6 +111,28 @@ func (s *supervisor) expire(ended time.Time) {
 	}
 	s.over = ended
 	s.expiry = time.AfterFunc(time.Until(ended.Add(s.m.options.RunHistory)), s.forgetRun)
+}
+
+// forgetOutput removes from disk what something wrote that was run once. Each
+// has a name of its own, so the limits of a process alone would be no bound.
+func (s *supervisor) forgetOutput() {
+	if s.m.options.State != nil {
+		s.m.options.State.logs.Forget(s.name)
+	}
+}
+
+// forgetLostRuns removes from disk what is left of those that were forgotten
+// when an earlier daemon was killed. m.mu must be held.
+func (m *Manager) forgetLostRuns() {
+	logs := m.options.State.logs
+	for _, names := range logs.Processes() {
+		for _, name := range names {
+			files := logs.Files(name)
+			if m.byName[name] == nil && len(files) > 0 && metaOf(files[0]).Once {
+				logs.Forget(name)
+			}
+		}
+	}
 }
 
 func (s *supervisor) forgetRun() {

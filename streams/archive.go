@@ -18,9 +18,8 @@ type Archive interface {
 	// kept at offset or behind.
 	Read(offset int64) (c Chunk, ok bool, err error)
 
-	// Number is the number of the newest write that is kept, or of the stream's
-	// end.
-	Number() uint64
+	// Last is the newest write that is kept, or the stream's end.
+	Last() Mark
 
 	// Search returns the offset where the first write begins for which after is
 	// true, if there is one.
@@ -33,7 +32,8 @@ func Archived(a Archive) *Log {
 	l := NewLog(Options{Archive: a})
 	l.store.end = a.End()
 	l.Close()
-	l.endNumber, l.endNano = a.Number(), 0
+	last := a.Last()
+	l.endNumber, l.endNano = last.Number, last.UnixNano
 	return l
 }
 

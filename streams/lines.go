@@ -71,7 +71,7 @@ func NewLines(l *Log, offset int64) *Lines { return NewLinesOnly(l, offset, Filt
 func NewLinesOnly(l *Log, offset int64, only Filter) *Lines {
 	ls := &Lines{cursor: l.Subscribe(offset), only: only}
 	// A reader that resumes between a CR and its LF has had the whole line.
-	if at := ls.cursor.Offset(); at > 0 {
+	if at := ls.cursor.Offset(); at > 0 && !l.endsAt(at) {
 		if b, missed := l.Read(at-1, 1); missed == 0 && len(b) == 1 {
 			ls.skipLF = b[0] == '\r'
 		}

@@ -264,6 +264,13 @@ func (l *Log) End() int64 {
 	return l.store.end
 }
 
+// endsAt reports whether nothing will ever come behind offset.
+func (l *Log) endsAt(offset int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed && offset >= l.store.end
+}
+
 // Read copies what is kept now, at most limit bytes that lie together from
 // offset from on. missed is how many bytes between from and the first one
 // returned are no longer kept.

@@ -8,15 +8,14 @@ import "sort"
 // back, of their times; after must be true for all that follow one for which it
 // is. If some of them are no longer kept, the offset is of what is missing. The end of a Log completes an unfinished line like a write.
 func (l *Log) LineAfter(after func(Mark) bool) int64 {
-	at := l.search(after)
 	l.mu.Lock()
 	end := Mark{Offset: l.store.end, UnixNano: l.endNano, Number: l.endNumber}
 	closed := l.closed
 	l.mu.Unlock()
-	if closed && at == end.Offset && !after(end) {
-		return at
+	if closed && !after(end) {
+		return end.Offset // and so it is not for what was before
 	}
-	return l.lineAt(at)
+	return l.lineAt(l.search(after))
 }
 
 // Number is the number of the newest write, or of the end once the Log is

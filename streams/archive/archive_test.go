@@ -237,6 +237,7 @@ func TestMendsAfterACrash(t *testing.T) {
 	idx, _ := os.ReadFile(name + ".idx")
 	rng := rand.New(rand.NewPCG(5, 6))
 	for cut := 0; cut <= len(log); cut += 1 + rng.IntN(30) {
+		os.MkdirAll(filepath.Dir(name), 0o700)
 		os.WriteFile(name+".log", log[:cut], 0o600)
 		head := len(idx) - 80*entrySize
 		os.WriteFile(name+".idx", idx[:head+rng.IntN(len(idx)-head+1)], 0o600)

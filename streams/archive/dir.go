@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -65,10 +66,11 @@ type Dir struct {
 	bytesRead atomic.Int64 // of logs, for tests
 	spare     batch        // the goroutine's, for its writers
 
-	mu    sync.Mutex         // guards everything below; taken before any File's
-	files map[string][]*File // by process, in the order of their pids
-	live  map[*File]struct{} // those that are being written
-	last  int                // the largest pid there ever was
+	mu       sync.Mutex         // guards everything below; taken before any File's
+	files    map[string][]*File // by process, in the order of their pids
+	live     map[*File]struct{} // those that are being written
+	unwanted map[*File]struct{} // those to be removed when they are not
+	last     int                // the largest pid there ever was
 }
 
 // Open opens the directory, which is made if it is not there, mends what a
@@ -84,7 +86,7 @@ func Open(dir string, o Options) (*Dir, error) {
 	}
 	d := &Dir{
 		root: root, limits: o.Limits.withDefaults(), options: o,
-		files: make(map[string][]*File), live: make(map[*File]struct{}),
+		files: make(map[string][]*File), live: make(map[*File]struct{}), unwanted: make(map[*File]struct{}),
 	}
 	if err := d.load(); err != nil {
 		root.Close()
@@ -121,13 +123,13 @@ func (d *Dir) Create(app, process string, pid int, meta []byte) *File {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.files[process] = append(d.files[process], f)
 	d.last = max(d.last, pid)
 	return f
 }
 
 // Follow writes what the two logs hold and will hold, until both are closed.
-// Either may be nil. It may be called once for a File.
+// Either may be nil. It may be called once for a File, which may be one that an
+// earlier program has left and whose logs go on.
 func (d *Dir) Follow(f *File, stdout, stderr *streams.Log) {
 	w := &writer{f: f, logs: [2]*streams.Log{stdout, stderr}, offset: f.end, number: f.number}
 	for i, l := range w.logs {
@@ -138,9 +140,15 @@ func (d *Dir) Follow(f *File, stdout, stderr *streams.Log) {
 	d.mu.Lock()
 	f.writer = w
 	d.live[f] = struct{}{}
+	files := d.files[f.owner]
+	if i, found := slices.BinarySearchFunc(files, f.pid, byPID); !found {
+		d.files[f.owner] = slices.Insert(files, i, f)
+	}
 	d.mu.Unlock()
 	d.options.Bell.Ring()
 }
+
+func byPID(f *File, pid int) int { return cmp.Compare(f.pid, pid) }
 
 // Files are the archives of a process, the oldest first.
 func (d *Dir) Files(process string) []*File {
@@ -161,58 +169,4 @@ func (d *Dir) Processes() map[string][]string {
 		}
 	}
 	return apps
-}
-
-// retain forgets the oldest of a process that is over the limits.
-func (d *Dir) retain(process string, now time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var size int64
-	for _, f := range d.files[process] {
-		size += f.Size()
-	}
-	kept := d.files[process][:0]
-	for _, f := range d.files[process] {
-		_, live := d.live[f]
-		size -= f.forget(d, live, size-d.limits.Size, now.Add(-d.limits.Age))
-		if live || f.Size() > 0 || f.writer == nil && len(f.segments) > 0 {
-			kept = append(kept, f)
-		}
-	}
-	clear(d.files[process][len(kept):])
-	d.files[process] = kept
-}
-
-// forget removes segments, the oldest first, while over is more than 0 or they
-// are older than since. It returns how many bytes that freed. The one that is
-// being written stays.
-func (f *File) forget(d *Dir, live bool, over int64, since time.Time) (freed int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for len(f.segments) > 0 {
-		s := f.segments[0]
-		if live && s.number == 0 || over <= freed && !time.Unix(0, s.nano).Before(since) {
-			break
-		}
-		if err := s.remove(d.root); err != nil {
-			break // tried again with the next rotation
-		}
-		freed += s.size
-		f.segments = f.segments[1:]
-	}
-	return freed
-}
-
-// Reopen goes on with a File that an earlier program has left, whose logs go on:
-// Follow may be called for it once more.
-func (d *Dir) Reopen(f *File) *File {
-	f.mu.Lock()
-	n := len(f.segments)
-	open := n > 0 && f.segments[n-1].number == 0
-	f.mu.Unlock()
-	if open {
-		w := &writer{f: f, segment: f.segments[n-1]}
-		_ = w.rotate() // what was not renamed is mended the next time
-	}
-	return f
 }

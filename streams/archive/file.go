@@ -2,6 +2,7 @@ package archive
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"slices"
@@ -38,16 +39,6 @@ func (f *File) App() string     { return f.app }
 // Meta is what Create was given.
 func (f *File) Meta() []byte { return f.meta }
 
-// Size is how many bytes it takes on disk, indexes not counted.
-func (f *File) Size() (n int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, s := range f.segments {
-		n += s.size
-	}
-	return n
-}
-
 // Stdout and Stderr are its streams, for streams.Options.Archive.
 func (f *File) Stdout() streams.Archive { return stream{f, stdout} }
 func (f *File) Stderr() streams.Archive { return stream{f, stderr} }
@@ -75,11 +66,15 @@ func (s stream) End() int64 {
 	return s.end[s.fd-1]
 }
 
-// Number is the number of the last write on disk, or of the end of both streams.
-func (s stream) Number() uint64 {
+// Last is the last write on disk of both streams, or the end of both.
+func (s stream) Last() streams.Mark {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.number
+	last := streams.Mark{Offset: s.end[s.fd-1], Number: s.number}
+	if n := len(s.segments); n > 0 {
+		last.UnixNano = s.segments[n-1].nano
+	}
+	return last
 }
 
 // Read returns what is kept from offset on, at most about 256 KiB of it. The
@@ -152,6 +147,27 @@ func (s stream) searchSegment(seg *segment, after func(streams.Mark) bool) (offs
 		return 0, false, err
 	}
 	return es[0].at(s.fd), true, nil
+}
+
+// putAway gives the segment that is being written a number, if it has none: the
+// next one takes its place. If that fails the segment stays as it was.
+func (f *File) putAway() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := len(f.segments)
+	if n == 0 || f.segments[n-1].number > 0 {
+		return nil
+	}
+	number := 1
+	if n > 1 {
+		number = f.segments[n-2].number + 1
+	}
+	s := f.segments[n-1]
+	if err := s.rename(f.dir.root, fmt.Sprintf("%s.%d", f.path, number)); err != nil {
+		return err
+	}
+	s.number = number
+	return nil
 }
 
 // counted counts what is read from a log.

@@ -78,7 +78,12 @@ func (d *Dir) adopt(f *File) error {
 		d.finishRename(f, s)
 		end, number, err := s.mend(d.root)
 		switch {
-		case errors.Is(err, errIndex), errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, fs.ErrNotExist):
+			if _, err := d.root.Stat(s.log()); errors.Is(err, fs.ErrNotExist) {
+				_ = d.root.Remove(s.idx()) // its log was removed, and then the daemon killed
+			}
+			continue
+		case errors.Is(err, errIndex):
 			continue
 		case err != nil:
 			return err

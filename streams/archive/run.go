@@ -27,6 +27,7 @@ func (d *Dir) run(ctx context.Context) {
 		now := time.Now()
 		moved, waiting, err := d.pump(now)
 		failing = d.tell(failing, err)
+		d.sweep()
 		if now.Sub(tidied) > tidy {
 			tidied = now
 			d.retainAll(now)
@@ -49,6 +50,7 @@ func (d *Dir) run(ctx context.Context) {
 	}
 	_, _, err := d.pump(time.Now())
 	d.tell(failing, err)
+	d.sweep()
 	for _, w := range d.writers() {
 		w.close()
 	}
@@ -105,16 +107,4 @@ func (d *Dir) tell(before, now error) error {
 		d.options.Failed(now)
 	}
 	return now
-}
-
-func (d *Dir) retainAll(now time.Time) {
-	d.mu.Lock()
-	names := make([]string, 0, len(d.files))
-	for name := range d.files {
-		names = append(names, name)
-	}
-	d.mu.Unlock()
-	for _, name := range names {
-		d.retain(name, now)
-	}
 }

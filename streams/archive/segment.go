@@ -96,6 +96,22 @@ func add(c *streams.Chunk, r *found, offset int64) {
 	}
 }
 
+// rename gives both files another name, or neither.
+func (s *segment) rename(root *os.Root, name string) error {
+	old := *s
+	s.name = name
+	err := root.Rename(old.idx(), s.idx())
+	if err == nil {
+		if err = root.Rename(old.log(), s.log()); err != nil {
+			_ = root.Rename(s.idx(), old.idx()) // if that fails too, the next daemon goes on
+		}
+	}
+	if err != nil {
+		s.name = old.name
+	}
+	return err
+}
+
 // remove deletes both files; that one is gone already is fine.
 func (s *segment) remove(root *os.Root) error {
 	for _, name := range []string{s.log(), s.idx()} {

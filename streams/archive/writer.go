@@ -236,6 +236,11 @@ func (w *writer) emit(r *record) {
 // flush puts the batch on disk. If that fails nothing of it counts, and the next
 // flush tries again.
 func (w *writer) flush() error {
+	if w.full() { // it could not be rotated the last time
+		if err := w.rotate(); err != nil {
+			return err
+		}
+	}
 	if len(w.entries) == 0 {
 		return nil
 	}
@@ -258,16 +263,21 @@ func (w *writer) flush() error {
 	w.f.end, w.f.number = w.offset, w.number
 	w.f.mu.Unlock()
 	w.batch.reset()
-	if w.segment.size >= w.f.dir.limits.Segment {
+	if w.full() {
 		return w.rotate()
 	}
 	return nil
 }
 
+func (w *writer) full() bool { return w.segment != nil && w.segment.size >= w.f.dir.limits.Segment }
+
 // open makes the files of a new segment, if there are none.
 func (w *writer) open() (err error) {
 	if w.segment != nil {
 		return nil
+	}
+	if err := w.f.putAway(); err != nil { // what an earlier program was writing
+		return err
 	}
 	root := w.f.dir.root
 	if err := root.MkdirAll(path.Dir(w.f.path), 0o700); err != nil {
@@ -296,25 +306,15 @@ func (w *writer) open() (err error) {
 	return nil
 }
 
-// rotate gives the full segment a number. The next batch begins a new one.
+// rotate ends the full segment. The next batch begins a new one.
 func (w *writer) rotate() error {
+	if err := w.f.putAway(); err != nil {
+		return err
+	}
 	w.closeFiles()
-	w.f.mu.Lock()
-	s := w.segment
-	s.number = 1
-	if n := len(w.f.segments); n > 1 {
-		s.number = w.f.segments[n-2].number + 1
-	}
-	old := *s
-	s.name = fmt.Sprintf("%s.%d", w.f.path, s.number)
-	err := w.f.dir.root.Rename(old.idx(), s.idx())
-	if err == nil {
-		err = w.f.dir.root.Rename(old.log(), s.log())
-	}
 	w.segment = nil
-	w.f.mu.Unlock()
 	w.f.dir.retain(w.f.owner, time.Now())
-	return err
+	return nil
 }
 
 func (w *writer) closeFiles() {
