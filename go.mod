@@ -17,7 +17,10 @@ require (
 	golang.org/x/sys v0.49.0
 )
 
-require go.yaml.in/yaml/v4 v4.0.0
+require (
+	github.com/google/jsonschema-go v0.4.3
+	go.yaml.in/yaml/v4 v4.0.0
+)
 
 require (
 	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect

@@ -119,6 +119,9 @@ func unknownProblem(name string) string {
 	if slices.Contains(unbuilt, name) {
 		return "is not supported by this version, leave it out"
 	}
+	if ours, ok := elsewhere[strings.ToLower(name)]; ok {
+		return fmt.Sprintf("is called %q here", ours)
+	}
 	return fmt.Sprintf("is not a known property, the nearest is %q", nearest.Name(name, PropertyNames()))
 }
 

@@ -8,6 +8,7 @@ import (
 	"log"
 	"os"
 
+	"github.com/gafferd/gaffer/internal/config"
 	"github.com/gafferd/gaffer/internal/manual"
 )
 
@@ -20,6 +21,7 @@ func main() {
 	if err := errors.Join(
 		manual.Write(os.Args[1], "8", newCommand(new(options), nil, io.Discard, io.Discard)),
 		manual.WritePage(os.Args[1], "5", "gaffer.ini", "configuration of gafferd", os.Args[2]),
+		manual.WriteFile(os.Args[1], "gaffer/gaffer.schema.json", config.Schema()),
 	); err != nil {
 		log.Fatal(err)
 	}

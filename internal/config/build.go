@@ -65,11 +65,8 @@ func endpoints(doc document, in section, ps *problems) []Endpoint {
 		name := fmt.Sprint(n)
 		e, ok := known[name]
 		switch {
-		case !ok && len(known) == 0:
-			ps.add(wanted.at, in, wanted.name, "%s is not defined: add a section %s", quote(name), in.spell("endpoint", name))
 		case !ok:
-			near := nearest.Name(name, slices.Sorted(maps.Keys(known)))
-			ps.add(wanted.at, in, wanted.name, "there is no %s; the nearest is %s", in.spell("endpoint", name), in.spell("endpoint", near))
+			ps.add(wanted.at, in, wanted.name, "%s", noEndpoint(name, in, slices.Sorted(maps.Keys(known))))
 		case !slices.Contains(names[:i], n):
 			used = append(used, e)
 		}
@@ -145,8 +142,9 @@ func template(s, env section, ps *problems) manager.Template {
 		}
 		setVariable(properties, k.key, k.value)
 	}
-	cwd, _ := properties["cwd"].(string)
-	properties["cwd"] = absolute(cwd, s.dir)
+	if cwd, ok := properties["cwd"].(string); ok || properties["cwd"] == nil {
+		properties["cwd"] = absolute(cwd, s.dir)
+	}
 	if _, ok := properties["cmd"]; !ok {
 		ps.add(s.at, s, "cmd", "is missing: say which program to run")
 		properties["cmd"] = "missing" // what else is wrong is still told
@@ -160,7 +158,7 @@ func template(s, env section, ps *problems) manager.Template {
 		}
 		text := err.Error()
 		if p, ok := errors.AsType[*process.PropertyError](err); ok {
-			text = p.Problem
+			text = p.Problem + propertyHint(p.Property, properties[p.Property])
 			if inner, ok := places[p.Property]; ok {
 				at = inner
 			}

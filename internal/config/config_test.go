@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -85,6 +86,50 @@ func TestWrongFiles(t *testing.T) {
 	}
 }
 
+// TestWrongFilesAreToldApart holds that of the corpus of wrong files at least 50
+// have a message that no other has, wherever it is said, and that each message
+// names its file.
+func TestWrongFilesAreToldApart(t *testing.T) {
+	archives, err := filepath.Glob("testdata/wrong/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := regexp.MustCompile(`^[\w./]+(:\d+)?: (\[[^\]]*\] ?)?(.+)$`)
+	said := map[string]map[string]bool{} // message → archives
+	for _, name := range archives {
+		a, err := txtar.ParseFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(a.Files[len(a.Files)-1].Data)) {
+			m := message.FindStringSubmatch(strings.TrimSpace(line))
+			if m == nil {
+				t.Errorf("%s: %q has no file before it", name, line)
+				continue
+			}
+			if said[m[3]] == nil {
+				said[m[3]] = map[string]bool{}
+			}
+			said[m[3]][name] = true
+		}
+	}
+	alone := map[string]bool{}
+	for _, in := range said {
+		for name := range in {
+			alone[name] = alone[name] || len(in) == 1
+		}
+	}
+	own := 0
+	for _, name := range archives {
+		if alone[name] {
+			own++
+		}
+	}
+	if own < 50 {
+		t.Errorf("%d of %d wrong files have a message of their own, want 50", own, len(archives))
+	}
+}
+
 // TestExample loads the example of the repository from elsewhere.
 func TestExample(t *testing.T) {
 	folder, err := filepath.Abs("../../examples")
@@ -155,6 +200,37 @@ func TestEveryKey(t *testing.T) {
 			}
 		})
 	}
+	everythingDiffers(t)
+}
+
+// everythingDiffers holds that the files of TestEveryKey give each property and
+// each setting a value that it would not have anyway.
+func everythingDiffers(t *testing.T) {
+	t.Helper()
+	all := everything(t)
+	standard := manager.NewTemplate("", "")
+	differs := map[string]bool{}
+	for _, template := range all.Templates {
+		for i, p := range template.Properties() {
+			differs[p.Name] = differs[p.Name] || !reflect.DeepEqual(p.Value, standard.Properties()[i].Value)
+		}
+	}
+	for _, name := range manager.PropertyNames() {
+		if !differs[name] {
+			t.Errorf("property %s has its default: give it another value in testdata/every.*", name)
+		}
+	}
+	for i, s := 0, reflect.ValueOf(all.Settings); i < s.NumField(); i++ {
+		name := s.Type().Field(i).Name
+		if served := strings.Contains(strings.Join(config.KeyNames("gaffer"), " "), snake(name)); served && s.Field(i).IsZero() {
+			t.Errorf("setting %s has no value: give it one in testdata/every.*", name)
+		}
+	}
+}
+
+// snake is a field's name as a key has it.
+func snake(field string) string {
+	return strings.ToLower(regexp.MustCompile(`([a-z])([A-Z])`).ReplaceAllString(field, "${1}_$2"))
 }
 
 // everything is what testdata/every.* say.
@@ -192,6 +268,10 @@ func everything(t *testing.T) *config.Config {
 	silent.Flapping = &manager.Flapping{Attempts: 3, Window: time.Second, RetryIn: 2 * time.Second, MaxRetry: 1}
 	silent.Backoff.Initial = 0
 
+	alone := manager.NewTemplate("alone", "./daemonize")
+	alone.Cwd = dir
+	alone.Detach = true
+
 	return &config.Config{
 		Endpoints: []config.Endpoint{
 			{Name: "private", Mode: 0o660, Bind: []config.Address{{Network: "unix", Address: filepath.Join(dir, "run/gaffer.sock")}}},
@@ -202,7 +282,7 @@ func everything(t *testing.T) *config.Config {
 				CertFile: filepath.Join(dir, "tls/cert.pem"), KeyFile: "/etc/key.pem", CACert: filepath.Join(dir, "ca.pem"),
 			},
 		},
-		Templates: []manager.Template{web, silent},
+		Templates: []manager.Template{web, silent, alone},
 		Webhooks: []config.Webhook{
 			{Pattern: "create", URL: "http://127.0.0.1:8000/events"},
 			{Pattern: "create", URL: "https://example.org/hook"},

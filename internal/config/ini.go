@@ -23,6 +23,10 @@ func iniTitle(kind, name string) string {
 // readINI turns the text of an INI file into sections. file names it.
 func readINI(content, file string, env lookup, ps *problems) []section {
 	at := func(line int) place { return place{file, line} }
+	if yamlSection.MatchString(content) && !iniSection.MatchString(content) {
+		ps.add(place{file: file}, section{}, "", "looks like YAML, and its name says INI: call it *.yaml")
+		return nil
+	}
 	blocks, mistakes := scan(content)
 	for _, m := range mistakes {
 		ps.add(at(m.line), section{}, "", "%s", m.text)
@@ -75,7 +79,7 @@ func (s *section) readEntry(e entry, env lookup, ps *problems) {
 	at := place{s.at.file, e.line}
 	key, how, ok := s.keyOf(e.key)
 	if !ok {
-		ps.add(at, *s, e.key, "is not a known key; the nearest is %s", nearest.Name(key, keyNames(s.kind)))
+		ps.add(at, *s, e.key, "%s", unknownKey(*s, e.key))
 		return
 	}
 	if i := slices.IndexFunc(s.keys, func(k setting) bool { return k.key == key }); i >= 0 {
@@ -118,7 +122,8 @@ func (s *section) keyOf(written string) (key string, how form, ok bool) {
 		if name, ok := cutPrefixFold(written, "env:"); ok {
 			return "env:" + strings.TrimSpace(name), text, true
 		}
-		return key, propertyForm(key), true
+		_, known := manager.PropertyKind(key)
+		return key, propertyForm(key), known || homeOf(*s, key) == ""
 	}
 	k, ok := keyNamed(s.kind, key)
 	return key, k.how, ok

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -32,6 +33,9 @@ type mistake struct {
 	line int
 	text string
 }
+
+// asYAML is a key as YAML has it.
+var asYAML = regexp.MustCompile(`^(\w+):\s+(\S.*)$`)
 
 // scan reads INI text.
 //
@@ -83,6 +87,8 @@ func scan(text string) (blocks []block, mistakes []mistake) {
 		key, value, ok := strings.Cut(line, "=")
 		key = strings.TrimSpace(key)
 		switch {
+		case !ok && asYAML.MatchString(bare):
+			wrong(number, quote(bare)+" is no key = value: write "+asYAML.ReplaceAllString(bare, "$1 = $2"))
 		case !ok:
 			wrong(number, quote(bare)+" is neither [section] nor key = value; indent it deeper than its key if it continues a value")
 		case key == "":

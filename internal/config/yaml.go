@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/gafferd/gaffer/internal/nearest"
+	"github.com/gafferd/gaffer/manager"
 )
 
 // yamlTitle is the spelling of YAML.
@@ -43,6 +44,10 @@ func readYAML(content, file string, env lookup, ps *problems) []section {
 			ps.add(place{file, i + 1}, section{}, "", "is not text: write the file in UTF-8")
 			return nil
 		}
+	}
+	if iniSection.MatchString(content) && !yamlSection.MatchString(content) {
+		ps.add(place{file: file}, section{}, "", "looks like INI, and its name says YAML: call it *.ini")
+		return nil
 	}
 	root, ok := r.parse(content)
 	if !ok {
@@ -89,6 +94,9 @@ func (r *yamlReader) syntax(err error, content string) {
 	at, text := place{r.file, 0}, err.Error()
 	if e, ok := errors.AsType[*yaml.LoadError](err); ok {
 		lines := strings.Split(content, "\n")
+		if last := len(lines) - 1; lines[last] == "" && last > 0 {
+			lines = lines[:last]
+		}
 		at.line = min(e.Mark.Line, len(lines)) // the end may be on a line after the last
 		text = e.Message
 		if strings.Contains(text, "end of stream") && e.ContextMark.Line > 0 {
@@ -107,6 +115,8 @@ func (r *yamlReader) syntax(err error, content string) {
 				text = "a line is indented with spaces there, never with a tab"
 			case hasVariable(line):
 				text += "; a ${NAME} between brackets needs quotes"
+			case strings.Contains(e.Message, "mapping values are not allowed"):
+				text = "a value with a colon and a space in it needs quotes around it"
 			case strings.Contains(e.Message, "cannot start any token") && column > 0 && column <= len(line):
 				text = "no value begins with " + line[column-1:column] + ": put quotes around it"
 			}
@@ -194,7 +204,11 @@ func (r *yamlReader) sections(key, value *yaml.Node) []section {
 				if isNull(inner) {
 					inner = &yaml.Node{Kind: yaml.MappingNode, Line: name.Line}
 				} else {
-					r.wrong(inner, one, "", "got %s, want keys below it", r.came(inner))
+					hint := ""
+					if k.name == "process" && inner.Kind == yaml.ScalarNode {
+						hint = ", such as cmd: " + inner.Value
+					}
+					r.wrong(inner, one, "", "got %s, want keys below it%s", r.came(inner), hint)
 					continue
 				}
 			}
@@ -242,11 +256,15 @@ func (r *yamlReader) formOf(s section, key *yaml.Node) (form, bool) {
 			r.wrong(key, s, "name", "is the key above it, %s: leave it out here", quote(s.name))
 			return form{}, false
 		}
+		if _, known := manager.PropertyKind(key.Value); !known && homeOf(s, key.Value) != "" {
+			r.wrong(key, s, key.Value, "%s", unknownKey(s, key.Value))
+			return form{}, false
+		}
 		return propertyForm(key.Value), true
 	}
 	k, ok := keyNamed(s.kind, key.Value)
 	if !ok {
-		r.wrong(key, s, key.Value, "is not a known key; the nearest is %s", nearest.Name(key.Value, keyNames(s.kind)))
+		r.wrong(key, s, key.Value, "%s", unknownKey(s, key.Value))
 	}
 	return k.how, ok
 }
@@ -300,6 +318,9 @@ func (r *yamlReader) value(n *yaml.Node, how form, in section, key, part string,
 		return items
 	case yaml.MappingNode:
 		object := map[string]any{}
+		if how.field != nil {
+			how = *how.field
+		}
 		for field, value := range r.entries(n, in, key+".") {
 			name := strings.TrimPrefix(part+"."+field.Value, ".")
 			parts[name] = r.at(field)
@@ -312,17 +333,17 @@ func (r *yamlReader) value(n *yaml.Node, how form, in section, key, part string,
 	}
 }
 
-// scalar is one value, with the variables in it replaced. Outside quotes what
-// comes of them is read as INI would read it: numprocesses: ${WORKERS}.
+// scalar is one value, with the variables in it replaced. What comes of them is
+// read as INI would read it, also between quotes, without which YAML takes no
+// variable in brackets: numprocesses: ${WORKERS}, backoff: {max: "${MAX}"}.
 func (r *yamlReader) scalar(n *yaml.Node, how form, in section, key string) (v any, ok bool) {
-	bare := n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
 	var err error
 	switch {
 	case how.raw:
 		v = n.Value
 	case hasVariable(n.Value):
 		v, err = r.env.expand(n.Value)
-		if err == nil && bare && !how.texts && how.parse != nil {
+		if err == nil && !how.texts && how.parse != nil {
 			literal := lookup(func(string) (string, bool) { return "", false })
 			v, err = how.parse(escape(fmt.Sprint(v)), literal)
 		}

@@ -69,6 +69,15 @@ func WritePage(share, section, name, summary, document string) error {
 	return os.WriteFile(filepath.Join(pages, name+"."+section), md2man.Render(append([]byte(head), body...)), 0o644)
 }
 
+// WriteFile writes what a program has for others: name is its place below share.
+func WriteFile(share, name string, text []byte) error {
+	dir, err := folder(share, filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, filepath.Base(name)), text, 0o644)
+}
+
 func folder(parts ...string) (string, error) {
 	dir := filepath.Join(parts...)
 	return dir, os.MkdirAll(dir, 0o755)

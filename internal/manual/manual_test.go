@@ -25,7 +25,11 @@ func TestWrite(t *testing.T) {
 	if err := WritePage(share, "5", "prog.ini", "configuration of prog", page); err != nil {
 		t.Fatal(err)
 	}
+	if err := WriteFile(share, "prog/prog.json", []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
 	for file, parts := range map[string][]string{
+		"prog/prog.json":                      {"{}"},
 		"man/man8/prog.8":                     {`"Jan 1970" "gaffer `, "prog - Do things", "prog-sub(8)"},
 		"man/man8/prog-sub.8":                 {"prog-sub - Do a thing", "THING"},
 		"man/man5/prog.ini.5":                 {"prog.ini - configuration of prog", `The \fBtext\fP`},
