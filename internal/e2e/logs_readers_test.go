@@ -26,6 +26,7 @@ import (
 type logReader struct {
 	name   string
 	follow func(ctx context.Context, r *logReader) // until ctx or a connection ends
+	hold   <-chan struct{}                         // read nothing before it is closed; nil: do not wait
 	cursor string                                  // behind what was read; the reading goroutine's
 
 	mu          sync.Mutex     // guards everything below
@@ -45,6 +46,16 @@ func (r *logReader) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// await comes to a halt where there is a connection and nothing was read of it.
+func (r *logReader) await(ctx context.Context) {
+	if r.hold != nil {
+		select {
+		case <-r.hold:
+		case <-ctx.Done():
 		}
 	}
 }
@@ -149,6 +160,7 @@ func byWebsocket(addr func() string, app string) func(context.Context, *logReade
 		}
 		defer conn.CloseNow()
 		conn.SetReadLimit(-1)
+		r.await(ctx)
 		for {
 			_, data, err := conn.Read(ctx)
 			if err != nil {
@@ -178,6 +190,7 @@ func (r *logReader) readEvents(ctx context.Context, address string) {
 		r.fault("the answer is %s", resp.Status)
 		return
 	}
+	r.await(ctx)
 	data := ""
 	for in := newLineReader(resp.Body); ; {
 		text, err := in.next()
