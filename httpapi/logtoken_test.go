@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +34,13 @@ func TestPublishedLogsClient(t *testing.T) {
 	bearer := []string{"Authorization", "Bearer of-another-platform"}
 	logs := d.logsURL("shop", bearer...)
 
-	text := d.do("GET", strings.TrimPrefix(logs, d.url)+"&n=3", "", bearer...)
+	// The published library takes the URL apart and sends all that it knows of.
+	u, err := url.Parse(logs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := url.Values{"token": {u.Query().Get("token")}, "timestamp": {u.Query().Get("timestamp")}, "n": {"3"}, "filter": {""}}
+	text := d.do("GET", u.Path+"?"+query.Encode(), "", append(bearer, "Accept", "application/json", "Content-Type", "application/json")...)
 	if got := dumped(t, text.body); lines(got...) != lines("[web-1] two", "[worker-1] oops", "[web-1] three") {
 		t.Errorf("dump %q", text.body)
 	}
@@ -46,7 +53,7 @@ func TestPublishedLogsClient(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	conn, resp, err := websocket.Dial(ctx, strings.Replace(logs, "http", "ws", 1)+"&stream=true&n=1", &websocket.DialOptions{
+	conn, resp, err := websocket.Dial(ctx, strings.Replace(logs, "http", "ws", 1)+"&stream=true&n=1&filter=web|worker-2", &websocket.DialOptions{
 		HTTPHeader: http.Header{"Origin": {"http://scalingo-cli.local/1"}, "Authorization": {"Bearer of-another-platform"}},
 	})
 	if err != nil {
