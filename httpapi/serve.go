@@ -43,7 +43,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 			s.serveHTTP(w, r)
 		}),
 		BaseContext:                  func(net.Listener) context.Context { return requests },
-		ConnContext:                  withConn,
+		ConnContext:                  withPeer,
 		ConnState:                    conns.changed,
 		ReadHeaderTimeout:            headerTimeout,
 		IdleTimeout:                  idleTimeout,
