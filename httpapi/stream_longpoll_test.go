@@ -136,6 +136,7 @@ func TestLongpollTellsOfAGap(t *testing.T) {
 	}
 }
 
+// A user is one caller, whichever way he comes.
 func TestCallersHavePlacesOfTheirOwn(t *testing.T) {
 	log := streams.NewLog(streams.Options{})
 	io.WriteString(log, "a\n")
@@ -143,13 +144,14 @@ func TestCallersHavePlacesOfTheirOwn(t *testing.T) {
 	if a := d.get("/log"); a.body != "a\n" {
 		t.Errorf("over TCP: %q", a.body)
 	}
+	io.WriteString(log, "b\n")
 	local := &http.Client{Transport: unixTransport(d)}
 	resp, err := local.Get("http://localhost/log")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if text, _ := io.ReadAll(resp.Body); string(text) != "a\n" {
+	if text, _ := io.ReadAll(resp.Body); string(text) != "b\n" {
 		t.Errorf("on the unix socket: %q", text)
 	}
 }
