@@ -167,6 +167,7 @@ var kinds = map[manager.Kind]map[string]any{
 	manager.KindSignal:   {"type": []string{"string", "integer"}},
 	manager.KindBackoff:  {"type": "object"},
 	manager.KindFlapping: {"type": []string{"object", "boolean"}},
+	manager.KindRlimits:  {"type": "object", "additionalProperties": map[string]any{"type": []string{"integer", "string"}}},
 }
 
 func schemas() map[string]any {

@@ -27,6 +27,7 @@ const (
 	KindSignal               // string or int
 	KindBackoff              // object of FieldNames, all KindSeconds
 	KindFlapping             // object of FieldNames: int, seconds, seconds, int
+	KindRlimits              // object by process.RlimitNames: int or string
 )
 
 // PropertyKind is the kind of the property of that name, if there is one.

@@ -35,6 +35,11 @@ var properties = []property{
 	ownerProperty("gid", func(t *Template) *string { return &t.GID }),
 	{"cwd", KindString, getCwd, setCwd},
 	{"umask", KindUmask, getUmask, setUmask},
+	{"rlimits", KindRlimits, getRlimits, setRlimits},
+	optionalInt("nice", func(t *Template) **int { return &t.Nice }),
+	optionalInt("oom_score_adj", func(t *Template) **int { return &t.OOMScoreAdj }),
+	optionalFlag("no_new_privs", func(t *Template) **bool { return &t.NoNewPrivs }),
+	{"capabilities", KindList, getCapabilities, setCapabilities},
 	flagProperty("shell", func(t *Template) *bool { return &t.Shell }),
 	flagProperty("detach", func(t *Template) *bool { return &t.Detach }),
 	{"numprocesses", KindInt, getNumProcesses, setNumProcesses},
@@ -53,7 +58,7 @@ var properties = []property{
 
 // unbuilt are properties that the docs name and this build does not serve.
 // Ignoring one would run a program with more rights than was asked for.
-var unbuilt = []string{"essential", "rlimits", "nice", "oom_score_adj", "no_new_privs", "capabilities"}
+var unbuilt = []string{"essential"}
 
 func propertyNamed(name string) (property, bool) {
 	i := slices.IndexFunc(properties, func(p property) bool { return p.name == name })

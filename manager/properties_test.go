@@ -27,18 +27,22 @@ func parseJSON(t *testing.T, text string) (Template, error) {
 func TestParseTemplateSetsEveryProperty(t *testing.T) {
 	got, err := parseJSON(t, `{
 		"name": "shop:web", "cmd": "./web", "args": ["-p", "80"], "env": {"A": "b"}, "os_env": false,
-		"uid": 1000, "gid": "users", "cwd": "/tmp", "umask": "027", "shell": true, "detach": false,
+		"uid": 1000, "gid": "users", "cwd": "/tmp", "umask": "027",
+		"rlimits": {"NOFILE": 1024, "RLIMIT_CORE": "unlimited", "nproc": "100:200", "cpu": null}, "nice": -5, "oom_score_adj": 1000,
+		"no_new_privs": false, "capabilities": ["CAP_Chown", "net_raw"], "shell": true, "detach": false,
 		"numprocesses": 3, "start": false, "priority": -2, "graceful_timeout": 2.5, "stop_signal": "sigint",
 		"restart": "on-failure", "backoff": {"initial": 1}, "flapping": {"attempts": 4, "window": 0.5},
 		"redirect_output": ["out"], "redirect_input": true, "custom_streams": ["ctl"], "backpressure": true}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	priority := -2
+	priority, nice, score, noNewPrivs := -2, -5, 1000, false
 	want := Template{
 		Spec: process.Spec{
 			Name: "shop:web", Cmd: "./web", Args: []string{"-p", "80"}, Env: map[string]string{"A": "b"},
 			UID: "1000", GID: "users", Cwd: "/tmp", Umask: 0o027, Shell: true,
+			Rlimits: map[string]process.Rlimit{"nofile": {Soft: 1024, Hard: 1024}, "core": {Soft: process.Unlimited, Hard: process.Unlimited}, "nproc": {Soft: 100, Hard: 200}},
+			Nice:    &nice, OOMScoreAdj: &score, NoNewPrivs: &noNewPrivs, Capabilities: []string{"chown", "net_raw"},
 			GracefulTimeout: 2500 * time.Millisecond, StopSignal: syscall.SIGINT,
 			RedirectOutput: []string{"out"}, RedirectInput: true, CustomStreams: []string{"ctl"}, Backpressure: true,
 		},
@@ -58,6 +62,8 @@ func TestPropertiesRoundTrip(t *testing.T) {
 		`{"name": "web", "cmd": "sleep", "args": "1 2 'a b'", "stop_signal": 9, "umask": 18, "flapping": {}}`,
 		`{"name": "web", "cmd": "sleep", "args": [], "uid": "007", "redirect_output": [], "priority": 0}`,
 		`{"name": "web", "cmd": "x", "flapping": false, "env": null, "backoff": {"initial": 60}, "essential": null}`,
+		`{"name": "web", "cmd": "x", "rlimits": {"fsize": "18446744073709551614", "as": "1:unlimited", "nofile": 9007199254740992}, "capabilities": [], "nice": 0}`,
+		`{"name": "web", "cmd": "x", "rlimits": {}, "no_new_privs": true}`,
 	} {
 		want, err := parseJSON(t, text)
 		if err != nil {
@@ -108,9 +114,23 @@ func TestParseTemplateTellsOfMistakes(t *testing.T) {
 		{`{"redirect_output": "stdout"}`, `redirect_output: got "stdout" (a string), want a list of strings`},
 		{`{"priority": "high"}`, `priority: got "high" (a string), want a whole number`},
 		{`{"numproceses": 2}`, `numproceses: is not a known property, the nearest is "numprocesses"`},
-		{`{"nice": 5}`, `nice: is not supported by this version, leave it out`},
-		{`{"zzz": 1, "args": 1, "nice": 0, "shell": 1}`, "args: got 1 (a number), want a list of strings or a string\n" +
-			"shell: got 1 (a number), want true or false\nnice: is not supported by this version, leave it out\n" +
+		{`{"rlimits": "nofile"}`, `rlimits: got "nofile" (a string), want an object such as {"nofile": 1024, "core": "unlimited", "nproc": "100:200"}`},
+		{`{"rlimits": {"nofiles": 1, "core": -1, "cpu": 1.5, "as": "1k", "fsize": 1e300, "data": "5:1", "DATA": 5}}`,
+			"rlimits.as: got \"1k\" (a string), want a number from 0 up, \"unlimited\", or both limits as \"SOFT:HARD\"\n" +
+				"rlimits.core: got -1 (a number), want a number from 0 up, \"unlimited\", or both limits as \"SOFT:HARD\"\n" +
+				"rlimits.cpu: got 1.5 (a number), want a number from 0 up, \"unlimited\", or both limits as \"SOFT:HARD\"\n" +
+				"rlimits.data: is there a second time, under another spelling\n" +
+				"rlimits.fsize: got 1e+300 (a number), want a number from 0 up, \"unlimited\", or both limits as \"SOFT:HARD\"\n" +
+				`rlimits.nofiles: is not a known limit, the nearest is "nofile"`},
+		{`{"rlimits": {"data": "5:1"}}`, `rlimits.data: the soft limit 5 is above the hard one 1: give SOFT:HARD`},
+		{`{"nice": 20}`, `nice: 20 is out of range: give -20 (first) to 19 (last)`},
+		{`{"oom_score_adj": -1001}`, `oom_score_adj: -1001 is out of range: give -1000 (never killed) to 1000 (killed first)`},
+		{`{"no_new_privs": 1}`, `no_new_privs: got 1 (a number), want true or false`},
+		{`{"capabilities": ["net_bind", "CAP_CHOWN", "rule"]}`,
+			"capabilities: \"net_bind\" is no capability, the nearest is \"setgid\"\ncapabilities: \"rule\" is no capability, the nearest is \"kill\""},
+		{`{"capabilities": ["CAP_CHOWN", "chown"]}`, `capabilities: "chown" is there twice`},
+		{`{"zzz": 1, "args": 1, "essential": false, "shell": 1}`, "args: got 1 (a number), want a list of strings or a string\n" +
+			"shell: got 1 (a number), want true or false\nessential: is not supported by this version, leave it out\n" +
 			`zzz: is not a known property, the nearest is "cmd"`},
 	} {
 		var description map[string]any
@@ -164,8 +184,8 @@ func TestEveryPropertyNamesItself(t *testing.T) {
 			t.Errorf("%s has no kind", p.name)
 		}
 	}
-	if _, ok := PropertyKind("nice"); ok {
-		t.Error("nice has a kind")
+	if _, ok := PropertyKind("essential"); ok {
+		t.Error("essential has a kind")
 	}
 	if got := KindFlapping.FieldNames(); !slices.Equal(got, []string{"attempts", "window", "retry_in", "max_retry"}) {
 		t.Errorf("fields of flapping: %v", got)
@@ -173,13 +193,15 @@ func TestEveryPropertyNamesItself(t *testing.T) {
 }
 
 func TestCloneSharesNothing(t *testing.T) {
-	a, err := parseJSON(t, `{"name": "web", "cmd": "x", "args": ["1"], "env": {"A": "b"}, "priority": 1, "flapping": {}, "custom_streams": ["c"]}`)
+	a, err := parseJSON(t, `{"name": "web", "cmd": "x", "args": ["1"], "env": {"A": "b"}, "priority": 1, "flapping": {}, "custom_streams": ["c"],
+		"rlimits": {"core": 1}, "nice": 1, "oom_score_adj": 1, "no_new_privs": true, "capabilities": ["chown"]}`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := fmt.Sprint(a.Properties())
 	b := a.clone()
 	b.Args[0], b.Env["A"], *b.Priority, b.Flapping.Attempts, b.RedirectOutput[0], b.CustomStreams[0] = "2", "c", 2, 9, "x", "y"
+	b.Rlimits["core"], *b.Nice, *b.OOMScoreAdj, *b.NoNewPrivs, b.Capabilities[0] = process.Rlimit{}, 2, 2, false, "kill"
 	if after := fmt.Sprint(a.Properties()); after != before {
 		t.Errorf("%s became %s", before, after)
 	}

@@ -84,14 +84,8 @@ func (t Template) clone() Template {
 	t.Env = maps.Clone(t.Env)
 	t.RedirectOutput = slices.Clone(t.RedirectOutput)
 	t.CustomStreams = slices.Clone(t.CustomStreams)
-	if t.Priority != nil {
-		priority := *t.Priority
-		t.Priority = &priority
-	}
-	if t.Flapping != nil {
-		flapping := *t.Flapping
-		t.Flapping = &flapping
-	}
+	t.Priority, t.Flapping = clonePointer(t.Priority), clonePointer(t.Flapping)
+	t.cloneRights()
 	return t
 }
 

@@ -9,7 +9,8 @@ import (
 
 // account is the user and group to run under, as the user database has them.
 type account struct {
-	name, home string // "" unless it is another user than the daemon's
+	name, home string // as the user database has them; "" if it does not
+	another    bool   // than the daemon's user
 	uid, gid   uint32
 	groups     []uint32
 }
@@ -37,9 +38,7 @@ func (s *Spec) account() (*account, error) {
 	} else if s.GID == "" {
 		return nil, fmt.Errorf("uid: user %s is not in the user database, so its group is not known: give gid too", s.UID)
 	}
-	if int(a.uid) == os.Geteuid() {
-		a.name, a.home = "", "" // the environment stays the daemon's
-	}
+	a.another = int(a.uid) != os.Geteuid()
 	if s.GID != "" {
 		gid, err := groupID(s.GID)
 		if err != nil {

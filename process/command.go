@@ -66,6 +66,7 @@ func (s *Spec) command(o *Options) (Command, error) {
 		Env:        environ(env),
 		Dir:        s.Cwd,
 		Credential: account.credential(),
+		Limits:     s.limits(account),
 		Umask:      s.Umask,
 		Detach:     s.Detach,
 		Marker:     marker,

@@ -65,7 +65,7 @@ func TestEnvironment(t *testing.T) {
 	s.Env = map[string]string{"A": "mine", "GAFFER_PID": "no"}
 	s.CustomStreams = []string{"ctl", "aux"}
 	o := Options{PID: 12, Index: 3, Environ: []string{"A=base", "B=base", "GAFFER_STREAMS=outer", "junk"}}
-	account := &account{name: "web", home: "/srv/web"}
+	account := &account{name: "web", home: "/srv/web", another: true}
 	want := map[string]string{
 		"A": "mine", "B": "base",
 		"HOME": "/srv/web", "USER": "web", "LOGNAME": "web",

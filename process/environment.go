@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"maps"
@@ -14,6 +15,10 @@ import (
 // markerName is the variable by which an instance's descendants are recognised
 // when they have lost their parent.
 const markerName = "GAFFER_INSTANCE"
+
+// secrets are variables that open the API to who has them. What runs here gets
+// them only if its own description says so.
+var secrets = []string{"GAFFER_TOKEN"}
 
 // environment is the instance's own environment: the base, what a change of
 // user asks for, the description's own, and what the daemon tells it.
@@ -29,9 +34,12 @@ func (s *Spec) environment(o *Options, a *account, marker string) map[string]str
 				env[name] = value
 			}
 		}
+		for _, name := range secrets {
+			delete(env, name)
+		}
 	}
-	if a != nil && a.home != "" {
-		env["HOME"], env["USER"], env["LOGNAME"] = a.home, a.name, a.name
+	if a != nil && a.another {
+		a.identify(env)
 	}
 	maps.Copy(env, s.Env)
 	env["GAFFER_NAME"] = s.Name
@@ -47,6 +55,17 @@ func (s *Spec) environment(o *Options, a *account, marker string) map[string]str
 	}
 	_, env[markerName], _ = strings.Cut(marker, "=")
 	return env
+}
+
+// identify puts in place of what env says about the daemon's user what there is
+// to say about this one.
+func (a *account) identify(env map[string]string) {
+	delete(env, "USER")
+	delete(env, "LOGNAME")
+	env["HOME"] = cmp.Or(a.home, "/")
+	if a.name != "" {
+		env["USER"], env["LOGNAME"] = a.name, a.name
+	}
 }
 
 // environ lists env as the kernel wants it, in a stable order.

@@ -3,6 +3,8 @@ package process
 import (
 	"os"
 	"syscall"
+
+	"github.com/gafferd/gaffer/process/spawn"
 )
 
 // Launcher starts operating system processes. The package's own is
@@ -56,9 +58,10 @@ type Command struct {
 	ID int // of the instance, for a Keeper; no other that it has may have the same
 
 	Credential *Credential // nil: the launcher's own
-	Umask      int         // -1: the launcher's own
-	Detach     bool        // own session, not contained, not stopped
-	Marker     string      // the entry of Env by which descendants are recognised
+	Limits     spawn.Limits
+	Umask      int    // -1: the launcher's own
+	Detach     bool   // own session, not contained, not stopped
+	Marker     string // the entry of Env by which descendants are recognised
 }
 
 // Credential is the account to run under.

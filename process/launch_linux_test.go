@@ -86,7 +86,7 @@ func TestOtherUser(t *testing.T) {
 		{"65534", "", fmt.Sprintf("65534 %s|%s|%s %s %s", nobody.Gid, groups, nobody.HomeDir, nobody.Username, nobody.Username)},
 		{nobody.Username, "", fmt.Sprintf("65534 %s|%s|%s %s %s", nobody.Gid, groups, nobody.HomeDir, nobody.Username, nobody.Username)},
 		{nobody.Username, "12345", fmt.Sprintf("65534 12345|12345 %s|%s %s %s", groups, nobody.HomeDir, nobody.Username, nobody.Username)},
-		{"4444", "12345", "4444 12345|12345|base base base"},
+		{"4444", "12345", "4444 12345|12345|/"},
 	} {
 		s := shell("echo $(id -u) $(id -g)'|'$(id -G)'|'$HOME $USER $LOGNAME")
 		s.UID, s.GID, s.Cwd = test.uid, test.gid, "/"
@@ -104,7 +104,7 @@ func TestConcurrentLaunchesLeakNoDescriptor(t *testing.T) {
 		work.Go(func() {
 			s := program("descriptors")
 			want := "0 1 2"
-			switch i % 3 {
+			switch i % 4 {
 			case 0:
 				s.RedirectInput = true
 			case 1:
@@ -112,6 +112,8 @@ func TestConcurrentLaunchesLeakNoDescriptor(t *testing.T) {
 				want = "0 1 2 3 4"
 			case 2:
 				s.Umask = 0o22
+			case 3:
+				s.Rlimits = map[string]Rlimit{"core": {}}
 			}
 			p, err := Start(s, Options{})
 			if err != nil {

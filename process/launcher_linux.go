@@ -127,6 +127,7 @@ func (c *Command) attr(path string) spawn.Attr {
 		Setsid:  c.Detach,
 		Setpgid: !c.Detach,
 		Umask:   spawn.Value{Set: c.Umask >= 0, N: c.Umask},
+		Limits:  c.Limits,
 	}
 	if user := c.Credential; user != nil {
 		attr.SetUser, attr.UID, attr.GID, attr.Groups = true, user.UID, user.GID, user.Groups

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/gafferd/gaffer/process/spawn"
 )
 
 // defaultPath is where programs are looked up when the environment has no PATH,
@@ -67,6 +69,12 @@ func (c *Command) diagnose(path string, err error) error {
 		} else if !info.IsDir() {
 			return fmt.Errorf("cwd %s: %w", c.Dir, syscall.ENOTDIR)
 		}
+	}
+	if step, ok := errors.AsType[*spawn.StepError](err); ok {
+		if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
+			return fmt.Errorf("%w: gafferd has not the right to, which root has", step)
+		}
+		return explain(step)
 	}
 	if c.Credential != nil && errors.Is(err, syscall.EPERM) {
 		return fmt.Errorf("run as uid %d, gid %d: %w: only root may change the user", c.Credential.UID, c.Credential.GID, err)

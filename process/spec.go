@@ -27,6 +27,16 @@ type Spec struct {
 	Cwd   string            // "" is the daemon's
 	Umask int               // -1 is the daemon's
 
+	Rlimits     map[string]Rlimit // by RlimitNames; the others are the daemon's
+	Nice        *int              // nil is the daemon's, like the next
+	OOMScoreAdj *int
+
+	// Running as another user than the daemon's takes away all capabilities, and
+	// the way to get some by executing a file, unless these say otherwise. As the
+	// same user they are the daemon's.
+	NoNewPrivs   *bool
+	Capabilities []string // by CapabilityNames; an empty list is none
+
 	// Detach launches the program and lets go of it: its own session, no pipes
 	// (all of its descriptors are /dev/null), neither watched nor stopped.
 	Detach bool

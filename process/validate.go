@@ -46,6 +46,7 @@ func (s *Spec) Validate() error {
 	if s.StopSignal < 1 || s.StopSignal > maxSignal {
 		p.add("stop_signal", "%d is no signal: give a number from 1 to %d or a name such as TERM", int(s.StopSignal), maxSignal)
 	}
+	p.checkLimits(s)
 	p.checkStreams(s)
 	if s.Detach && s.RedirectInput {
 		p.add("redirect_input", "a detached process has no pipes: leave it out, or detach")

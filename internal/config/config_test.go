@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/gafferd/gaffer/internal/config"
 	"github.com/gafferd/gaffer/manager"
+	"github.com/gafferd/gaffer/process"
 )
 
 // unpack writes the files of an archive to a folder, and makes that the
@@ -248,6 +250,10 @@ func everything(t *testing.T) *config.Config {
 	web.UID, web.GID = "1000", "nogroup"
 	web.Cwd = filepath.Join(dir, "www")
 	web.Umask = 0o022
+	web.Rlimits = map[string]process.Rlimit{"nofile": {Soft: 1024, Hard: 1024}, "core": {Soft: process.Unlimited, Hard: process.Unlimited}, "nproc": {Soft: 100, Hard: 200}}
+	nice, score, noNewPrivs := 5, -100, false
+	web.Nice, web.OOMScoreAdj, web.NoNewPrivs = &nice, &score, &noNewPrivs
+	web.Capabilities = []string{"net_bind_service", "sys_nice"}
 	web.Shell = true
 	web.NumProcesses = 3
 	web.Start = false
@@ -301,6 +307,32 @@ func everything(t *testing.T) *config.Config {
 	}
 }
 
+// TestFieldsFromTheEnvironment has variables be fields of properties.
+func TestFieldsFromTheEnvironment(t *testing.T) {
+	t.Setenv("GAFFER_TEST_SOFT", "50")
+	unpack(t, txtar.Parse([]byte(`
+-- gaffer.yaml --
+processes:
+  web:
+    cmd: ./web
+    rlimits: {nofile: "${GAFFER_TEST_SOFT}", nproc: "${GAFFER_TEST_SOFT}:100"}
+    backoff:
+      initial: 1
+      max: ${GAFFER_TEST_SOFT}
+`)))
+	c, err := config.Load("gaffer.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := c.Templates[0]
+	if want := map[string]process.Rlimit{"nofile": {Soft: 50, Hard: 50}, "nproc": {Soft: 50, Hard: 100}}; !maps.Equal(web.Rlimits, want) {
+		t.Errorf("the limits are %v, want %v", web.Rlimits, want)
+	}
+	if web.Backoff.Max != 50*time.Second {
+		t.Errorf("the largest pause is %v", web.Backoff.Max)
+	}
+}
+
 // TestEveryProperty sets each property that there is, so that one that is added
 // to a process without a way to write it in a file is found.
 func TestEveryProperty(t *testing.T) {
@@ -308,6 +340,7 @@ func TestEveryProperty(t *testing.T) {
 		manager.KindString: "always", manager.KindBool: "yes", manager.KindInt: "1", manager.KindSeconds: "1.5",
 		manager.KindArgs: "a b", manager.KindList: "stdout", manager.KindOwner: "0", manager.KindUmask: "022",
 		manager.KindSignal: "TERM", manager.KindBackoff: "1, 2, 3", manager.KindFlapping: "1, 2, 3, 4",
+		manager.KindRlimits: "nofile=1024",
 	}
 	for _, name := range manager.PropertyNames() {
 		kind, _ := manager.PropertyKind(name)
@@ -319,6 +352,8 @@ func TestEveryProperty(t *testing.T) {
 			key, written[kind] = name+":KEY", "value"
 		case name == "custom_streams":
 			written[kind] = "control"
+		case name == "capabilities":
+			written[kind] = "CAP_CHOWN"
 		}
 		load(t, "[process:web]\ncmd = ./web\n"+key+" = "+written[kind]+"\n")
 	}

@@ -43,6 +43,7 @@ var (
 	words   = form{parse: parseWords, shape: many, words: "a list of texts", texts: true, schema: listSchema}
 
 	fieldNumber = form{parse: parseNumber, shape: other}
+	fieldLimit  = form{parse: parseLimit, shape: other}
 
 	receiver = form{parse: parseURLs, shape: other, words: "a URL, an object with url and secret, or a list of them", texts: true, schema: receiverSchema}
 )
@@ -78,6 +79,8 @@ func propertyForm(property string) form {
 		how = form{parse: parseFields(1, kind.FieldNames()), field: &fieldNumber}
 	case manager.KindFlapping:
 		how = form{parse: parseFields(len(kind.FieldNames()), kind.FieldNames()), field: &fieldNumber}
+	case manager.KindRlimits:
+		how = form{parse: parseLimits, field: &fieldLimit}
 	}
 	how.shape, how.takes = other, nil
 	return how

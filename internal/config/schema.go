@@ -3,8 +3,12 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode"
 
 	"github.com/gafferd/gaffer/manager"
+	"github.com/gafferd/gaffer/process"
 )
 
 // A schema is a JSON Schema, or a part of one.
@@ -110,9 +114,30 @@ func propertySchema(name string) schema {
 // narrower is what only some values of a kind may be.
 var narrower = map[string]schema{
 	"numprocesses": {"minimum": 0, "maximum": manager.MaxNumProcesses},
+	"capabilities": {
+		"type": []string{"array", "string", "null"}, "pattern": capabilityPattern,
+		"items": schema{"type": "string", "pattern": capabilityPattern},
+	},
 	"restart": {"anyOf": []any{
 		schema{"enum": []any{manager.RestartAlways, manager.RestartOnFailure, manager.RestartNever, nil}}, variableSchema,
 	}},
+}
+
+// capabilityPattern is what names of capabilities look like, and variables.
+var capabilityPattern = "^(" + anyCase("cap_") + ")?(" + anyCase(process.CapabilityNames()...) + `)$|\$\{`
+
+// anyCase is a pattern of words in any case, which patterns of JSON Schema cannot
+// ask for as such.
+func anyCase(words ...string) string {
+	var b strings.Builder
+	for _, c := range strings.Join(words, "|") {
+		if upper := unicode.ToUpper(c); upper != c {
+			fmt.Fprintf(&b, "[%c%c]", c, upper)
+		} else {
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
 }
 
 // kindSchema is that of a kind of property. Of one that is not known, it takes
@@ -144,6 +169,12 @@ func kindSchema(kind manager.Kind) (s schema, known bool) {
 	case manager.KindFlapping:
 		fields := fieldsSchema(kind)
 		return schema{"anyOf": []any{schema{"enum": []any{false}}, fields, variableSchema}}, true
+	case manager.KindRlimits:
+		return orVariable(schema{
+			"type":                 []string{"object", "null"},
+			"propertyNames":        schema{"pattern": "^(" + anyCase("rlimit_") + ")?(" + anyCase(process.RlimitNames()...) + ")$"},
+			"additionalProperties": schema{"type": []string{"integer", "string", "null"}},
+		}), true
 	}
 	return schema{}, false
 }

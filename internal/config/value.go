@@ -111,6 +111,34 @@ func parseFields(least int, fields []string) func(string, lookup) (any, error) {
 	}
 }
 
+// parseLimits is `nofile=1024, nproc=100:200`, with commas or spaces.
+func parseLimits(raw string, env lookup) (any, error) {
+	object := map[string]any{}
+	var errs []error
+	for _, item := range strings.FieldsFunc(raw, func(r rune) bool { return strings.ContainsRune(", \t\n", r) }) {
+		name, text, ok := strings.Cut(item, "=")
+		if _, twice := object[name]; !ok || twice {
+			errs = append(errs, fmt.Errorf("got %s, want each limit once, such as nofile=1024, core=unlimited or nproc=100:200", quote(item)))
+			continue
+		}
+		value, err := parseLimit(text, env)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+		object[name] = value
+	}
+	return object, errors.Join(errs...)
+}
+
+// parseLimit gives an int for what is written as one, else text.
+func parseLimit(raw string, env lookup) (any, error) {
+	s, err := env.expand(unquote(raw))
+	if n, numberErr := strconv.Atoi(s); err == nil && numberErr == nil {
+		return n, nil
+	}
+	return s, err
+}
+
 // parseList splits at commas; what is empty between two of them is left out.
 func parseList(raw string, env lookup) (any, error) {
 	var split []string

@@ -172,6 +172,9 @@ func writeINI(out *bytes.Buffer, p manager.Property) error {
 		}
 		return nil
 	case map[string]any:
+		if p.Name == "rlimits" {
+			return write(p.Name, joinLimits(v))
+		}
 		return write(p.Name, joinFields(v, fieldsOf(p.Name)))
 	case []string:
 		if p.Name == "args" {
@@ -189,6 +192,15 @@ func joinFields(object map[string]any, fields []string) string {
 		values[i] = fmt.Sprint(object[field])
 	}
 	return strings.Join(values, ", ")
+}
+
+// joinLimits is what parseLimits reads.
+func joinLimits(limits map[string]any) string {
+	var items []string
+	for _, name := range slices.Sorted(maps.Keys(limits)) {
+		items = append(items, fmt.Sprintf("%s=%v", name, limits[name]))
+	}
+	return strings.Join(items, ", ")
 }
 
 // iniLine is a line that is read back as that key and value, in quotes where it

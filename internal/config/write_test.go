@@ -29,6 +29,9 @@ func odd(t *testing.T) []manager.Template {
 		{"name": "all", "cmd": "x", "uid": 1000, "gid": "users", "umask": "007", "priority": 0, "numprocesses": 0, "start": false, "os_env": false,
 			"flapping": map[string]any{"attempts": 3}, "backoff": map[string]any{"initial": 0.25}, "stop_signal": "INT", "graceful_timeout": 0.5,
 			"restart": "never", "redirect_input": true, "backpressure": true, "shell": true},
+		{"name": "bound", "cmd": "x", "rlimits": map[string]any{"nofile": 100, "nproc": "1:2", "core": "unlimited"}, "nice": -3, "oom_score_adj": 0,
+			"no_new_privs": false, "capabilities": []any{"net_raw", "chown"}},
+		{"name": "bare", "cmd": "x", "rlimits": map[string]any{}, "capabilities": []any{}, "no_new_privs": true},
 	} {
 		d["cwd"] = "/srv"
 		p, err := manager.ParseTemplate(d)

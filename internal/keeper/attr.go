@@ -25,6 +25,12 @@ const (
 	tagUID    = 9
 	tagGID    = 10
 	tagGroup  = 11 // once for each
+
+	tagResource    = 12 // once for each: its number, and the soft and hard limits
+	tagOOMScoreAdj = 13
+	tagNice        = 14
+	tagNoNewPrivs  = 15
+	tagCaps        = 16 // both sets
 )
 
 const (
@@ -69,6 +75,33 @@ func encode(b []byte, a *spawn.Attr) []byte {
 			number(tagGroup, uint64(g))
 		}
 	}
+	return encodeLimits(b, &a.Limits)
+}
+
+// encodeLimits appends numbers, each of which may be negative.
+func encodeLimits(b []byte, l *spawn.Limits) []byte {
+	numbers := func(tag byte, list ...uint64) {
+		var value []byte
+		for _, n := range list {
+			value = binary.AppendUvarint(value, n)
+		}
+		b = append(append(b, tag, byte(len(value))), value...)
+	}
+	for _, r := range l.Resources {
+		numbers(tagResource, uint64(r.Number), r.Soft, r.Hard)
+	}
+	if l.OOMScoreAdj.Set {
+		numbers(tagOOMScoreAdj, uint64(int64(l.OOMScoreAdj.N)))
+	}
+	if l.Nice.Set {
+		numbers(tagNice, uint64(int64(l.Nice.N)))
+	}
+	if l.NoNewPrivs {
+		numbers(tagNoNewPrivs)
+	}
+	if l.LimitCaps {
+		numbers(tagCaps, l.Caps, l.Bounding)
+	}
 	return b
 }
 
@@ -90,7 +123,9 @@ func decode(b []byte, next func() (int, error), null int) (a spawn.Attr, err err
 		}
 		value := b[1+n : 1+n+int(size)]
 		b = b[1+n+int(size):]
-		number, _ := binary.Uvarint(value)
+		number, size1 := binary.Uvarint(value)
+		second, size2 := binary.Uvarint(value[max(size1, 0):])
+		third, _ := binary.Uvarint(value[max(size1, 0)+max(size2, 0):])
 		switch tag {
 		case tagPath:
 			a.Path = string(value)
@@ -124,6 +159,16 @@ func decode(b []byte, next func() (int, error), null int) (a spawn.Attr, err err
 			a.SetUser, a.GID = true, uint32(number)
 		case tagGroup:
 			a.Groups = append(a.Groups, uint32(number))
+		case tagResource:
+			a.Limits.Resources = append(a.Limits.Resources, spawn.Resource{Number: int(number), Soft: second, Hard: third})
+		case tagOOMScoreAdj:
+			a.Limits.OOMScoreAdj = spawn.To(int(number))
+		case tagNice:
+			a.Limits.Nice = spawn.To(int(number))
+		case tagNoNewPrivs:
+			a.Limits.NoNewPrivs = true
+		case tagCaps:
+			a.Limits.LimitCaps, a.Limits.Caps, a.Limits.Bounding = true, number, second
 		default:
 			return a, fmt.Errorf("this gafferd was upgraded, and its keeper cannot do what is asked for (field %d): restart gafferd", tag)
 		}

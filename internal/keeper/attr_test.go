@@ -11,13 +11,13 @@ import (
 	"github.com/gafferd/gaffer/process/spawn"
 )
 
-// fillsAll fails for a field of an Attr that is zero.
-func fillsAll(t *testing.T, a spawn.Attr) {
+// fillsAll fails for a field of an Attr, or of what is in one, that is zero.
+func fillsAll(t *testing.T, a any) {
 	t.Helper()
 	v := reflect.ValueOf(a)
 	for i := range v.NumField() {
 		if v.Field(i).IsZero() {
-			t.Errorf("Attr.%s is new: send it to the keeper, and set it here", v.Type().Field(i).Name)
+			t.Errorf("%s.%s is new: send it to the keeper, and set it here", v.Type().Name(), v.Type().Field(i).Name)
 		}
 	}
 }

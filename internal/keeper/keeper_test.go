@@ -284,8 +284,13 @@ func TestAttr(t *testing.T) {
 		Path: "/bin/\xff", Args: []string{"a", "", strings.Repeat("b", 1000)}, Env: []string{"A=\x01"}, Dir: "/tmp",
 		Files: []int{10, -1, 11}, Cgroup: spawn.To(9), Setsid: true, Setpgid: true, Umask: spawn.To(0),
 		SetUser: true, UID: 1, GID: 1 << 31, Groups: []uint32{4, 5},
+		Limits: spawn.Limits{
+			Resources:   []spawn.Resource{{Number: 7, Soft: 1024, Hard: spawn.Infinity}, {Number: 1}},
+			OOMScoreAdj: spawn.To(-1000), Nice: spawn.To(-20), NoNewPrivs: true, LimitCaps: true, Caps: 1 << 40, Bounding: spawn.Infinity,
+		},
 	}
 	fillsAll(t, a)
+	fillsAll(t, a.Limits)
 	fd := 8
 	got, err := decode(encode(nil, &a), func() (int, error) { fd++; return fd, nil }, -1)
 	if err != nil {

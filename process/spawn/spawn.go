@@ -26,7 +26,41 @@ type Attr struct {
 	SetUser  bool // run as UID and GID, with Groups and no other group
 	UID, GID uint32
 	Groups   []uint32
+
+	Limits Limits
 }
+
+// Limits are what a program may use and do. The zero value is the caller's own.
+type Limits struct {
+	Resources   []Resource
+	OOMScoreAdj Value // how much the kernel likes to kill it when memory runs out
+	Nice        Value
+	NoNewPrivs  bool // no program that it executes has more rights than it
+
+	// LimitCaps leaves it the capabilities in Caps alone, as bits by their numbers,
+	// and those in Bounding for it and what it executes to gain.
+	LimitCaps      bool
+	Caps, Bounding uint64
+}
+
+// Resource is one limit of setrlimit(2), by the kernel's number.
+type Resource struct {
+	Number     int
+	Soft, Hard uint64 // Infinity is none
+}
+
+// Infinity as a limit is none.
+const Infinity = ^uint64(0)
+
+// StepError says what of an Attr could not be done. Any other error of Start is
+// about executing the file.
+type StepError struct {
+	Step string
+	Err  error
+}
+
+func (e *StepError) Error() string { return e.Step + ": " + e.Err.Error() }
+func (e *StepError) Unwrap() error { return e.Err }
 
 // Value is a number that may be left as it is: the zero Value is the caller's
 // own.
