@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // conns are the open connections of a server. http.Server knows them too, but
@@ -49,10 +51,24 @@ func (c *conns) closeSilent() {
 }
 
 // wait waits until no connection is open.
-func (c *conns) wait() {
+func (c *conns) wait() { c.waitUntil(context.Background()) }
+
+// waitFor is wait for no longer than that.
+func (c *conns) waitFor(patience time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c.waitUntil(ctx)
+}
+
+func (c *conns) waitUntil(ctx context.Context) {
+	defer context.AfterFunc(ctx, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.none.Broadcast()
+	})()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(c.open) > 0 {
+	for len(c.open) > 0 && ctx.Err() == nil {
 		c.none.Wait()
 	}
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"time"
 )
@@ -13,6 +14,7 @@ type feedWriter struct {
 	w     http.ResponseWriter
 	rc    *http.ResponseController
 	stall time.Duration
+	sse   bool // it is server-sent events
 
 	direct *direct // nil: by way of net/http
 
@@ -24,7 +26,7 @@ func (s *Server) startFeed(w http.ResponseWriter, contentType string) *feedWrite
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("X-Accel-Buffering", "no") // proxies that buffer would hold it back
-	f := &feedWriter{w: w, rc: http.NewResponseController(w), stall: s.stallTimeout}
+	f := &feedWriter{w: w, rc: http.NewResponseController(w), stall: s.stallTimeout, sse: contentType == sseType}
 	w.WriteHeader(http.StatusOK)
 	f.flush()
 	return f
@@ -67,4 +69,13 @@ func (f *feedWriter) extend() {
 func (f *feedWriter) end() {
 	f.deadline = time.Time{}
 	f.extend()
+}
+
+// breakOff ends a feed whose context has ended before the feed did. Server-sent
+// events say when to come again if another process is about to serve.
+func (f *feedWriter) breakOff(ctx context.Context) {
+	if f.sse && replaced(ctx) {
+		f.send([]byte(retryNow))
+	}
+	panic(http.ErrAbortHandler)
 }

@@ -82,7 +82,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 // clientGone says whether a request ended because its client went away, which
 // there is nobody to tell about.
 func clientGone(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && errors.Is(err, context.Canceled) && !errors.Is(context.Cause(ctx), errStopping)
+	return ctx.Err() != nil && errors.Is(err, context.Canceled) && !errors.Is(context.Cause(ctx), errStopping) && !replaced(ctx)
 }
 
 // answer notes what was answered, for the log and for handlers that fail, and

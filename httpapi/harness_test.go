@@ -32,6 +32,7 @@ type daemon struct {
 	unix    string // path of the unix socket
 	client  *http.Client
 	stop    func() // ends Serve and waits for it; may be called again
+	replace func() // the same as if another process went on
 }
 
 func newDaemon(t *testing.T, o Options) *daemon {
@@ -54,11 +55,15 @@ func newDaemon(t *testing.T, o Options) *daemon {
 	d.url = "http://" + d.address
 	transport := &http.Transport{}
 	d.client = &http.Client{Transport: transport, Timeout: patience}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- d.server.Serve(ctx, tcp, local) }()
+	d.replace = func() {
+		cancel(ErrReplaced)
+		d.stop()
+	}
 	d.stop = func() {
-		cancel()
+		cancel(nil)
 		select {
 		case err := <-done:
 			if err != nil {

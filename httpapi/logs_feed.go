@@ -35,7 +35,12 @@ type logFeed struct {
 // is by then is in it.
 func newLogFeed(ctx context.Context, req *logRequest) *logFeed {
 	open, cancel := context.WithCancel(ctx)
-	forget := context.AfterFunc(endingContext(ctx), cancel)
+	ending := endingContext(ctx)
+	forget := context.AfterFunc(ending, func() {
+		if !replaced(ending) { // else the request ends too, and at once
+			cancel()
+		}
+	})
 	f := &logFeed{logRequest: req, request: ctx, open: open}
 	f.close = func() {
 		forget()

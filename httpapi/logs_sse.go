@@ -16,7 +16,9 @@ func (s *Server) logsEventsource(w http.ResponseWriter, r *http.Request, req *lo
 		w.Header().Set("Content-Type", sseType)
 		return nil
 	}
-	f := newLogFeed(r.Context(), req)
+	ctx, forget := feedContext(r.Context())
+	defer forget()
+	f := newLogFeed(ctx, req)
 	defer f.close()
 	out := s.startFeed(w, sseType)
 	line := func(b []byte, l *manager.LogLine) []byte {
@@ -42,7 +44,7 @@ func (s *Server) logsEventsource(w http.ResponseWriter, r *http.Request, req *lo
 			out.end()
 			return nil
 		default:
-			panic(http.ErrAbortHandler)
+			out.breakOff(ctx)
 		}
 	}
 }

@@ -67,6 +67,8 @@ func (k *logSocket) send(ctx context.Context, parts *sync.WaitGroup) (websocket.
 		case err == nil:
 		case errors.Is(err, io.EOF) && endingContext(ctx).Err() == nil:
 			return websocket.StatusNormalClosure, "that is all"
+		case errors.Is(err, ErrReplaced):
+			return websocket.StatusServiceRestart, ErrReplaced.Error()
 		case errors.Is(err, io.EOF), errors.Is(err, errStopping):
 			return websocket.StatusGoingAway, "the server is stopping"
 		default:

@@ -59,7 +59,7 @@ func (s *Server) finish(w http.ResponseWriter, r *http.Request, op *manager.Oper
 		}
 		switch err := op.Wait(ctx); {
 		case err == nil:
-		case errors.Is(err, errWaited):
+		case errors.Is(err, errWaited), errors.Is(err, ErrReplaced): // it goes on all the same
 			answer = answer.with("done", false)
 		case ctx.Err() != nil || errors.Is(err, manager.ErrNotFound) || errors.Is(err, manager.ErrClosed):
 			return err

@@ -60,6 +60,7 @@ var problems = []problem{
 	{errNoResource, http.StatusNotFound, "resource_not_found", ""},
 	{errMethod, http.StatusMethodNotAllowed, "method_not_allowed", ""},
 	{errStopping, http.StatusServiceUnavailable, "stopping", "the server is stopping; try again when it is back"},
+	{ErrReplaced, http.StatusServiceUnavailable, "stopping", "the daemon is being replaced by a new one; try again at once"},
 	{manager.ErrClosed, http.StatusServiceUnavailable, "stopping", "the daemon is stopping; try again when it is back"},
 	{manager.ErrBadEvent, http.StatusNotFound, "bad_event_type", ""},
 	{process.ErrNoStream, http.StatusNotFound, "io_not_found", ""},

@@ -28,7 +28,8 @@ const (
 // Serve serves the listeners until ctx ends or one of them fails. Then, after
 // DrainTimeout, feeds and websockets are broken off, answers under way are
 // completed, and Serve returns when every connection and every handler is gone
-// and the listeners are closed: nil, or why a listener failed.
+// and the listeners are closed: nil, or why a listener failed. With ErrReplaced
+// as the cause of ctx's end there is no DrainTimeout.
 //
 // For TLS, give it TLSListener(l, config).
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
@@ -67,7 +68,9 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	case err = <-failed:
 	}
 
-	if s.drainTimeout > 0 {
+	if replaced(ctx) {
+		handOver(server, listeners, conns, stop)
+	} else if s.drainTimeout > 0 {
 		drain(context.WithoutCancel(ctx), s.drainTimeout, server, &handlers)
 	}
 	stop(errStopping)

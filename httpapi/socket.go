@@ -67,6 +67,7 @@ func (k *socket) serve(request context.Context, send func(ctx context.Context, p
 	defer parts.Wait()
 	defer k.peer.Close()
 	defer cancel(nil)
+	defer onReplaced(request, func() { cancel(ErrReplaced) })()
 	// Whatever the reason, from the end of ctx on there is not much time.
 	kill := time.AfterFunc(math.MaxInt64, func() { k.peer.Close() })
 	defer kill.Stop()
@@ -111,6 +112,8 @@ func (k *socket) send(ctx context.Context, parts *sync.WaitGroup) (websocket.Sta
 				return 0, ""
 			}
 			return websocket.StatusNormalClosure, k.exitReason(ctx)
+		case errors.Is(err, ErrReplaced):
+			return websocket.StatusServiceRestart, ErrReplaced.Error()
 		case errors.Is(err, errStopping):
 			return websocket.StatusGoingAway, "the server is stopping"
 		}

@@ -113,7 +113,7 @@ func (s *Server) repeatStats(w http.ResponseWriter, r *http.Request, contentType
 		select {
 		case <-ticker.C:
 		case <-ending(ctx):
-			panic(http.ErrAbortHandler)
+			f.breakOff(endingContext(ctx))
 		case <-ctx.Done():
 			panic(http.ErrAbortHandler)
 		}

@@ -36,13 +36,15 @@ func (s *Server) continuous(w http.ResponseWriter, r *http.Request, req *reading
 		w.Header().Set("Content-Type", streamType)
 		return nil
 	}
+	ctx, forget := feedContext(r.Context())
+	defer forget()
 	f := s.startFeed(w, streamType)
 	f.direct = newDirect(w, r)
 	if len(first.Data) > 0 {
 		f.send(first.Data)
 	}
 	for {
-		chunk, err := cursor.Next(r.Context(), heartbeat)
+		chunk, err := cursor.Next(ctx, heartbeat)
 		switch {
 		case err == nil && chunk.Missed > 0 && !skip:
 			panic(http.ErrAbortHandler)
@@ -55,7 +57,7 @@ func (s *Server) continuous(w http.ResponseWriter, r *http.Request, req *reading
 			f.end()
 			return nil
 		default:
-			panic(http.ErrAbortHandler)
+			f.breakOff(ctx)
 		}
 	}
 }

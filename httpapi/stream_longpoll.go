@@ -87,6 +87,8 @@ func wholeLines(data []byte) int {
 }
 
 func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, p *poll) error {
+	ctx, forget := feedContext(r.Context())
+	defer forget()
 	var beats *feedWriter // once a heartbeat was sent
 	timeout := time.Now().Add(p.timeout)
 	for {
@@ -101,7 +103,7 @@ func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, p *poll) err
 				idle, last = left, true
 			}
 		}
-		err := p.log.Wait(r.Context(), p.from, idle)
+		err := p.log.Wait(ctx, p.from, idle)
 		switch {
 		case err == nil:
 		case errors.Is(err, streams.ErrIdle) && !last:
@@ -110,7 +112,7 @@ func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, p *poll) err
 				beats = s.startFeed(w, streamType)
 			}
 			beats.send([]byte("\n"))
-		case errors.Is(err, streams.ErrIdle), errors.Is(err, io.EOF):
+		case errors.Is(err, streams.ErrIdle), errors.Is(err, io.EOF), errors.Is(err, ErrReplaced):
 			s.endPoll(w, p, beats, nil, 0)
 			return nil
 		case beats != nil:

@@ -57,7 +57,9 @@ func (s *Server) eventsource(w http.ResponseWriter, r *http.Request, req *readin
 		w.Header().Set("Content-Type", sseType)
 		return nil
 	}
-	s.sendEvents(s.startFeed(w, sseType), r.Context(), next, heartbeat)
+	ctx, forget := feedContext(r.Context())
+	defer forget()
+	s.sendEvents(s.startFeed(w, sseType), ctx, next, heartbeat)
 	return nil
 }
 
@@ -153,7 +155,7 @@ func (s *Server) sendEvents(f *feedWriter, ctx context.Context, from events, hea
 			f.end()
 			return
 		default:
-			panic(http.ErrAbortHandler)
+			f.breakOff(ctx)
 		}
 	}
 }

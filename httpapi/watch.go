@@ -97,10 +97,12 @@ func (s *Server) watchFeed(w http.ResponseWriter, r *http.Request, req *watching
 		w.Header().Set("Content-Type", contentType)
 		return
 	}
+	ctx, forget := feedContext(r.Context())
+	defer forget()
 	f := s.startFeed(w, contentType)
 	var buf []byte
 	for {
-		ev, missed, err := req.cursor.Next(r.Context(), req.heartbeat)
+		ev, missed, err := req.cursor.Next(ctx, req.heartbeat)
 		if missed > 0 {
 			f.send(encode(nil, manager.Gap(req.since+missed, missed)))
 		}
@@ -115,7 +117,7 @@ func (s *Server) watchFeed(w http.ResponseWriter, r *http.Request, req *watching
 			f.end()
 			return
 		default:
-			panic(http.ErrAbortHandler)
+			f.breakOff(ctx)
 		}
 	}
 }
@@ -127,6 +129,8 @@ func (s *Server) watchLongpoll(w http.ResponseWriter, r *http.Request, req *watc
 		w.Header().Set("Content-Type", "application/json")
 		return nil
 	}
+	ctx, forget := feedContext(r.Context())
+	defer forget()
 	var beats *feedWriter
 	timeout := time.Now().Add(req.timeout)
 	for {
@@ -136,7 +140,7 @@ func (s *Server) watchLongpoll(w http.ResponseWriter, r *http.Request, req *watc
 				idle, last = left, true
 			}
 		}
-		ev, missed, err := req.cursor.Next(r.Context(), idle)
+		ev, missed, err := req.cursor.Next(ctx, idle)
 		switch {
 		case err == nil:
 			body := req.pending(r.Context(), ev, missed)
@@ -151,10 +155,10 @@ func (s *Server) watchLongpoll(w http.ResponseWriter, r *http.Request, req *watc
 				beats = s.startFeed(w, "application/json")
 			}
 			beats.send([]byte("\n"))
-		case beats != nil && (last || errors.Is(err, io.EOF)):
+		case beats != nil && (last || errors.Is(err, io.EOF) || errors.Is(err, ErrReplaced)):
 			beats.end()
 			return nil
-		case errors.Is(err, streams.ErrIdle), errors.Is(err, io.EOF):
+		case errors.Is(err, streams.ErrIdle), errors.Is(err, io.EOF), errors.Is(err, ErrReplaced):
 			w.WriteHeader(http.StatusNoContent)
 			return nil
 		case beats != nil:
