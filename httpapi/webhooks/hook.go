@@ -26,6 +26,7 @@ type hook struct {
 	journal *journal
 	log     *slog.Logger
 	cancel  context.CancelFunc // ends it at once
+	pause   context.CancelFunc // has it take over nothing more, and end when nothing is on its way
 	done    chan struct{}      // closed when it has ended
 
 	mu          sync.Mutex // guards everything below
@@ -54,17 +55,17 @@ type result struct {
 }
 
 // run delivers until ctx ends, or until the manager has shut down and what can
-// be delivered now is.
-func (h *hook) run(ctx context.Context) {
+// be delivered now is. Once open has ended it begins nothing new.
+func (h *hook) run(ctx, open context.Context) {
 	defer close(h.done)
 	batches := make(chan batch)
 	results := make(chan result)
 	var work sync.WaitGroup
-	work.Go(func() { h.read(ctx, batches) })
+	work.Go(func() { h.read(open, batches) })
 	defer work.Wait()
 	sending := 0
 	for {
-		next := h.begin(ctx, time.Now(), &sending, func(e *entry, secret string) {
+		next := h.begin(open, time.Now(), &sending, func(e *entry, secret string) {
 			work.Go(func() { results <- h.attempt(ctx, e, secret) })
 		})
 		if batches == nil && sending == 0 {
@@ -158,10 +159,13 @@ func (h *hook) lose(n, lastSeq uint64, why string, now time.Time) {
 
 // begin sends what is to be sent now, as far as there is room, and says when to
 // look again.
-func (h *hook) begin(ctx context.Context, now time.Time, sending *int, send func(e *entry, secret string)) (next time.Time) {
+func (h *hook) begin(open context.Context, now time.Time, sending *int, send func(e *entry, secret string)) (next time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if ctx.Err() != nil || h.pausedUntil.After(now) {
+	if open.Err() != nil {
+		return now.Add(time.Hour)
+	}
+	if h.pausedUntil.After(now) {
 		return h.pausedUntil
 	}
 	room := maxSending

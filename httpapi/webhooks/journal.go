@@ -3,6 +3,7 @@ package webhooks
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -26,6 +27,7 @@ type record struct {
 	Add    *entry  `json:"add,omitempty"`
 	Done   string  `json:"done,omitempty"`   // the id of one that was added before
 	Missed *missed `json:"missed,omitempty"` // in place of what an earlier line says
+	Seen   uint64  `json:"seen,omitempty"`   // the number of the last event that was taken over
 }
 
 type missed struct {
@@ -46,29 +48,31 @@ type journal struct {
 	buf  bytes.Buffer // not written yet
 	size int64        // of the file
 	torn time.Time    // when writing has failed; zero while it works
+	seen uint64       // the last event that was taken over
 }
 
-// openJournal reads a journal and makes it ready for more.
-func openJournal(root *os.Root, name string, log *slog.Logger) (*journal, *outbox, error) {
-	o := newOutbox()
+// openJournal reads a journal and makes it ready for more. since is the number of
+// the last event that is in it, or was; last if it has none.
+func openJournal(root *os.Root, name string, last uint64, log *slog.Logger) (j *journal, o *outbox, since uint64, err error) {
+	o = newOutbox()
 	if root == nil {
-		return nil, o, nil
+		return nil, o, last, nil
 	}
-	j := &journal{root: root, name: name, log: log}
+	j = &journal{root: root, name: name, log: log}
 	data, err := root.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
-	replay(data, o, time.Now())
+	j.seen = cmp.Or(replay(data, o, time.Now()), last)
 	if err := j.rewrite(o); err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
-	return j, o, nil
+	return j, o, j.seen, nil
 }
 
-// replay brings an outbox to where a journal ends. A line that a crash has torn
-// is left out.
-func replay(data []byte, o *outbox, now time.Time) {
+// replay brings an outbox to where a journal ends, and returns the last event
+// that was taken over. A line that a crash has torn is left out.
+func replay(data []byte, o *outbox, now time.Time) (seen uint64) {
 	live := map[string]*entry{}
 	var order []*entry
 	var gone missed
@@ -83,10 +87,13 @@ func replay(data []byte, o *outbox, now time.Time) {
 		case r.Add != nil && live[r.Add.ID] == nil:
 			live[r.Add.ID] = r.Add
 			order = append(order, r.Add)
+			seen = r.Add.Seq
 		case r.Done != "":
 			delete(live, r.Done)
 		case r.Missed != nil:
 			gone = *r.Missed
+		case r.Seen != 0:
+			seen = r.Seen
 		}
 	}
 	for _, e := range order {
@@ -96,9 +103,15 @@ func replay(data []byte, o *outbox, now time.Time) {
 		}
 	}
 	o.miss(gone.Events, gone.LastSeq, now)
+	return seen
 }
 
-func (j *journal) add(e *entry) { j.append(record{Add: e}) }
+func (j *journal) add(e *entry) {
+	j.append(record{Add: e})
+	if j != nil {
+		j.seen = e.Seq
+	}
+}
 
 func (j *journal) done(e *entry) { j.append(record{Done: e.ID}) }
 
@@ -128,7 +141,13 @@ func (j *journal) flush(o *outbox) {
 	case !j.torn.IsZero(), j.size > slack && j.size > wanted:
 		err = j.rewrite(o)
 	case o.pending() == 0 && o.missed == 0:
-		j.size, err = 0, j.file.Truncate(0)
+		j.buf.Reset()
+		j.append(record{Seen: j.seen})
+		if err = j.file.Truncate(0); err == nil {
+			var n int
+			n, err = j.file.Write(j.buf.Bytes())
+			j.size = int64(n)
+		}
 	default:
 		var n int
 		n, err = j.file.Write(j.buf.Bytes())
@@ -149,11 +168,16 @@ func (j *journal) flush(o *outbox) {
 // rewrite makes the file hold what the outbox does, and nothing else.
 func (j *journal) rewrite(o *outbox) error {
 	j.buf.Reset()
+	seen := j.seen
 	for at := o.order.Front(); at != nil; at = at.Next() {
 		j.add(at.Value.(*entry))
 	}
 	if o.missed > 0 {
 		j.missed(o)
+	}
+	j.seen = seen
+	if seen != 0 {
+		j.append(record{Seen: seen})
 	}
 	if err := wholefile.Replace(j.root, j.name, j.buf.Bytes()); err != nil {
 		return err

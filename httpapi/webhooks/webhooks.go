@@ -97,6 +97,22 @@ func (w *Webhooks) Start(m *manager.Manager) error {
 	return err
 }
 
+// Pause ends all work for a program that goes on with the same folder. What is
+// being delivered may take until ctx ends.
+func (w *Webhooks) Pause(ctx context.Context) {
+	w.mu.Lock()
+	w.closed = true
+	hooks := w.hooks
+	w.mu.Unlock()
+	for _, h := range hooks {
+		h.pause()
+	}
+	defer context.AfterFunc(ctx, w.end)()
+	for _, h := range hooks {
+		<-h.done
+	}
+}
+
 // Stop implements manager.App. It gives the last events a moment to be delivered.
 func (w *Webhooks) Stop(ctx context.Context) error {
 	w.mu.Lock()
@@ -247,18 +263,20 @@ func (w *Webhooks) begin(wanted Hook, inFile bool) (*hook, error) {
 		return nil, ErrBadURL
 	}
 	id := idOf(wanted)
-	journal, outbox, err := openJournal(w.folder, id+journalSuffix, w.log)
+	journal, outbox, since, err := openJournal(w.folder, id+journalSuffix, w.events.Last(), w.log)
 	if err != nil {
 		return nil, fmt.Errorf("webhook %s: %w", id, err)
 	}
 	h := &hook{
 		id: id, wanted: wanted, secret: wanted.Secret, shown: withoutSecrets(u), inFile: inFile,
-		cursor: w.events.Subscribe(pattern, w.events.Last()), sender: w.sender,
+		cursor: w.events.Subscribe(pattern, since), sender: w.sender,
 		journal: journal, outbox: outbox, log: w.log, done: make(chan struct{}),
 	}
 	var life context.Context
 	life, h.cancel = context.WithCancel(w.life)
-	go h.run(life)
+	open, pause := context.WithCancel(life)
+	h.pause = pause
+	go h.run(life, open)
 	w.hooks = append(w.hooks, h)
 	return h, nil
 }
