@@ -18,7 +18,7 @@ type (
 	}
 	jsonEvent struct {
 		Event      string    `json:"event"`
-		Name       string    `json:"name"`
+		Name       string    `json:"name,omitempty"`
 		PID        int       `json:"pid,omitempty"`
 		OSPid      *int      `json:"os_pid,omitempty"`
 		ExitStatus *int      `json:"exit_status,omitempty"`
@@ -31,13 +31,13 @@ type (
 )
 
 // JSON is the event as subscribers of the API and of webhooks get it. One about
-// a template has no pid.
+// a template has no pid, and one about the daemon has no name either.
 func (ev Event) JSON() []byte {
 	if ev.Missed > 0 {
 		return marshalEvent(jsonGap{ev.Event, ev.Missed, ev.Seq})
 	}
 	o := jsonEvent{Event: ev.Event, Name: ev.Name, PID: ev.PID, Reason: ev.Reason, Seq: ev.Seq, Time: ev.Time.UTC()}
-	if ev.PID > 0 {
+	if ev.PID > 0 || ev.Type == "worker" {
 		o.OSPid = &ev.OSPid
 	}
 	switch ev.Type {

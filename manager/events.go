@@ -26,6 +26,8 @@ import (
 //	log_failed, log_resumed
 //	          the output of instances cannot be written to disk, with the
 //	          reason, or can again; of no template, and so under one name only
+//	worker    the daemon goes on in a new process, os_pid, and everything runs on;
+//	          the reason says how the one before ended; of no template, too
 //	flap      a template is stopped because its instances end too often; comes
 //	          after the exit that was one too many
 //
@@ -34,7 +36,7 @@ import (
 // spawn for one instance after the other.
 var eventTypes = []string{
 	"create", "start", "stop", "restart", "update", "delete",
-	"spawn", "reap", "exit", "stop_pid", "flap", "log_failed", "log_resumed",
+	"spawn", "reap", "exit", "stop_pid", "flap", "log_failed", "log_resumed", "worker",
 }
 
 // Event is one happening under one of its two names.

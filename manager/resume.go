@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -179,8 +180,9 @@ func (e *Events) restore(events map[uint64]Event) {
 // Resume takes over what an earlier program has left in the Vault: templates,
 // instances that go on running, exits, and what was under way: a restart that
 // is pending, a stop, a retry after flapping. It comes before any template is
-// added, and takes the place of Load and Restore when the Vault is not Empty.
-func (m *Manager) Resume() error {
+// added, and takes the place of Load and Restore when the Vault is not Empty. why
+// says what became of the earlier program, in an event of type worker.
+func (m *Manager) Resume(why string) error {
 	snap, err := m.vault.snapshot()
 	if err != nil {
 		return err
@@ -206,6 +208,7 @@ func (m *Manager) Resume() error {
 		}
 	}
 	m.goOn(all)
+	m.events.publish(Event{Type: "worker", OSPid: os.Getpid(), Reason: why})
 	return nil
 }
 

@@ -20,6 +20,14 @@ import (
 // StateOptions configure a State. The zero value works.
 type StateOptions struct {
 	Logs archive.Limits // for each process
+
+	// Lock is State.Lock of an earlier State of the directory, which still holds
+	// its lock, for a program that takes another's place. It is the State's to
+	// close. nil: the lock is taken.
+	Lock *os.File
+
+	// OSPid is who is told to those that wait for the lock. 0 is this program.
+	OSPid int
 }
 
 // State is what a daemon knows and its next life has to know: a directory with
@@ -107,9 +115,11 @@ func openState(ctx context.Context, dir string, o StateOptions, waiting func(pid
 		return nil, err
 	}
 	s := &State{root: root, failures: make(chan error, 2)}
-	if s.lock, err = lockState(ctx, root, waiting); err != nil {
-		root.Close()
-		return nil, err
+	if s.lock = o.Lock; s.lock == nil {
+		if s.lock, err = lockState(ctx, root, cmp.Or(o.OSPid, os.Getpid()), waiting); err != nil {
+			root.Close()
+			return nil, err
+		}
 	}
 	err = cmp.Or(s.read(templatesFile, &s.saved), s.read(exitsFile, &s.exits))
 	if err == nil {
@@ -124,6 +134,10 @@ func openState(ctx context.Context, dir string, o StateOptions, waiting func(pid
 	}
 	return s, nil
 }
+
+// Lock is the file whose lock says that the directory is in use. Whoever has a
+// descriptor of it holds the lock.
+func (s *State) Lock() *os.File { return s.lock }
 
 // Close writes what is left of the logs and gives the directory free.
 func (s *State) Close() error {

@@ -18,7 +18,7 @@ const lockPoll = 100 * time.Millisecond
 
 // lockState takes the lock of a state directory. It goes with the program,
 // however that ends.
-func lockState(ctx context.Context, root *os.Root, waiting func(pid int)) (*os.File, error) {
+func lockState(ctx context.Context, root *os.Root, self int, waiting func(pid int)) (*os.File, error) {
 	f, err := root.OpenFile("lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func lockState(ctx context.Context, root *os.Root, waiting func(pid int)) (*os.F
 	for first := true; ; first = false {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
-			return f, claim(f)
+			return f, claim(f, self)
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			f.Close()
@@ -46,11 +46,11 @@ func lockState(ctx context.Context, root *os.Root, waiting func(pid int)) (*os.F
 }
 
 // claim writes who has the lock.
-func claim(f *os.File) error {
+func claim(f *os.File, pid int) error {
 	if err := f.Truncate(0); err != nil {
 		return err
 	}
-	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	_, err := f.WriteAt([]byte(strconv.Itoa(pid)+"\n"), 0)
 	return err
 }
 

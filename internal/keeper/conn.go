@@ -104,6 +104,10 @@ func (c *Conn) takeOver(prove func([]*os.File) error) error {
 	}
 	for {
 		m, err := c.link.receive()
+		if err == nil && m.short {
+			m.close()
+			err = errors.New("too many open files: raise the limit (ulimit -n)")
+		}
 		if err != nil {
 			return err
 		}
@@ -318,6 +322,22 @@ func (c *Conn) Leave(code int) error { return c.link.send(message{kind: leave, a
 // Notify has the service manager told, in the form of sd_notify(3).
 func (c *Conn) Notify(text string) error {
 	return c.link.send(message{kind: notify, data: []byte(text)})
+}
+
+// Outputs has the keeper, and the workers after this one, use in for standard
+// input and out for standard output and error.
+func (c *Conn) Outputs(in, out *os.File) error {
+	m := message{kind: outputs}
+	for _, f := range []*os.File{in, out, out} {
+		fd, err := descriptor(f)
+		if err != nil {
+			return err
+		}
+		m.files = append(m.files, fd)
+	}
+	defer runtime.KeepAlive(in)
+	defer runtime.KeepAlive(out)
+	return c.link.send(m)
 }
 
 // Upgrade has this worker replaced by the program at path. It returns nil when

@@ -72,12 +72,15 @@ type delivery struct {
 // Run is the keeper's life: it starts workers, programs of this binary with the
 // same arguments, and keeps what they hand over, until one of them says that
 // all is done. It returns the exit code. Run must be called before the program
-// does anything else.
-func Run(args []string) int {
+// does anything else. given are files that it keeps from the beginning, by name.
+func Run(args []string, given map[string]*os.File) int {
 	k, err := newKeeper(args)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "gafferd: keeper: %v\n", err)
 		return 1
+	}
+	for name, f := range given {
+		k.hold(name, []int{int(f.Fd())})
 	}
 	return k.run()
 }
@@ -120,7 +123,7 @@ func newKeeper(args []string) (*keeper, error) {
 func forKeeper(variable string) bool {
 	name, _, _ := strings.Cut(variable, "=")
 	switch name {
-	case Variable, "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS":
+	case Variable, "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS":
 		return true
 	}
 	return false
@@ -202,6 +205,10 @@ func (k *keeper) receive(d delivery) {
 		return
 	}
 	w.beat(time.Now())
+	if m.short {
+		k.refuse(m)
+		return
+	}
 	switch m.kind {
 	case hello:
 		k.hello(w)
@@ -226,11 +233,23 @@ func (k *keeper) receive(d delivery) {
 		k.notices.send(m.data)
 	case leave:
 		w.leaves, w.code = true, int(m.a)
+	case outputs:
+		takeOutputs(m.files)
 	case upgrade:
 		k.upgrade(string(m.data))
 	default:
 		m.close()
 	}
+}
+
+// refuse deals with a message whose files there was no room for.
+func (k *keeper) refuse(m message) {
+	m.close()
+	if m.kind == launch {
+		k.tell(refusal(m.id, syscall.EMFILE))
+		return
+	}
+	fmt.Fprintf(os.Stderr, "gafferd: keeper: too many open files: something will not outlive the worker (message %d); raise the limit (ulimit -n)\n", m.kind)
 }
 
 // hold puts files in the place of those that were kept under a name; none takes
@@ -267,6 +286,15 @@ func (k *keeper) signal(s os.Signal) {
 	if k.worker != nil && k.worker.greeted {
 		k.worker.signal(s)
 	}
+}
+
+// takeOutputs has the keeper, and so the workers to come, read from and write to
+// other files than it was started with.
+func takeOutputs(files []int) {
+	for i, fd := range files[:min(3, len(files))] {
+		unix.Dup3(fd, i, 0) // an error leaves what was there
+	}
+	closeAll(files)
 }
 
 // end ends run, and with it the keeper.

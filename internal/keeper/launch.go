@@ -68,11 +68,26 @@ func start(data []byte, files []int, inFile bool) (pid, pidfd int, err error) {
 		return 0, -1, err
 	}
 	defer unix.Close(null)
+	if full(null) {
+		return 0, -1, syscall.EMFILE
+	}
 	attr, err := decode(data, next, null)
 	if err != nil {
 		return 0, -1, err
 	}
 	return spawn.Start(attr)
+}
+
+// reserve is how many descriptors are left to what is more important than one
+// more child.
+const reserve = 16
+
+// full says whether there are too few descriptors left, given the lowest that
+// was free.
+func full(lowest int) bool {
+	var limit unix.Rlimit
+	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
+	return err == nil && uint64(lowest)+reserve > limit.Cur
 }
 
 // readAll reads a file from its beginning.

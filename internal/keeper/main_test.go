@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 		os.Exit(workers[os.Getenv("TEST_WORKER")]())
 	}
 	if os.Getenv("TEST_WORKER") != "" {
-		os.Exit(Run(os.Args))
+		os.Exit(Run(os.Args, nil))
 	}
 	os.Exit(m.Run())
 }

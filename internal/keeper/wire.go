@@ -37,6 +37,7 @@ const (
 	notify  kind = 10 // tell the service manager data
 	leave   kind = 11 // end with the exit code a when the worker does
 	upgrade kind = 12 // replace the worker by the program at the path data
+	outputs kind = 14 // read from and write to files instead of standard input, output and error
 
 	// From the keeper.
 	welcome  kind = 65 // a: its Version, b: its pid, id: which worker this is, data: the pid of the one before and why it ended
@@ -58,6 +59,7 @@ type message struct {
 	a, b  int64
 	data  []byte
 	files []int
+	short bool // the receiver had no room for all of the files
 }
 
 const (
@@ -151,7 +153,8 @@ func (l *link) receive() (message, error) {
 			return message{}, err
 		}
 	}
-	if n < headerSize || flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0 {
+	m.short = flags&unix.MSG_CTRUNC != 0
+	if n < headerSize || flags&unix.MSG_TRUNC != 0 {
 		m.close()
 		return message{}, errors.New("a message was cut off")
 	}

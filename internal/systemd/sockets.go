@@ -34,24 +34,39 @@ func Sockets() ([]Socket, error) {
 	if err != nil || count < 0 || count > 1<<16 {
 		return nil, fmt.Errorf("LISTEN_FDS=%s is not a number of sockets", fds)
 	}
+	files := make([]*os.File, count)
+	for i := range files {
+		unix.CloseOnExec(firstFD + i)
+		files[i] = os.NewFile(uintptr(firstFD+i), "socket")
+	}
+	return socketsOf(files, names)
+}
+
+// SocketsOf is Sockets for descriptors that came here by another process, with
+// what tells of their names left in the environment.
+func SocketsOf(files []*os.File) ([]Socket, error) {
+	names := take("LISTEN_FDNAMES")
+	take("LISTEN_PIDFDID")
+	return socketsOf(files, names)
+}
+
+func socketsOf(files []*os.File, names string) ([]Socket, error) {
 	named := strings.Split(names, ":")
-	sockets := make([]Socket, count)
+	var sockets []Socket
 	var wrong []error
-	for i := range sockets {
-		fd := firstFD + i
-		unix.CloseOnExec(fd)
+	for i, f := range files {
+		s := Socket{File: f}
 		if i < len(named) {
-			sockets[i].Name = named[i]
+			s.Name = named[i]
 		}
-		if err := isListening(fd); err != nil {
-			wrong = append(wrong, fmt.Errorf("descriptor %d from systemd (%s): %w", fd, cmp.Or(sockets[i].Name, "without a name"), err))
-			continue
+		if err := isListening(int(f.Fd())); err != nil {
+			wrong = append(wrong, fmt.Errorf("descriptor %d from systemd (%s): %w", firstFD+i, cmp.Or(s.Name, "without a name"), err))
 		}
-		sockets[i].File = os.NewFile(uintptr(fd), cmp.Or(sockets[i].Name, "socket"))
+		sockets = append(sockets, s)
 	}
 	if len(wrong) > 0 {
-		for _, s := range sockets {
-			s.File.Close() // where there is none that does nothing
+		for _, f := range files {
+			f.Close()
 		}
 		return nil, errors.Join(wrong...)
 	}
