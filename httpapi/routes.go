@@ -53,8 +53,9 @@ var (
 		feedParam, heartbeatParam, timeoutParam,
 		{"since", "integer", "replay the events after this seq"},
 	}
-	reloadParams = append([]Param{{"plan", "boolean", "tell what would be done, and do nothing"}}, waitParams...)
-	statsParams  = []Param{
+	reloadParams  = append([]Param{{"plan", "boolean", "tell what would be done, and do nothing"}}, waitParams...)
+	upgradeParams = []Param{{"path", "string", "where the program is; without it, where the running one was started from"}}
+	statsParams   = []Param{
 		{"feed", "string", "continuous or eventsource: measure again and again"},
 		{"interval", "number", "seconds between two measurements (1)"},
 	}
@@ -121,6 +122,7 @@ func (s *Server) routes() []route {
 		{get, "/apps/{app}/logs", bodyIgnored, s.showLogs, RouteDoc{Summary: "Output of all instances of an app as one log", Query: logParams, Response: "text/plain"}},
 		{get, "/v1/apps/{app}/logs", bodyIgnored, s.logsURL, RouteDoc{Summary: "A URL by which an app's logs can be read for an hour"}},
 		{post, "/_reload", bodyIgnored, s.reloadConfiguration, RouteDoc{Summary: "Read the configuration file again and follow it", Query: reloadParams}},
+		{post, "/_upgrade", bodyIgnored, s.upgradeDaemon, RouteDoc{Summary: "Go on in another program, while processes run on", Query: upgradeParams}},
 		{post, "/run", bodyJSON, s.run, RouteDoc{Summary: "Run a program once", Body: "application/json"}},
 
 		{get, "/webhooks", bodyIgnored, s.listWebhooks, RouteDoc{Summary: "Where events are sent, and how that goes"}},

@@ -50,6 +50,11 @@ type Options struct {
 	// manager.Apply. nil means that there is no configuration.
 	Reload func(ctx context.Context, planOnly bool) (Reloaded, error)
 
+	// Upgrade has the daemon go on in the program at an absolute path, or at the
+	// one that it was started from if that is "". It returns when the other one is
+	// ready, or why there is none. nil means that the daemon cannot do that.
+	Upgrade func(path string) error
+
 	// PluginsDir is a directory whose folders are served as pages below /_plugin/.
 	// "" means none.
 	PluginsDir string
@@ -78,6 +83,7 @@ type Server struct {
 	plugins      plugins
 	webhooks     *webhooks.Webhooks // may be nil
 	reload       func(ctx context.Context, planOnly bool) (Reloaded, error)
+	upgrade      func(path string) error // may be nil
 
 	router atomic.Pointer[router] // made anew by Handle
 
@@ -97,6 +103,7 @@ func New(m *manager.Manager, o Options) *Server {
 		stallTimeout: cmp.Or(o.StallTimeout, DefaultStallTimeout),
 		log:          o.Logger,
 		reload:       o.Reload,
+		upgrade:      o.Upgrade,
 		polls:        newPolls(),
 		plugins:      plugins{o.PluginsDir},
 		webhooks:     o.Webhooks,

@@ -58,11 +58,11 @@ func adopt(s systemd.Socket, backlog int) (net.Listener, error) {
 	defer s.File.Close() // the listener has a descriptor of its own
 	l, err := net.FileListener(s.File)
 	if err != nil {
-		return nil, fmt.Errorf("socket %s from systemd: %w", s.File.Name(), err)
+		return nil, fmt.Errorf("socket %s from systemd: %w", cmp.Or(s.Name, "without a name"), err)
 	}
 	if err := bound(l, backlog); err != nil {
 		l.Close()
-		return nil, fmt.Errorf("socket %s from systemd: %w", s.File.Name(), err)
+		return nil, fmt.Errorf("socket %s from systemd: %w", cmp.Or(s.Name, "without a name"), err)
 	}
 	return l, nil
 }

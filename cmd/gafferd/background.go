@@ -70,7 +70,10 @@ type starter struct{ ready *os.File }
 
 // theStarter must be called once, before any other program is started: they have
 // no business with the descriptor.
-func theStarter() (*starter, error) {
+func theStarter(w *worker) (*starter, error) {
+	if f := w.take(keptStarter); f != nil {
+		return &starter{f}, w.hold(keptStarter, nil)
+	}
 	text, there := os.LookupEnv(readyVariable)
 	if !there {
 		return nil, nil
@@ -86,7 +89,7 @@ func theStarter() (*starter, error) {
 
 // leave lets go of the starter's input and outputs, and tells it that the daemon
 // serves. What is printed from now on goes to log, or nowhere if that is nil.
-func (s *starter) leave(log *logFile) error {
+func (s *starter) leave(log *logFile, w *worker) error {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -96,9 +99,9 @@ func (s *starter) leave(log *logFile) error {
 		return err
 	}
 	if log != nil {
-		err = log.takeOutputs()
+		err = log.takeOutputs(w)
 	} else {
-		err = redirect(null)
+		err = redirect(w, null)
 	}
 	if err != nil {
 		return err
@@ -107,7 +110,7 @@ func (s *starter) leave(log *logFile) error {
 	return s.ready.Close()
 }
 
-// redirect makes f standard output and error.
-func redirect(f *os.File) error {
-	return errors.Join(unix.Dup2(int(f.Fd()), 1), unix.Dup2(int(f.Fd()), 2))
+// redirect makes f standard output and error, of the keeper too.
+func redirect(w *worker, f *os.File) error {
+	return errors.Join(unix.Dup2(int(f.Fd()), 1), unix.Dup2(int(f.Fd()), 2), w.outputs(os.Stdin, f))
 }

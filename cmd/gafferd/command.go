@@ -35,7 +35,11 @@ type options struct {
 	logFile   string
 	debugAddr string
 
-	check bool
+	check    bool
+	noKeeper bool
+
+	worker *worker // what this process is; nil without a keeper
+	began  bool    // it has served
 }
 
 // usageError is a mistake in the command line itself.
@@ -45,7 +49,13 @@ type usageError struct{ error }
 // everything that it started has ended.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var o options
-	cmd := newCommand(&o, args, stdout, stderr)
+	code := o.run(ctx, args, stdout, stderr)
+	o.worker.leave(code, o.began)
+	return code
+}
+
+func (o *options) run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	cmd := newCommand(o, args, stdout, stderr)
 	cmd.SetArgs(args)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
@@ -61,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	if o.logFormat == logJSON {
-		newLogger(stderr, o).Error("gafferd has failed", "error", err)
+		newLogger(stderr, *o).Error("gafferd has failed", "error", err)
 	} else {
 		fmt.Fprintf(stderr, "gafferd: %v\n", err)
 	}
@@ -77,8 +87,9 @@ watch and talk to them over HTTP.
 
 Without a configuration file it starts empty and listens on 127.0.0.1:5000.
 SIGTERM and SIGINT stop all processes gracefully, then gafferd; a second one
-stops them at once. SIGHUP has gafferd read its configuration again, and
-SIGUSR1 has it open its log file again.`,
+stops them at once. SIGHUP has gafferd read its configuration again, SIGUSR1
+has it open its log file again, and SIGUSR2 has the program replaced by the one
+that is installed now, while the processes run on.`,
 		Example: `  gafferd examples/gaffer.ini
   gafferd -vv --bind 127.0.0.1:5000,unix:/run/gaffer.sock`,
 		Version:       version.Version(),
@@ -106,14 +117,21 @@ SIGUSR1 has it open its log file again.`,
 			if o.check {
 				return check(*o, stdout)
 			}
-			starter, err := theStarter()
+			var err error
+			if o.worker, err = connect(); err != nil {
+				return err
+			}
+			starter, err := theStarter(o.worker)
 			if err != nil {
 				return err
 			}
-			if o.daemon && starter == nil {
+			switch {
+			case o.daemon && starter == nil && o.worker == nil:
 				return inBackground(cmd.Context(), args, stdout, stderr)
+			case keeperSupported && !o.noKeeper && o.worker == nil:
+				return exitCode(runKeeper(starter))
 			}
-			return serve(cmd.Context(), *o, starter, stdout, stderr)
+			return serve(cmd.Context(), o, starter, stdout, stderr)
 		},
 	}
 	cmd.SetVersionTemplate(version.Line("gafferd"))
@@ -134,6 +152,7 @@ SIGUSR1 has it open its log file again.`,
 	f.StringVar(&o.logFormat, "log-format", logText, "write the log as `text|json`")
 	f.StringVar(&o.logFile, "log-file", "", "write the log to the end of `FILE`, which SIGUSR1 opens again")
 	f.StringVar(&o.debugAddr, "debug-addr", "", "serve profiles of the daemon (pprof) on `ADDR`, which must be a loopback address")
+	f.BoolVar(&o.noKeeper, "no-keeper", false, "be one process, with which everything ends: no crash is survived and no upgrade")
 	f.BoolVar(&o.check, "check", false, "say what is wrong with the configuration, or sum it up, and exit")
 	f.BoolP("help", "h", false, "show this text")
 	f.Bool("version", false, "show the version")

@@ -43,7 +43,7 @@ func TestWarningsAreLogged(t *testing.T) {
 
 func TestPIDFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gafferd.pid")
-	d := start(t, nil, "--pidfile", path)
+	d := start(t, nil, "--no-keeper", "--pidfile", path)
 	pid := strconv.Itoa(d.cmd.Process.Pid)
 	if text, err := os.ReadFile(path); err != nil || string(text) != pid+"\n" {
 		t.Errorf("the pid file holds %q, %v; want %s", text, err, pid)
@@ -75,7 +75,7 @@ func TestPIDFile(t *testing.T) {
 func TestPIDFileOutlivedByChildren(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gafferd.pid")
 	conf := file(t, "gaffer.ini", "[process:web]\ncmd = "+child(t, "stubborn")+"\n")
-	d := start(t, nil, conf, "--pidfile", path)
+	d := start(t, nil, "--no-keeper", conf, "--pidfile", path)
 	osPid := d.running()
 	defer syscall.Kill(osPid, syscall.SIGKILL)
 	d.signal(syscall.SIGKILL)

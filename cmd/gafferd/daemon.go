@@ -21,10 +21,10 @@ import (
 
 // serve is the daemon: it returns when it was told to stop and has stopped, or
 // when it could not start or go on.
-func serve(ctx context.Context, o options, starter *starter, stdout, stderr io.Writer) (err error) {
+func serve(ctx context.Context, o *options, starter *starter, stdout, stderr io.Writer) (err error) {
 	signals, release := catchSignals()
 	defer release()
-	log, file, err := startLog(o, stderr)
+	log, file, err := startLog(*o, stderr)
 	if err != nil {
 		return err
 	}
@@ -32,11 +32,11 @@ func serve(ctx context.Context, o options, starter *starter, stdout, stderr io.W
 	reopening := begin(func(ctx context.Context) error { onReopen(ctx, signals.reopen, file, log); return nil })
 	defer reopening.stop()
 
-	service, err := newService(log)
+	service, err := newService(o.worker, log)
 	if err != nil {
 		return err
 	}
-	cfg, err := configuration(o)
+	cfg, err := effective(*o)
 	if err != nil {
 		return err
 	}
@@ -46,21 +46,28 @@ func serve(ctx context.Context, o options, starter *starter, stdout, stderr io.W
 	// Before all else: a predecessor that is stopping still holds the rest too.
 	var state *manager.State
 	if dir := cfg.Settings.StateDir; dir != "" {
-		if state, err = openState(ctx, dir, stateOptions(cfg.Settings), signals.stop, log); err != nil {
+		if state, err = openState(ctx, dir, stateOptions(cfg.Settings, o.worker), signals.stop, log); err != nil {
+			return err
+		}
+		if err := o.worker.hold(keptLock, state.Lock()); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, state.Close()) }()
 	}
 	if o.pidFile != "" {
-		held, err := holdPIDFile(o.pidFile)
+		held, err := holdPIDFile(o.pidFile, o.worker)
 		if err != nil {
 			return err
 		}
-		defer held.release()
+		defer func() {
+			if !o.stays() {
+				held.release()
+			}
+		}()
 	}
 	// Listening comes before any process is started: a second daemon on the
 	// same address must end without having done anything.
-	listeners, err := listenAll(cfg.Endpoints, service.sockets, log)
+	listeners, err := listenAll(cfg.Endpoints, service.sockets, o.worker, log)
 	if err != nil {
 		return err
 	}
@@ -83,18 +90,27 @@ func serve(ctx context.Context, o options, starter *starter, stdout, stderr io.W
 		}
 	}
 	reserveThreads(spareThreads)
-	// The daemon starts children in no other way, so every orphan is its own.
-	launcher, err := process.NewLauncher(process.LauncherOptions{Subreaper: true, OwnsChildren: true})
+	launcher, err := o.worker.launcher()
 	if err != nil {
 		return err
 	}
-	defer launcher.Close()
+	defer func() {
+		if !o.stays() {
+			launcher.Close()
+		}
+	}()
 	return supervise(ctx, setup{o, cfg, log, service, signals, listeners, debugging, launcher, state, starter, file, stdout, stderr})
+}
+
+// launcher starts the processes.
+type launcher interface {
+	process.Launcher
+	Close() error
 }
 
 // setup is what the daemon has gathered when it begins to work.
 type setup struct {
-	options
+	*options
 	config    *config.Config
 	log       *slog.Logger
 	service   *service
@@ -113,7 +129,11 @@ type setup struct {
 // then ends everything in the direction in which the data flows: the processes
 // with all that they started, their streams, those who read them, the server.
 func supervise(ctx context.Context, s setup) error {
-	key, err := tokenKey(s.state)
+	key, err := tokenKey(s.state, s.worker)
+	if err != nil {
+		return err
+	}
+	vault, err := s.worker.vault()
 	if err != nil {
 		return err
 	}
@@ -123,7 +143,7 @@ func supervise(ctx context.Context, s setup) error {
 	}
 	m := manager.New(manager.Options{
 		Launcher: s.launcher, Logger: s.log,
-		State: s.state, RunHistory: s.config.Settings.RunHistory,
+		State: s.state, RunHistory: s.config.Settings.RunHistory, Vault: vault,
 	})
 	reloads := newReloader(s, m, hooks)
 	server := httpapi.New(m, httpapi.Options{
@@ -134,6 +154,7 @@ func supervise(ctx context.Context, s setup) error {
 		DrainTimeout: drainTime,
 		TokenKey:     key,
 		Reload:       reloads.overHTTP(),
+		Upgrade:      s.upgrades(),
 		PluginsDir:   s.config.Settings.PluginsDir,
 		Webhooks:     hooks,
 		Logger:       s.log,
@@ -145,28 +166,46 @@ func supervise(ctx context.Context, s setup) error {
 	if err == nil {
 		err = s.load(m)
 	}
-	serving := begin(func(ctx context.Context) error { return server.Serve(ctx, plain(s.listeners)...) })
+	serving, replace := s.serving(server)
 	if err == nil {
+		err = s.keepConfig(s.config)
+	}
+	if err == nil {
+		err = s.worker.ready(func() { summary(m) })
+	}
+	if err == nil {
+		s.began = true
 		reloads.begin()
 		reloading := begin(func(ctx context.Context) error { reloads.onHangUp(ctx, s.signals.hangUp); return nil })
 		debugging := begin(func(ctx context.Context) error { return serveDebug(ctx, s.debugging, s.log) })
+		upgrading := begin(func(ctx context.Context) error { s.onUpgrade(ctx, s.signals.upgrade); return nil })
 		s.greet()
 		s.service.ready(m)
 		if s.starter != nil {
-			err = s.starter.leave(s.logFile)
+			err = s.starter.leave(s.logFile, s.worker)
 		}
 		if err == nil {
-			s.untilToldToStop(ctx, serving)
+			err = s.untilTheEnd(ctx, serving)
 		}
 		reloading.stop()
 		debugging.stop()
+		upgrading.stop()
+	}
+	if errors.Is(err, errReplaced) {
+		return s.handOver(replace, serving, hooks)
+	}
+	if errors.Is(err, errKeeperGone) {
+		serving.cancel() // a clean daemon may want the addresses at once
 	}
 	s.service.stopping(m)
-	return errors.Join(err, s.stopProcesses(m), serving.stop(), reporting.stop())
+	return errors.Join(err, s.stopProcesses(m), s.stopServing(serving), reporting.stop())
 }
 
 // load adds the processes of the file and those that earlier daemons have left.
 func (s setup) load(m *manager.Manager) error {
+	if s.worker.takesOver() {
+		return m.Resume(s.worker.previous())
+	}
 	if _, err := m.Load(s.config.Templates); err != nil {
 		return err
 	}
@@ -179,6 +218,10 @@ func (s setup) load(m *manager.Manager) error {
 
 // greet makes known that the daemon serves.
 func (s setup) greet() {
+	if s.worker.takesOver() {
+		s.log.Warn("the worker was replaced, and what it ran runs on", "worker", s.worker.number(), "previous", s.worker.previous(), "version", version.Version())
+		return
+	}
 	if s.logFormat == logJSON || s.logFile != nil {
 		urls := make([]string, len(s.listeners))
 		for i, l := range s.listeners {

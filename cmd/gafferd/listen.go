@@ -25,7 +25,9 @@ import (
 // listener is one address that the daemon listens on.
 type listener struct {
 	net.Listener
-	url string // as gafferctl --connect takes it
+	url   string // as gafferctl --connect takes it
+	plain net.Listener
+	kept  string // its name with the keeper; "" for one that is systemd's
 }
 
 // reachable is a URL by which this machine reaches the listener: the addresses
@@ -39,8 +41,9 @@ func (l listener) reachable() string {
 }
 
 // listenAll opens every address of every endpoint, or none of them. What systemd
-// has opened for an endpoint takes the place of its addresses.
-func listenAll(endpoints []config.Endpoint, sockets []systemd.Socket, log *slog.Logger) (opened []listener, err error) {
+// has opened for an endpoint takes the place of its addresses. Those that an
+// earlier worker has opened are taken over.
+func listenAll(endpoints []config.Endpoint, sockets []systemd.Socket, w *worker, log *slog.Logger) (opened []listener, err error) {
 	defer func() {
 		if err != nil {
 			closeAll(opened)
@@ -65,12 +68,20 @@ func listenAll(endpoints []config.Endpoint, sockets []systemd.Socket, log *slog.
 		if len(given[i]) > 0 {
 			continue
 		}
-		for _, a := range e.Bind {
-			l, err := listen(a, e)
+		for j, a := range e.Bind {
+			name := fmt.Sprintf("%d.%d", i, j)
+			l, err := w.listener(name)
+			if l == nil && err == nil {
+				l, err = listen(a, e)
+			}
 			if err != nil {
 				return opened, err
 			}
 			opened = append(opened, front(l, secure))
+			opened[len(opened)-1].kept = name
+			if err := w.holdListener(name, l); err != nil {
+				return opened, err
+			}
 		}
 	}
 	return opened, nil
@@ -82,11 +93,11 @@ func front(l net.Listener, secure *tls.Config) listener {
 	switch {
 	case l.Addr().Network() == "unix":
 		// Its file's mode is its lock: TLS would add nothing.
-		return listener{l, "unix://" + addr}
+		return listener{Listener: l, url: "unix://" + addr, plain: l}
 	case secure != nil:
-		return listener{httpapi.TLSListener(l, secure), "https://" + addr}
+		return listener{Listener: httpapi.TLSListener(l, secure), url: "https://" + addr, plain: l}
 	default:
-		return listener{l, "http://" + addr}
+		return listener{Listener: l, url: "http://" + addr, plain: l}
 	}
 }
 
@@ -96,8 +107,18 @@ func closeAll(ls []listener) {
 	}
 }
 
-// plain are the listeners as a server takes them.
-func plain(ls []listener) []net.Listener {
+// leaveFiles lets the files of unix sockets be when the listeners are closed:
+// another worker goes on with them.
+func leaveFiles(ls []listener) {
+	for _, l := range ls {
+		if u, ok := l.plain.(*net.UnixListener); ok {
+			u.SetUnlinkOnClose(false)
+		}
+	}
+}
+
+// served are the listeners as a server takes them.
+func served(ls []listener) []net.Listener {
 	out := make([]net.Listener, len(ls))
 	for i, l := range ls {
 		out[i] = l.Listener

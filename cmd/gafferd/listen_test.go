@@ -48,7 +48,7 @@ func TestAddressInUse(t *testing.T) {
 
 func TestUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gaffer.sock")
-	d := start(t, nil, "--bind", "unix:"+path)
+	d := start(t, nil, "--no-keeper", "--bind", "unix:"+path)
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func TestUnixSocketMode(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gaffer.sock")
 	for _, mode := range []fs.FileMode{0o660, 0o606, 0o777} {
 		e := config.Endpoint{Mode: int(mode), Bind: []config.Address{{Network: "unix", Address: path}}}
-		ls, err := listenAll([]config.Endpoint{e}, nil, slog.New(slog.DiscardHandler))
+		ls, err := listenAll([]config.Endpoint{e}, nil, nil, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,7 +235,7 @@ func TestClientCertificates(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		return listenAll(cfg.Endpoints, nil, slog.New(slog.DiscardHandler))
+		return listenAll(cfg.Endpoints, nil, nil, slog.New(slog.DiscardHandler))
 	}()
 	if err != nil {
 		t.Fatal(err)

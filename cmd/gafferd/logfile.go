@@ -17,7 +17,8 @@ type logFile struct {
 
 	mu      sync.Mutex // guards everything below
 	f       *os.File
-	outputs bool // it is also what this program prints, down to the trace of a crash
+	outputs bool    // it is also what this program prints, down to the trace of a crash
+	worker  *worker // whose keeper prints there too, with outputs
 }
 
 // openLogFile opens a file for its end; it is made if it is not there.
@@ -46,7 +47,7 @@ func (l *logFile) reopen() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.outputs {
-		if err := redirect(f); err != nil {
+		if err := redirect(l.worker, f); err != nil {
 			f.Close()
 			return err
 		}
@@ -59,11 +60,11 @@ func (l *logFile) reopen() error {
 }
 
 // takeOutputs has the file be standard output and error from now on.
-func (l *logFile) takeOutputs() error {
+func (l *logFile) takeOutputs(w *worker) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.outputs = true
-	return redirect(l.f)
+	l.outputs, l.worker = true, w
+	return redirect(w, l.f)
 }
 
 // finish writes why the daemon ends, if it is not for being told so, unless it

@@ -14,11 +14,17 @@ import (
 // pidFile is a file with the daemon's process id in it. A lock on the file,
 // which the kernel drops with the process, says whether the daemon lives: what
 // is written in the file may be left over from any time.
-type pidFile struct{ f *os.File }
+type pidFile struct {
+	f    *os.File
+	path string
+}
 
 // holdPIDFile takes the file for this process. It is an error that another one
 // holds it.
-func holdPIDFile(path string) (*pidFile, error) {
+func holdPIDFile(path string, w *worker) (*pidFile, error) {
+	if f := w.take(keptPIDFile); f != nil {
+		return &pidFile{f, path}, nil
+	}
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 		if err != nil {
@@ -35,18 +41,22 @@ func holdPIDFile(path string) (*pidFile, error) {
 			f.Close() // its owner removed it between our open and our lock
 			continue
 		}
-		if err := write(f, strconv.Itoa(os.Getpid())+"\n"); err != nil {
+		err = write(f, strconv.Itoa(w.pid())+"\n")
+		if err == nil {
+			err = w.hold(keptPIDFile, f)
+		}
+		if err != nil {
 			f.Close()
 			return nil, fmt.Errorf("pid file: %w", err)
 		}
-		return &pidFile{f}, nil
+		return &pidFile{f, path}, nil
 	}
 }
 
 // release removes the file and lets go of it, in this order: a file that can be
 // locked is never one of a daemon that is still there.
 func (p *pidFile) release() {
-	os.Remove(p.f.Name())
+	os.Remove(p.path)
 	p.f.Close()
 }
 

@@ -19,8 +19,9 @@ import (
 // manager follow it. One reload follows the other, each with the file as it is
 // when its turn comes: so the last one to begin is the one that counts.
 type reloader struct {
-	options options        // set by newReloader, never changed, like the rest
-	running *config.Config // as the daemon was started with
+	options options                    // set by newReloader, never changed, like the rest
+	running *config.Config             // as the daemon was started with
+	keep    func(*config.Config) error // leaves to later workers what is in effect
 	manager *manager.Manager
 	hooks   *webhooks.Webhooks
 	log     *slog.Logger
@@ -30,7 +31,7 @@ type reloader struct {
 
 // newReloader is one that waits for begin.
 func newReloader(s setup, m *manager.Manager, hooks *webhooks.Webhooks) *reloader {
-	return &reloader{s.options, s.config, m, hooks, s.log, s.service, make(chan struct{}, 1)}
+	return &reloader{*s.options, s.config, s.keepConfig, m, hooks, s.log, s.service, make(chan struct{}, 1)}
 }
 
 // begin lets reloads happen: the file has been loaded for the first time.
@@ -70,6 +71,11 @@ func (r *reloader) reload(ctx context.Context, planOnly bool) (httpapi.Reloaded,
 	if err := r.hooks.Follow(hooksOf(cfg)); err != nil {
 		r.log.Error("not all webhooks of the file are followed", "error", err)
 		done.Warnings = append(done.Warnings, err.Error())
+	}
+	inEffect := *r.running
+	inEffect.Webhooks = cfg.Webhooks
+	if err := r.keep(&inEffect); err != nil {
+		return httpapi.Reloaded{}, err
 	}
 	r.tell(done)
 	return done, nil

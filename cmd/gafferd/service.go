@@ -29,12 +29,12 @@ type service struct {
 	notifier *systemd.Notifier
 }
 
-func newService(log *slog.Logger) (*service, error) {
-	sockets, err := systemd.Sockets()
+func newService(w *worker, log *slog.Logger) (*service, error) {
+	sockets, err := w.sockets()
 	if err != nil {
 		return nil, err
 	}
-	notifier, err := systemd.NewNotifier()
+	notifier, err := w.notifier()
 	s := &service{sockets: sockets, log: log, notifier: notifier}
 	s.told(err)
 	return s, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -46,16 +47,24 @@ func openState(ctx context.Context, dir string, o manager.StateOptions, signals 
 }
 
 // stateOptions are what the configuration says of the state directory.
-func stateOptions(s config.Settings) (o manager.StateOptions) {
+func stateOptions(s config.Settings, w *worker) (o manager.StateOptions) {
 	o.Logs.Size, o.Logs.Age = s.LogSize, s.LogAge
+	o.Lock, o.OSPid = w.take(keptLock), w.pid()
 	return o
 }
 
+const keySize = 32
+
 // tokenKey is what signs tokens: the state directory's key, so that a token
-// outlives the daemon, or none in particular.
-func tokenKey(state *manager.State) ([]byte, error) {
-	if state == nil {
-		return nil, nil
+// outlives the daemon, or one that outlives this worker.
+func tokenKey(state *manager.State, w *worker) ([]byte, error) {
+	if state != nil {
+		return state.Key()
 	}
-	return state.Key()
+	if key, err := w.takeText(keptKey); key != nil || err != nil {
+		return key, err
+	}
+	key := make([]byte, keySize)
+	rand.Read(key) // never fails
+	return key, w.holdText(keptKey, key)
 }

@@ -21,38 +21,48 @@ var errInterrupted = errors.New("stopped at once, on a second signal: processes 
 // caught are the signals that the daemon acts on. Each kind has a channel of its
 // own, so that many of one never keep another out.
 type caught struct {
-	stop   <-chan os.Signal // SIGINT and SIGTERM
-	hangUp <-chan os.Signal // SIGHUP: those that come together are one
-	reopen <-chan os.Signal // SIGUSR1: likewise
+	stop    <-chan os.Signal // SIGINT and SIGTERM
+	hangUp  <-chan os.Signal // SIGHUP: those that come together are one
+	reopen  <-chan os.Signal // SIGUSR1: likewise
+	upgrade <-chan os.Signal // SIGUSR2: likewise
 }
 
 // catchSignals takes the signals. release gives them back.
 func catchSignals() (taken caught, release func()) {
-	stop, hangUp, reopen := make(chan os.Signal, 8), make(chan os.Signal, 1), make(chan os.Signal, 1)
+	stop, hangUp := make(chan os.Signal, 8), make(chan os.Signal, 1)
+	reopen, upgrade := make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
 	signal.Notify(hangUp, syscall.SIGHUP)
 	signal.Notify(reopen, syscall.SIGUSR1)
+	signal.Notify(upgrade, syscall.SIGUSR2)
 	// Whoever reads our output may go away (gafferd -vv | head). To catch
 	// SIGPIPE makes the write fail and nothing else; ignored, it would be
 	// ignored in the processes too.
 	pipe := make(chan os.Signal, 1)
 	signal.Notify(pipe, syscall.SIGPIPE)
-	return caught{stop, hangUp, reopen}, func() {
-		for _, c := range []chan os.Signal{stop, hangUp, reopen, pipe} {
+	return caught{stop, hangUp, reopen, upgrade}, func() {
+		for _, c := range []chan os.Signal{stop, hangUp, reopen, upgrade, pipe} {
 			signal.Stop(c)
 		}
 	}
 }
 
-// untilToldToStop returns when a signal or ctx says to stop, or when there is
-// no server any more.
-func (s setup) untilToldToStop(ctx context.Context, serving *part) {
+// untilTheEnd returns when a signal or ctx says to stop, or when there is no
+// server any more: nil. errReplaced means that another worker goes on, and
+// errKeeperGone that none ever will.
+func (s setup) untilTheEnd(ctx context.Context, serving *part) error {
 	select {
 	case sig := <-s.signals.stop:
 		s.log.Info("stopping", "signal", sig.String())
 	case <-serving.done:
 	case <-ctx.Done():
+	case <-s.worker.replaced():
+		return errReplaced
+	case <-s.worker.orphaned():
+		s.log.Error("the keeper is gone: stopping everything")
+		return errKeeperGone
 	}
+	return nil
 }
 
 // sameSignal is how long another signal is taken for the same one. A Ctrl-C

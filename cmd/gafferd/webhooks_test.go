@@ -65,7 +65,7 @@ func TestWebhooksSurviveAKill(t *testing.T) {
 	}))
 	defer server.Close()
 	state := t.TempDir()
-	d := start(t, nil, "--state-dir", state)
+	d := start(t, nil, "--no-keeper", "--state-dir", state)
 	if got := d.post("/webhooks", `{"event": "proc.web", "url": "`+server.URL+`", "secret": "s"}`); got != 200 {
 		t.Fatalf("POST /webhooks: %d", got)
 	}

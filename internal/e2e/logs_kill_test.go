@@ -20,6 +20,7 @@ import (
 // what is on disk once and in order.
 func TestLogsOverKill(t *testing.T) {
 	l := newLives(t)
+	l.alone = true
 	l.begin()
 	l.create("shop:web", child("tick", map[string]string{"BURST": "200000", "RATE": "500"}, properties{"numprocesses": 2, "restart": "always"}))
 	direct := func() string { return l.addr }
@@ -117,6 +118,7 @@ func TestKillsInFloods(t *testing.T) {
 // they wrote, and what the next daemon makes of that the same, and no less.
 func killInAFlood(t *testing.T, kills int, size int64) {
 	l := newLives(t)
+	l.alone = true
 	l.begin()
 	// No more than what lets the log keep all of two lives: the next daemon's
 	// instances write while the last one's files are looked at.

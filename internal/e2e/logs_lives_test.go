@@ -20,6 +20,7 @@ type lives struct {
 	state string
 	addr  string
 	mark  string
+	alone bool // one process, with which everything ends
 	cmd   *exec.Cmd
 	log   *os.File
 }
@@ -50,6 +51,9 @@ func (l *lives) begin() {
 	l.t.Helper()
 	from, _ := l.log.Seek(0, io.SeekEnd)
 	l.cmd = exec.Command(filepath.Join(bin, "gafferd"), "--bind", l.addr, "--state-dir", l.state)
+	if l.alone {
+		l.cmd.Args = append(l.cmd.Args, "--no-keeper")
+	}
 	l.cmd.Env = append(os.Environ(), "E2E_MARK="+l.mark)
 	l.cmd.Stderr = l.log
 	if err := l.cmd.Start(); err != nil {

@@ -34,6 +34,7 @@ func (l *lives) call(method, path, body string) string {
 // of what was answered.
 func TestAnswerIsSaved(t *testing.T) {
 	l := newLives(t)
+	l.alone = true
 	l.begin()
 	for i := range 5 {
 		name := fmt.Sprint("web", i)
@@ -53,6 +54,7 @@ func TestAnswerIsSaved(t *testing.T) {
 // TestRunOverKill kills the daemon while something is run once.
 func TestRunOverKill(t *testing.T) {
 	l := newLives(t)
+	l.alone = true
 	l.begin()
 	var run struct {
 		Name string

@@ -43,7 +43,7 @@ var rooms = []room{
 	{"internal/procfile", []string{"manager", "internal/nearest"}, []string{"net/http"}},
 	{"cmd/gaffer", []string{"httpapi/client", "manager", "process", "internal/config", "internal/console", "internal/manual", "internal/nearest", "internal/procfile", "internal/version", "internal/wholefile"}, nil},
 	{"cmd/gafferctl", []string{"httpapi/client", "internal/manual", "internal/version"}, nil},
-	{"cmd/gafferd", []string{"httpapi", "httpapi/webhooks", "manager", "process", "streams", "internal/config", "internal/console", "internal/manual", "internal/systemd", "internal/version"}, nil},
+	{"cmd/gafferd", []string{"httpapi", "httpapi/webhooks", "manager", "process", "streams", "internal/config", "internal/console", "internal/keeper", "internal/manual", "internal/systemd", "internal/version"}, nil},
 	{"examples/…", []string{"httpapi", "httpapi/client", "httpapi/webhooks", "manager", "process", "streams"}, nil},
 	{"internal/bench", nil, nil}, // it measures the built binary, from outside
 	{"internal/e2e", nil, nil},

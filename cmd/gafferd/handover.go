@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gafferd/gaffer/httpapi"
+	"github.com/gafferd/gaffer/httpapi/webhooks"
+	"github.com/gafferd/gaffer/internal/config"
+)
+
+// errReplaced means that another worker waits for this one's end.
+var errReplaced = errors.New("replaced")
+
+// stays reports whether the daemon goes on when this process ends.
+func (o *options) stays() bool { return o.worker != nil && o.worker.stays }
+
+// serving serves the listeners. replace ends that for another worker.
+func (s setup) serving(server *httpapi.Server) (serving *part, replace func()) {
+	ctx, end := context.WithCancelCause(context.Background())
+	serving = begin(func(stop context.Context) error {
+		defer context.AfterFunc(stop, func() { end(nil) })()
+		return server.Serve(ctx, served(s.listeners)...)
+	})
+	return serving, func() { end(httpapi.ErrReplaced) }
+}
+
+// stopServing ends that for good: nobody is to connect any more.
+func (s setup) stopServing(serving *part) error {
+	for _, l := range s.listeners {
+		if l.kept != "" {
+			_ = s.worker.dropListener(l.kept) // the keeper is gone, which has dropped all
+		}
+	}
+	return serving.stop()
+}
+
+// handOverHooks is how long deliveries may take that are under way.
+const handOverHooks = time.Second
+
+// handOver ends this process and nothing else. What is left to do is in the
+// keeper's hands and on disk, as if this one had been killed.
+func (s setup) handOver(replace func(), serving *part, hooks *webhooks.Webhooks) error {
+	s.log.Info("another worker takes over")
+	s.worker.stays = true
+	leaveFiles(s.listeners)
+	replace()
+	<-serving.done
+	ctx, cancel := context.WithTimeout(context.Background(), handOverHooks)
+	defer cancel()
+	hooks.Pause(ctx)
+	return nil
+}
+
+// upgrades is httpapi.Options.Upgrade.
+func (s setup) upgrades() func(path string) error {
+	if s.worker == nil {
+		return nil
+	}
+	return s.upgrade
+}
+
+// upgrade has this program replaced by the one at path; "" is where this one was
+// started from. When it returns nil the other is there, and waits for this one's
+// end, which has begun.
+func (s setup) upgrade(path string) error {
+	if path == "" {
+		var err error
+		if path, err = executable(); err != nil {
+			return err
+		}
+	}
+	if !filepath.IsAbs(path) {
+		return fmt.Errorf("%s is not an absolute path", path)
+	}
+	s.log.Info("upgrading", "program", path)
+	err := s.worker.upgrade(path)
+	if err != nil {
+		s.log.Error("not upgraded: this worker goes on", "program", path, "error", err)
+	}
+	return err
+}
+
+// onUpgrade upgrades at each SIGUSR2, until ctx ends.
+func (s setup) onUpgrade(ctx context.Context, signals <-chan os.Signal) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+		}
+		if s.worker == nil {
+			s.log.Info("SIGUSR2 does nothing: there is no keeper, which could replace this process")
+			continue
+		}
+		_ = s.upgrade("") // it is logged
+	}
+}
+
+// effective is the configuration as it is in effect: what the file says, or what
+// an earlier worker has made of it. A file that was changed meanwhile is followed
+// at the next reload, and one that is wrong now is no reason not to go on.
+func effective(o options) (*config.Config, error) {
+	text, err := o.worker.takeText(keptConfig)
+	if text == nil || err != nil {
+		return configuration(o)
+	}
+	var c config.Config
+	if err := json.Unmarshal(text, &c); err != nil {
+		return configuration(o)
+	}
+	return &c, nil
+}
+
+// keepConfig leaves to later workers what is in effect. The processes are not in
+// it: the manager knows more of them than the file does.
+func (s setup) keepConfig(c *config.Config) error {
+	kept := *c
+	kept.Templates, kept.Warnings = nil, nil
+	text, err := json.Marshal(kept)
+	if err != nil {
+		return err
+	}
+	return s.worker.holdText(keptConfig, text)
+}

@@ -1,0 +1,23 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// upgradeDaemon has the daemon go on in another program. The answer comes once
+// that one has proved that it can; this server is about to end then.
+func (s *Server) upgradeDaemon(w http.ResponseWriter, r *http.Request) error {
+	q := queryOf(r)
+	path := q.text("path")
+	if q.err != nil {
+		return q.err
+	}
+	if s.upgrade == nil {
+		return fmt.Errorf("%w: the daemon is one process (--no-keeper, or not on Linux), with which everything ends: stop it and start the other program", errConflict)
+	}
+	if err := s.upgrade(path); err != nil {
+		return fmt.Errorf("%w: nothing was changed, the daemon goes on as it was: %w", errConflict, err)
+	}
+	return writeOK(w)
+}
