@@ -1,5 +1,6 @@
 # make run    builds gafferd, starts it with the example and says what to try
 # make test   everything that CI does
+# make torture  kills and upgrades the daemon, hundreds of times, under load
 # make bench  measures gafferd against bare loops that do the same work
 #
 # make install PREFIX=/usr/local DESTDIR=   programs, man pages, completions and units
@@ -19,7 +20,7 @@ LDFLAGS  = -s -w $(if $(VERSION),-X github.com/gafferd/gaffer/internal/version.r
 # What is made twice of the same commit is the same.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 
-.PHONY: build run test check unit fuzz e2e bench man install package clean
+.PHONY: build run test check unit fuzz e2e torture bench man install package clean
 
 build:
 	go build -o bin/ ./cmd/...
@@ -58,6 +59,9 @@ fuzz:
 # what only shows in gigabytes and thousands. Not under -race, which is too slow.
 e2e:
 	GAFFER_HEAVY=1 go test -count=1 -timeout=15m ./internal/e2e
+
+torture:
+	GAFFER_TORTURE=1 go test -count=1 -timeout=40m -v -run 'TestWorkerIsKilled|TestUpgrades' ./internal/e2e
 
 bench: build
 	go run ./internal/bench -gafferd bin/gafferd $(ARGS)
