@@ -52,6 +52,9 @@ func (s *supervisor) ended(sl *slot, inst *instance, exit process.Exit) {
 		Type: "exit", Name: s.name, PID: inst.pid, OSPid: exit.OSPid, Index: inst.index,
 		ExitStatus: exit.ExitStatus, TermSignal: exit.TermSignal, Reason: exit.Reason,
 	})
+	if s.overForGood() {
+		s.m.endEssential(s.name, exit)
+	}
 	if inst.end != nil {
 		inst.end.finish(nil)
 	}

@@ -52,6 +52,7 @@ type Manager struct {
 	run       string       // what markers begin with, with a vault
 	lastID    atomic.Int64 // of supervisors
 
+	essential    chan EssentialEnd // has room for one, the first
 	vaultTrouble sync.Once
 	events       Events
 	pids         register
@@ -94,6 +95,7 @@ func New(o Options) *Manager {
 		memory:    streams.NewMemory(o.Memory),
 		launching: make(chan struct{}, maxLaunching),
 		stopped:   make(chan struct{}),
+		essential: make(chan EssentialEnd, 1),
 		byName:    make(map[string]*supervisor),
 		leaving:   make(map[string][]*supervisor),
 	}

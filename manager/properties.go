@@ -54,11 +54,8 @@ var properties = []property{
 	flagProperty("redirect_input", func(t *Template) *bool { return &t.RedirectInput }),
 	listProperty("custom_streams", func(t *Template) *[]string { return &t.CustomStreams }),
 	flagProperty("backpressure", func(t *Template) *bool { return &t.Backpressure }),
+	flagProperty("essential", func(t *Template) *bool { return &t.Essential }),
 }
-
-// unbuilt are properties that the docs name and this build does not serve.
-// Ignoring one would run a program with more rights than was asked for.
-var unbuilt = []string{"essential"}
 
 func propertyNamed(name string) (property, bool) {
 	i := slices.IndexFunc(properties, func(p property) bool { return p.name == name })
@@ -105,8 +102,8 @@ func ParseTemplate(description map[string]any) (Template, error) {
 	}
 	errs := slices.Collect(mistakes(mistaken, t.Validate()))
 	var unknown []string
-	for name, v := range description {
-		if _, ok := propertyNamed(name); !ok && (v != nil || !slices.Contains(unbuilt, name)) {
+	for name := range description {
+		if _, ok := propertyNamed(name); !ok {
 			unknown = append(unknown, name)
 		}
 	}
@@ -121,9 +118,6 @@ func ParseTemplate(description map[string]any) (Template, error) {
 }
 
 func unknownProblem(name string) string {
-	if slices.Contains(unbuilt, name) {
-		return "is not supported by this version, leave it out"
-	}
 	if ours, ok := elsewhere[strings.ToLower(name)]; ok {
 		return fmt.Sprintf("is called %q here", ours)
 	}

@@ -129,8 +129,9 @@ func TestParseTemplateTellsOfMistakes(t *testing.T) {
 		{`{"capabilities": ["net_bind", "CAP_CHOWN", "rule"]}`,
 			"capabilities: \"net_bind\" is no capability, the nearest is \"setgid\"\ncapabilities: \"rule\" is no capability, the nearest is \"kill\""},
 		{`{"capabilities": ["CAP_CHOWN", "chown"]}`, `capabilities: "chown" is there twice`},
+		{`{"essential": true, "detach": true, "cmd": "x"}`, `essential: does not go with detach: nobody sees how a detached process ends`},
 		{`{"zzz": 1, "args": 1, "essential": false, "shell": 1}`, "args: got 1 (a number), want a list of strings or a string\n" +
-			"shell: got 1 (a number), want true or false\nessential: is not supported by this version, leave it out\n" +
+			"shell: got 1 (a number), want true or false\n" +
 			`zzz: is not a known property, the nearest is "cmd"`},
 	} {
 		var description map[string]any
@@ -184,8 +185,8 @@ func TestEveryPropertyNamesItself(t *testing.T) {
 			t.Errorf("%s has no kind", p.name)
 		}
 	}
-	if _, ok := PropertyKind("essential"); ok {
-		t.Error("essential has a kind")
+	if _, ok := PropertyKind("zzz"); ok {
+		t.Error("what does not exist has a kind")
 	}
 	if got := KindFlapping.FieldNames(); !slices.Equal(got, []string{"attempts", "window", "retry_in", "max_retry"}) {
 		t.Errorf("fields of flapping: %v", got)

@@ -223,6 +223,9 @@ func (m *Manager) goOn(all []*supervisor) {
 			}
 		}
 		s.plan()
+		if n := len(s.exits); n > 0 && s.overForGood() {
+			m.endEssential(s.name, s.exits[n-1].record.Exit)
+		}
 		s.unlock()
 		if s.held {
 			held = append(held, s)

@@ -27,6 +27,7 @@ type Template struct {
 	Restart      Restart   // what an exit leads to
 	Backoff      Backoff   // how long to wait before a restart
 	Flapping     *Flapping // nil: not looked for
+	Essential    bool      // when it ends for good, so should the program: see Manager.Essential
 }
 
 // Restart says which exits are followed by a new instance.
@@ -69,6 +70,11 @@ func (t *Template) Validate() error {
 		errs = append(errs, &process.PropertyError{
 			Property: "restart",
 			Problem:  fmt.Sprintf("got %q, want always, on-failure or never", string(t.Restart)),
+		})
+	}
+	if t.Essential && t.Detach {
+		errs = append(errs, &process.PropertyError{
+			Property: "essential", Problem: "does not go with detach: nobody sees how a detached process ends",
 		})
 	}
 	errs = append(errs, t.Backoff.validate())

@@ -18,13 +18,9 @@ const (
 	keptKinds   = 8
 )
 
-// fileNumber is the number of a file that is kept.
-func fileNumber(fd, kind int) (byte, error) {
-	if fd > 255/keptKinds {
-		return 0, errManyStreams
-	}
-	return byte(fd*keptKinds + kind), nil
-}
+// fileNumber is the number of a file that is kept. maxCustomStreams is as many
+// as there are numbers for.
+func fileNumber(fd, kind int) byte { return byte(fd*keptKinds + kind) }
 
 // durable is one stream of an instance whose child a Keeper has: what has to
 // outlive this program is handed over before it is used.
@@ -38,11 +34,7 @@ type durable struct {
 }
 
 func (d *durable) keep(kind int, f *os.File) error {
-	number, err := fileNumber(d.fd, kind)
-	if err != nil {
-		return err
-	}
-	return d.child.Keep(number, f)
+	return d.child.Keep(fileNumber(d.fd, kind), f)
 }
 
 // begin makes the backing of a stream that has something to be read.
@@ -62,17 +54,13 @@ func (d *durable) begin(log *streams.Log) error {
 
 // closeEnd has the keeper close its copy of our end, which must go first: the
 // child sees the end when nobody has it open.
-func (d *durable) closeEnd() {
-	if number, err := fileNumber(d.fd, keptEnd); err == nil {
-		d.child.CloseFile(number)
-	}
-}
+func (d *durable) closeEnd() { d.child.CloseFile(fileNumber(d.fd, keptEnd)) }
 
 // release lets go of everything but what was read.
 func (d *durable) release() {
 	for kind := range keptKinds {
-		if number, err := fileNumber(d.fd, kind); err == nil && kind != keptBacking {
-			d.child.CloseFile(number)
+		if kind != keptBacking {
+			d.child.CloseFile(fileNumber(d.fd, kind))
 		}
 	}
 	if d.relay != nil {
@@ -103,10 +91,7 @@ func (p *Process) durable(fd int, label string) *durable {
 // adoptFiles takes what was kept of a stream when an earlier program ended.
 func (d *durable) adoptFiles(files map[byte]*os.File) (end *os.File, err error) {
 	take := func(kind int) *os.File {
-		number, err := fileNumber(d.fd, kind)
-		if err != nil {
-			return nil
-		}
+		number := fileNumber(d.fd, kind)
 		f := files[number]
 		delete(files, number)
 		return f

@@ -17,7 +17,6 @@ func (r *relay) close() {}
 
 var (
 	errNoKeeper    = errors.New("programs are kept on Linux only")
-	errManyStreams = errNoKeeper
 )
 
 func (d *durable) read(*streams.Log, int, []byte) (int, error) { return 0, errNoKeeper }

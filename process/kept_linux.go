@@ -1,7 +1,6 @@
 package process
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -74,11 +73,7 @@ func (l *KeptLauncher) Launch(c Command) (Child, error) {
 	var kept []keeper.File
 	for fd, f := range c.Ours {
 		if f != nil {
-			number, err := fileNumber(fd, keptEnd)
-			if err != nil {
-				return nil, err
-			}
-			kept = append(kept, keeper.File{Number: number, File: f})
+			kept = append(kept, keeper.File{Number: fileNumber(fd, keptEnd), File: f})
 		}
 	}
 	child.kept, err = l.conn.Start(uint64(c.ID), attr, kept)
@@ -162,6 +157,3 @@ func (c *keptChild) Keep(number byte, f *os.File) error {
 }
 
 func (c *keptChild) CloseFile(number byte) error { return c.kept.CloseFile(number) }
-
-// errManyStreams is what the numbers of files have no room for.
-var errManyStreams = errors.New("has too many custom_streams: 29 at most, unless gafferd runs with --no-keeper")

@@ -23,7 +23,7 @@ func (e *PropertyError) Unwrap() error { return ErrInvalid }
 
 const (
 	maxName          = 128
-	maxCustomStreams = 64
+	maxCustomStreams = 29 // see fileNumber
 )
 
 // Validate reports every mistake in s at once, as errors.Join of

@@ -17,7 +17,7 @@ func TestNewSpecIsValid(t *testing.T) {
 
 func TestValidateNamesTheProperty(t *testing.T) {
 	long := strings.Repeat("x", 129)
-	many := make([]string, 65)
+	many := make([]string, 30)
 	for i := range many {
 		many[i] = "s" + strings.Repeat("x", i)
 	}
@@ -64,7 +64,7 @@ func TestValidateNamesTheProperty(t *testing.T) {
 		{"custom_streams", func(s *Spec) { s.CustomStreams = []string{"a", "a"} }, "twice"},
 		{"custom_streams", func(s *Spec) { s.CustomStreams = []string{"stdout"} }, "twice"},
 		{"custom_streams", func(s *Spec) { s.CustomStreams = []string{"a,b=3"} }, `"a,b=3"`},
-		{"custom_streams", func(s *Spec) { s.CustomStreams = many }, "65 labels"},
+		{"custom_streams", func(s *Spec) { s.CustomStreams = many }, "30 labels"},
 		{"custom_streams", func(s *Spec) { s.Detach, s.CustomStreams = true, []string{"a"} }, "detached"},
 		{"redirect_input", func(s *Spec) { s.Detach, s.RedirectInput = true, true }, "detached"},
 	} {

@@ -43,10 +43,17 @@ func serve(ctx context.Context, o *options, starter *starter, stdout, stderr io.
 	for _, w := range cfg.Warnings {
 		log.Warn("configuration", "problem", w.Error())
 	}
+	waiting := lobby{listen: func() ([]listener, error) {
+		return listenAll(cfg.Endpoints, service.sockets, o.worker, log)
+	}}
 	// Before all else: a predecessor that is stopping still holds the rest too.
 	var state *manager.State
+	var listeners []listener
 	if dir := cfg.Settings.StateDir; dir != "" {
-		if state, err = openState(ctx, dir, stateOptions(cfg.Settings, o.worker), signals.stop, log); err != nil {
+		state, err = openState(ctx, dir, stateOptions(cfg.Settings, o.worker), signals.stop, waiting.open, log)
+		listeners = waiting.close()
+		defer closeAll(listeners) // in case nobody gets to serve them
+		if err != nil {
 			return err
 		}
 		if err := o.worker.hold(keptLock, state.Lock()); err != nil {
@@ -67,11 +74,12 @@ func serve(ctx context.Context, o *options, starter *starter, stdout, stderr io.
 	}
 	// Listening comes before any process is started: a second daemon on the
 	// same address must end without having done anything.
-	listeners, err := listenAll(cfg.Endpoints, service.sockets, o.worker, log)
-	if err != nil {
-		return err
+	if listeners == nil {
+		if listeners, err = waiting.listen(); err != nil {
+			return err
+		}
+		defer closeAll(listeners) // likewise
 	}
-	defer closeAll(listeners) // in case nobody gets to serve them
 	for _, l := range listeners {
 		if beyondThisMachine(l) {
 			log.Warn("listening beyond this machine without access control: whoever reaches the address can run programs as this user", "address", l.Addr().String())
@@ -185,7 +193,7 @@ func supervise(ctx context.Context, s setup) error {
 			err = s.starter.leave(s.logFile, s.worker)
 		}
 		if err == nil {
-			err = s.untilTheEnd(ctx, serving)
+			err = s.untilTheEnd(ctx, m, serving)
 		}
 		reloading.stop()
 		debugging.stop()

@@ -18,14 +18,15 @@ import (
 const predecessorTime = 30 * time.Second
 
 // openState opens the state directory. A signal to stop ends the waiting for a
-// predecessor.
-func openState(ctx context.Context, dir string, o manager.StateOptions, signals <-chan os.Signal, log *slog.Logger) (*manager.State, error) {
+// predecessor, which waiting is told of.
+func openState(ctx context.Context, dir string, o manager.StateOptions, signals <-chan os.Signal, waiting func(), log *slog.Logger) (*manager.State, error) {
 	var state *manager.State
 	opening := begin(func(stop context.Context) (err error) {
 		stop, cancel := context.WithTimeout(stop, predecessorTime)
 		defer cancel()
 		state, err = manager.OpenState(stop, dir, o, func(pid int) {
 			log.Info("waiting for another gafferd to let go of the state directory", "dir", dir, "os_pid", pid, "at_most", predecessorTime)
+			waiting()
 		})
 		return err
 	})

@@ -49,13 +49,19 @@ func catchSignals() (taken caught, release func()) {
 
 // untilTheEnd returns when a signal or ctx says to stop, or when there is no
 // server any more: nil. errReplaced means that another worker goes on, and
-// errKeeperGone that none ever will.
-func (s setup) untilTheEnd(ctx context.Context, serving *part) error {
+// errKeeperGone that none ever will; an exitCode is that of an essential process.
+func (s setup) untilTheEnd(ctx context.Context, m *manager.Manager, serving *part) error {
 	select {
 	case sig := <-s.signals.stop:
 		s.log.Info("stopping", "signal", sig.String())
 	case <-serving.done:
 	case <-ctx.Done():
+	case end := <-m.Essential():
+		s.log.Info("stopping: a process has ended that is essential", "process", end.Name, "exit", end.Exit)
+		if end.Exit.TermSignal > 0 {
+			return exitCode(128 + end.Exit.TermSignal)
+		}
+		return exitCode(end.Exit.ExitStatus)
 	case <-s.worker.replaced():
 		return errReplaced
 	case <-s.worker.orphaned():

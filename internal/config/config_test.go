@@ -267,6 +267,7 @@ func everything(t *testing.T) *config.Config {
 	web.RedirectInput = true
 	web.CustomStreams = []string{"control"}
 	web.Backpressure = true
+	web.Essential = true
 
 	silent := manager.NewTemplate("silent", "true")
 	silent.Cwd = dir

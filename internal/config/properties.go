@@ -30,4 +30,5 @@ var propertyDocs = map[string]string{
 	"redirect_input":   "Whether its stdin can be written to.",
 	"custom_streams":   "Labels of two-way streams on the descriptors 3, 4 and so on.",
 	"backpressure":     "Whether its output waits for the slowest reader, as in a pipe.",
+	"essential":        "Whether gafferd ends, with its exit code, when it has ended for good.",
 }

@@ -23,6 +23,7 @@ type lives struct {
 	alone bool // one process, with which everything ends
 	cmd   *exec.Cmd
 	log   *os.File
+	from  int64 // where in the log this life begins
 }
 
 func newLives(t *testing.T) *lives {
@@ -47,9 +48,17 @@ func newLives(t *testing.T) *lives {
 	return l
 }
 
+// begin begins the next life, and returns when it serves.
 func (l *lives) begin() {
 	l.t.Helper()
-	from, _ := l.log.Seek(0, io.SeekEnd)
+	l.spawn()
+	l.listens(func() {})
+}
+
+// spawn begins the next life.
+func (l *lives) spawn() {
+	l.t.Helper()
+	l.from, _ = l.log.Seek(0, io.SeekEnd)
 	l.cmd = exec.Command(filepath.Join(bin, "gafferd"), "--bind", l.addr, "--state-dir", l.state)
 	if l.alone {
 		l.cmd.Args = append(l.cmd.Args, "--no-keeper")
@@ -59,9 +68,15 @@ func (l *lives) begin() {
 	if err := l.cmd.Start(); err != nil {
 		l.t.Fatal(err)
 	}
+}
+
+// listens waits until it serves, and calls meanwhile again and again.
+func (l *lives) listens(meanwhile func()) {
+	l.t.Helper()
 	waitFor(l.t, "gafferd listens", func() bool {
+		meanwhile()
 		text, _ := os.ReadFile(l.log.Name())
-		m := greeting.FindSubmatch(text[from:])
+		m := greeting.FindSubmatch(text[l.from:])
 		if m != nil && strings.HasSuffix(l.addr, ":0") { // the first of all; then readers look at it
 			l.addr = strings.TrimPrefix(string(m[1]), "http://")
 		}
