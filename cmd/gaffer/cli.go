@@ -108,7 +108,7 @@ file given with -e, are in the environment of every command.`,
 	root.AddCommand(
 		c.startCommand(), c.runCommand(),
 		c.loadCommand(), c.unloadCommand(), c.psCommand(), c.scaleCommand(),
-		c.exportCommand(),
+		c.exportCommand(), c.importCommand(),
 	)
 	return root
 }

@@ -41,7 +41,7 @@ func (t tests) Run() int {
 }
 
 // TestScripts runs testdata/*.txt. The command gafferd in them starts the real
-// one, for the script alone.
+// one, for the script alone, or runs it with the arguments that it is given.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
@@ -52,7 +52,15 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"gafferd": func(ts *testscript.TestScript, _ bool, _ []string) {
+			"gafferd": func(ts *testscript.TestScript, neg bool, args []string) {
+				if len(args) > 0 {
+					path, err := gafferd()
+					ts.Check(err)
+					if err := ts.Exec(path, args...); (err != nil) != neg {
+						ts.Fatalf("gafferd %q: %v", args, err)
+					}
+					return
+				}
 				url, stop, err := startDaemon()
 				ts.Check(err)
 				ts.Defer(stop)

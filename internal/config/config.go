@@ -78,6 +78,14 @@ func Load(file string) (*Config, error) {
 	return c, nil
 }
 
+// Check reads a gaffer.yaml that is in no file yet, and returns all that is wrong
+// with it. file is what problems call it, and env its environment.
+func Check(text, file string, env func(name string) (value string, set bool)) []*Problem {
+	var ps problems
+	build(document{readYAML(text, file, env, &ps)}, &ps)
+	return sorted(ps.errors)
+}
+
 // readAll reads a file and, one level deep, what it includes.
 func readAll(file string, ps *problems) (document, error) {
 	sections, err := readFile(file, ps)

@@ -17,17 +17,39 @@ import (
 // MarshalYAML writes templates as a gaffer.yaml. Properties that have their
 // defaults are left out.
 func MarshalYAML(templates []manager.Template) ([]byte, error) {
-	processes := &yaml.Node{Kind: yaml.MappingNode}
-	for _, t := range templates {
-		process := &yaml.Node{Kind: yaml.MappingNode}
+	described := make([]Described, len(templates))
+	for i, t := range templates {
+		described[i].Name = t.Name
 		for _, p := range given(t) {
-			value, err := yamlNode(escaped(p), fieldsOf(p.Name))
+			described[i].Properties = append(described[i].Properties, manager.Property{Name: p.Name, Value: escaped(p)})
+		}
+	}
+	return MarshalDescribed(described)
+}
+
+// Described is a process as a gaffer.yaml describes it: values are written as they
+// are, so that ${NAME} in them is a variable.
+type Described struct {
+	Name       string
+	Comment    string // stands above it; "" for none
+	Properties []manager.Property
+}
+
+// MarshalDescribed writes processes as a gaffer.yaml.
+func MarshalDescribed(described []Described) ([]byte, error) {
+	processes := &yaml.Node{Kind: yaml.MappingNode}
+	for _, d := range described {
+		process := &yaml.Node{Kind: yaml.MappingNode}
+		for _, p := range d.Properties {
+			value, err := yamlNode(p.Value, fieldsOf(p.Name))
 			if err != nil {
-				return nil, fmt.Errorf("process %s: %s: %w", t.Name, p.Name, err)
+				return nil, fmt.Errorf("process %s: %s: %w", d.Name, p.Name, err)
 			}
 			process.Content = append(process.Content, yamlText(p.Name), value)
 		}
-		processes.Content = append(processes.Content, yamlText(t.Name), process)
+		name := yamlText(d.Name)
+		name.HeadComment = d.Comment
+		processes.Content = append(processes.Content, name, process)
 	}
 	return yaml.Dump(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{yamlText("processes"), processes}})
 }
@@ -107,8 +129,8 @@ func yamlText(s string) *yaml.Node {
 	return n
 }
 
-// yamlNode is a value as YAML: objects in the order of fields, or else of their
-// keys, and lists in one line.
+// yamlNode is a value as YAML: lists in one line, and so are objects in the order
+// of fields; other objects are in that of their keys.
 func yamlNode(value any, fields []string) (*yaml.Node, error) {
 	n := &yaml.Node{}
 	object, ok := value.(map[string]any)
@@ -121,11 +143,14 @@ func yamlNode(value any, fields []string) (*yaml.Node, error) {
 		}
 		return n, nil
 	}
+	n.Kind, n.Style = yaml.MappingNode, yaml.FlowStyle
 	if fields == nil {
-		fields = slices.Sorted(maps.Keys(object))
+		fields, n.Style = slices.Sorted(maps.Keys(object)), 0
 	}
-	n.Kind = yaml.MappingNode
 	for _, field := range fields {
+		if object[field] == nil {
+			continue
+		}
 		inner, err := yamlNode(object[field], nil)
 		if err != nil {
 			return nil, err
