@@ -66,11 +66,12 @@ func (s *stamp) of(nano int64) []byte {
 
 var errRecord = errors.New("not a log record")
 
-// parser reads records. It remembers the second that it has seen last: most
-// records are of the same one as the record before.
+// parser reads records. It remembers the time that it has seen last: most
+// records have the same one as the record before, or are of the same second.
 type parser struct {
-	second [len("2006-01-02T15:04:05")]byte
-	unix   int64
+	stamp [len(timeLayout)]byte
+	nano  int64
+	unix  int64 // of its second
 }
 
 // parse reads a line without its end, as appendTo writes it. The text is a part
@@ -100,23 +101,30 @@ func (p *parser) parse(line []byte) (r record, err error) {
 }
 
 // time reads a time of timeLayout.
-func (p *parser) time(b []byte) (nano int64, err error) {
-	if string(b[:len(p.second)]) != string(p.second[:]) {
+func (p *parser) time(b []byte) (int64, error) {
+	const second = len("2006-01-02T15:04:05")
+	if string(b) == string(p.stamp[:]) {
+		return p.nano, nil
+	}
+	unix := p.unix
+	if string(b[:second]) != string(p.stamp[:second]) {
 		t, err := time.Parse(timeLayout, string(b))
 		if err != nil {
 			return 0, errRecord
 		}
-		copy(p.second[:], b)
-		p.unix = t.Unix()
+		unix = t.Unix()
 	}
-	for _, c := range b[len(p.second)+1 : len(b)-1] {
+	nano := int64(0)
+	for _, c := range b[second+1 : len(b)-1] {
 		if c < '0' || c > '9' {
 			return 0, errRecord
 		}
 		nano = 10*nano + int64(c-'0')
 	}
-	if b[len(p.second)] != '.' || b[len(b)-1] != 'Z' {
+	if b[second] != '.' || b[len(b)-1] != 'Z' {
 		return 0, errRecord
 	}
-	return p.unix*1e9 + nano, nil
+	copy(p.stamp[:], b)
+	p.unix, p.nano = unix, unix*1e9+nano
+	return p.nano, nil
 }
