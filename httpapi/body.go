@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// maxBody is the largest body of a request, except what goes to a process.
+	// maxBody is the default of Limits.Body.
 	maxBody = 1 << 20
 
 	// bodyTimeout is how long such a body may take to arrive.
@@ -24,7 +24,7 @@ const (
 // past as a deadline ends a read or write that is under way.
 var past = time.Unix(1, 0)
 
-var errBodyTooLarge = errors.New("request body too large")
+var errBodyTooLarge = errors.New("the body is too large")
 
 // readBody reads a whole small body. It is an error to the client if that is
 // too large; if it does not arrive in time the connection is dropped.
@@ -32,17 +32,22 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
-	if r.ContentLength > maxBody {
-		return nil, errBodyTooLarge
+	most := int64(maxBody)
+	if a, ok := w.(*answer); ok && a.maxBody > 0 {
+		most = a.maxBody
+	}
+	tooLarge := fmt.Errorf("%w: it has more than %d bytes; only what is sent to a stream may be larger", errBodyTooLarge, most)
+	if r.ContentLength > most {
+		return nil, tooLarge
 	}
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout)) // a writer that cannot is a test's
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, most+1))
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	if len(body) > maxBody {
-		return nil, errBodyTooLarge
+	if int64(len(body)) > most {
+		return nil, tooLarge
 	}
 	// Left in place it would end the request when it comes: net/http reads on to
 	// notice that the client goes away.

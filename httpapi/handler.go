@@ -16,7 +16,7 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 
 // serveHTTP is where every request comes in: the gate first, then the router.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	a := &answer{ResponseWriter: w, stall: s.stallTimeout}
+	a := &answer{ResponseWriter: w, stall: s.stallTimeout, maxBody: s.limits.Body}
 	began := time.Now()
 	defer func() {
 		failure := recover()
@@ -70,6 +70,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if status == 0 {
 		panic(http.ErrAbortHandler) // the client is gone
 	}
+	if (status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable) && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", "1")
+	}
 	problem := problemBody{Error: code, Reason: reason}
 	if input, ok := errors.AsType[*inputError](err); ok {
 		problem.Written, problem.Offset = &input.written, &input.offset
@@ -89,9 +92,10 @@ func clientGone(ctx context.Context, err error) bool {
 // bounds how long the peer may take no byte of it.
 type answer struct {
 	http.ResponseWriter
-	stall  time.Duration // 0: no bound
-	status int           // 0 while nothing is written
-	bytes  int64
+	stall   time.Duration // 0: no bound
+	maxBody int64         // of the request
+	status  int           // 0 while nothing is written
+	bytes   int64
 }
 
 // WriteHeader implements http.ResponseWriter.

@@ -37,10 +37,17 @@ type daemon struct {
 
 func newDaemon(t *testing.T, o Options) *daemon {
 	t.Helper()
+	return newDaemonOf(t, manager.Options{}, o)
+}
+
+// newDaemonOf is newDaemon with options for its manager.
+func newDaemonOf(t *testing.T, managed manager.Options, o Options) *daemon {
+	t.Helper()
+	managed.Logger = slog.New(slog.DiscardHandler)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
-	d := &daemon{t: t, manager: manager.New(manager.Options{Logger: slog.New(slog.DiscardHandler)})}
+	d := &daemon{t: t, manager: manager.New(managed)}
 	d.server = New(d.manager, o)
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -27,6 +27,13 @@ func (s *Server) showLogs(w http.ResponseWriter, r *http.Request) error {
 	if upgrade && !isHandshake(r) {
 		return badValue("the request", r.Method, "a websocket handshake, or leave the Upgrade header out for server-sent events")
 	}
+	if stream {
+		done, err := s.lasting.hold(r)
+		if err != nil {
+			return err
+		}
+		defer done()
+	}
 	reader, err := s.manager.Logs(mux.Vars(r)["app"], want)
 	if err != nil {
 		return err

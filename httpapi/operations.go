@@ -30,6 +30,9 @@ func waitOf(r *http.Request) (waiting, error) {
 		return waiting{}, q.err
 	}
 	text := q.text("wait")
+	if g := guestOf(r); g != nil && g.short != nil && text != "false" && text != "0" {
+		return waiting{}, g.short
+	}
 	switch strings.ToLower(text) {
 	case "", "true":
 		return waiting{asked: true}, nil

@@ -13,9 +13,7 @@ import (
 )
 
 const (
-	// headerTimeout is how long the head of a request, or a TLS handshake, may
-	// take to arrive; idleTimeout how long a connection may wait for another
-	// request.
+	// The defaults of Limits.
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
 
@@ -36,18 +34,25 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	requests, stop := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), endingKey{}, ctx))
 	defer stop(nil)
 	var handlers sync.WaitGroup
-	conns := newConns()
+	conns, room := newConns(), newRoom(s.limits)
+	defer room.close()
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			handlers.Add(1)
 			defer handlers.Done()
+			g := guestOf(r)
+			room.begin(g)
+			defer room.end(g)
+			if g.short != nil {
+				w.Header().Set("Connection", "close")
+			}
 			s.serveHTTP(w, r)
 		}),
 		BaseContext:                  func(net.Listener) context.Context { return requests },
-		ConnContext:                  withPeer,
-		ConnState:                    conns.changed,
-		ReadHeaderTimeout:            headerTimeout,
-		IdleTimeout:                  idleTimeout,
+		ConnContext:                  room.enter,
+		ConnState:                    func(conn net.Conn, state http.ConnState) { conns.changed(conn, state); room.changed(conn, state) },
+		ReadHeaderTimeout:            s.limits.HeaderTimeout,
+		IdleTimeout:                  s.limits.IdleTimeout,
 		MaxHeaderBytes:               maxHeader,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
@@ -57,7 +62,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
 		accepting.Go(func() {
-			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := server.Serve(room.listener(l)); !errors.Is(err, http.ErrServerClosed) {
 				failed <- err
 			}
 		})

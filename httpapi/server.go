@@ -41,6 +41,9 @@ type Options struct {
 	// output of processes that are gone get it all. 0 breaks them off at once.
 	DrainTimeout time.Duration
 
+	// Limits are what clients may take of the server.
+	Limits Limits
+
 	// TokenKey signs the tokens in the URLs of logs, which are good for as long
 	// as it stays the same. nil means one that is made for this Server.
 	TokenKey []byte
@@ -78,6 +81,8 @@ type Server struct {
 	commit       string
 	stallTimeout time.Duration
 	drainTimeout time.Duration
+	limits       Limits
+	lasting      *lasting
 	log          *slog.Logger
 	polls        *polls
 	plugins      plugins
@@ -101,6 +106,7 @@ func New(m *manager.Manager, o Options) *Server {
 		commit:       o.Commit,
 		drainTimeout: o.DrainTimeout,
 		stallTimeout: cmp.Or(o.StallTimeout, DefaultStallTimeout),
+		limits:       o.Limits.withDefaults(),
 		log:          o.Logger,
 		reload:       o.Reload,
 		upgrade:      o.Upgrade,
@@ -111,6 +117,7 @@ func New(m *manager.Manager, o Options) *Server {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
+	s.lasting = newLasting(s.limits.PeerStreams)
 	s.table = s.routes()
 	s.router.Store(s.newRouter(s.table))
 	return s

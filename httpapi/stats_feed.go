@@ -76,6 +76,13 @@ func (s *Server) sendStats(w http.ResponseWriter, r *http.Request, next measure)
 	if q.err != nil {
 		return q.err
 	}
+	if feed != "" {
+		done, err := s.lasting.hold(r)
+		if err != nil {
+			return err
+		}
+		defer done()
+	}
 	first, err := next(r.Context())
 	if err != nil {
 		return err

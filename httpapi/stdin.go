@@ -41,6 +41,11 @@ func (s *Server) writeStream(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	done, err := s.lasting.hold(r)
+	if err != nil {
+		return err
+	}
+	defer done()
 	ctx := r.Context()
 	if bounded {
 		var cancel context.CancelFunc

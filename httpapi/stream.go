@@ -79,6 +79,11 @@ func (s *Server) readStream(w http.ResponseWriter, r *http.Request) error {
 		s.polls.drop(pid, s.gone)
 		return err
 	}
+	done, err := s.lasting.hold(r)
+	if err != nil {
+		return err
+	}
+	defer done()
 	req := &reading{query: q, pid: pid, label: label, log: log, place: place}
 	switch feed {
 	case "", feedLongpoll:

@@ -53,6 +53,11 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 	if q.err != nil {
 		return q.err
 	}
+	done, err := s.lasting.hold(r)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if req.since > s.manager.Events().Last() {
 		req.since = 0 // from another life of the daemon
 	}

@@ -44,6 +44,11 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) error {
 	if !isHandshake(r) {
 		return badValue("the request", r.Method, "a websocket handshake: connect to this address with ws:// or wss://")
 	}
+	done, err := s.lasting.hold(r)
+	if err != nil {
+		return err
+	}
+	defer done()
 	start := place.in(log)
 	k.cursor = log.Subscribe(start)
 	defer k.cursor.Close()

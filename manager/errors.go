@@ -10,7 +10,8 @@ import (
 var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("already exists")
-	ErrInvalid  = process.ErrInvalid      // a description with mistakes
+	ErrInvalid  = process.ErrInvalid // a description with mistakes
+	ErrTooMany  = errors.New("too many")
 	ErrBadValue = errors.New("bad value") // a number of processes beyond the limit, a cursor that is none
 	ErrClosed   = errors.New("manager is stopping")
 	ErrBadEvent = errors.New("no such event")

@@ -18,6 +18,7 @@ type Options struct {
 	Launcher        process.Launcher // nil: the in-process one
 	Memory          int64            // bytes for the output of all instances; 0: 256 MiB
 	MaxNumProcesses int              // of one template; 0: MaxNumProcesses
+	MaxProcesses    int              // templates that Create and Run may add to; 0: MaxProcesses
 	Environ         []string         // what os_env stands for; nil: the environment of this program
 	Logger          *slog.Logger     // nil: nothing is logged
 	State           *State           // what outlives this program; nil: nothing does
@@ -83,6 +84,9 @@ func New(o Options) *Manager {
 	if o.MaxNumProcesses <= 0 {
 		o.MaxNumProcesses = MaxNumProcesses
 	}
+	if o.MaxProcesses <= 0 {
+		o.MaxProcesses = MaxProcesses
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -132,6 +136,9 @@ func (m *Manager) Create(t Template) (*Operation, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.free(t.Name); err != nil {
+		return nil, err
+	}
+	if err := m.hasRoom(); err != nil {
 		return nil, err
 	}
 	s := m.add(t, fromAPI)
@@ -245,6 +252,14 @@ func (m *Manager) free(name string) error {
 	}
 	if _, taken := m.byName[name]; taken {
 		return fmt.Errorf("process %q %w", name, ErrExists)
+	}
+	return nil
+}
+
+// hasRoom reports whether there may be one more template. m.mu must be held.
+func (m *Manager) hasRoom() error {
+	if len(m.order) >= m.options.MaxProcesses {
+		return fmt.Errorf("%w: there are %d processes; delete some, or raise max_processes", ErrTooMany, len(m.order))
 	}
 	return nil
 }

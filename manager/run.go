@@ -56,6 +56,9 @@ func (m *Manager) startRun(t Template) (*supervisor, *Operation, error) {
 	if err := m.free(t.Name); err != nil {
 		return nil, nil, err
 	}
+	if err := m.hasRoom(); err != nil {
+		return nil, nil, err
+	}
 	s := m.add(t, fromRun)
 	o := newOperation(1)
 	return s, o, s.command(o, (*supervisor).start)

@@ -15,6 +15,10 @@ import (
 // Options.MaxNumProcesses says otherwise.
 const MaxNumProcesses = 10_000
 
+// MaxProcesses is how many templates a Manager may have unless
+// Options.MaxProcesses says otherwise.
+const MaxProcesses = 10_000
+
 // Template describes a process by name: what to run, how many of it, and what
 // to do when one of them ends. Start from NewTemplate or ParseTemplate, which
 // fill in the defaults; a zero Template is not valid.
