@@ -152,11 +152,13 @@ func supervise(ctx context.Context, s setup) error {
 	m := manager.New(manager.Options{
 		Launcher: s.launcher, Logger: s.log,
 		State: s.state, RunHistory: s.config.Settings.RunHistory, Vault: vault,
+		MaxProcesses: s.config.Settings.MaxProcesses, MaxNumProcesses: s.config.Settings.MaxNumProcesses,
 	})
 	reloads := newReloader(s, m, hooks)
 	server := httpapi.New(m, httpapi.Options{
 		AllowOrigins: s.config.Settings.AllowOrigins,
 		AllowHosts:   s.config.Settings.AllowHosts,
+		Limits:       limits(s.config.Settings),
 		Version:      version.Version(),
 		Commit:       version.Commit(),
 		DrainTimeout: drainTime,
@@ -222,6 +224,14 @@ func (s setup) load(m *manager.Manager) error {
 		s.log.Warn("a process that was made over the API is not restored: the configuration file has one of its name", "process", name)
 	}
 	return err
+}
+
+// limits are what clients may take, by the configuration.
+func limits(s config.Settings) httpapi.Limits {
+	return httpapi.Limits{
+		Body: s.MaxBody, HeaderTimeout: s.HeaderTimeout, IdleTimeout: s.IdleTimeout,
+		Connections: s.MaxConnections, PeerConnections: s.MaxPeerConnections, PeerStreams: s.MaxPeerStreams,
+	}
 }
 
 // greet makes known that the daemon serves.

@@ -51,6 +51,13 @@ type Settings struct {
 	LogSize    int64         // bytes of log that are kept of each process in StateDir; 0 for the default
 	LogAge     time.Duration // and for how long; 0 for the default
 
+	// What clients may take; 0 for the default, as httpapi.Limits and
+	// manager.Options have it.
+	MaxBody                                            int64
+	HeaderTimeout, IdleTimeout                         time.Duration
+	MaxConnections, MaxPeerConnections, MaxPeerStreams int
+	MaxProcesses, MaxNumProcesses                      int
+
 	TokenFile     string // absolute; "" for none
 	AuditLog      string // absolute; "" for none
 	TrustLoopback bool

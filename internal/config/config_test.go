@@ -304,6 +304,9 @@ func everything(t *testing.T) *config.Config {
 			RunHistory:   90 * time.Second,
 			LogSize:      2 << 20,
 			LogAge:       14 * 24 * time.Hour,
+
+			MaxBody: 4 << 20, HeaderTimeout: 5 * time.Second, IdleTimeout: time.Hour,
+			MaxConnections: 500, MaxPeerConnections: 200, MaxPeerStreams: 100, MaxProcesses: 50, MaxNumProcesses: 20,
 		},
 	}
 }

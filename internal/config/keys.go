@@ -51,6 +51,22 @@ var gafferRows = []row[Settings]{
 		func(s *Settings) *int64 { return &s.LogSize }),
 	duration(key{name: "log_age", doc: "How long the logs of each process are kept, with a state directory.", standard: "7d"},
 		func(s *Settings) *time.Duration { return &s.LogAge }),
+	bytesOf(key{name: "max_body", doc: "The largest body of a request, but for what is sent to a process.", standard: "1MiB"},
+		func(s *Settings) *int64 { return &s.MaxBody }),
+	duration(key{name: "header_timeout", doc: "How long the head of a request may take to arrive.", standard: "10s"},
+		func(s *Settings) *time.Duration { return &s.HeaderTimeout }),
+	duration(key{name: "idle_timeout", doc: "How long a connection may wait for another request.", standard: "2m"},
+		func(s *Settings) *time.Duration { return &s.IdleTimeout }),
+	count(key{name: "max_connections", doc: "How many connections may be in use.", standard: "10000, or half of the descriptors if that is less"},
+		func(s *Settings) *int { return &s.MaxConnections }),
+	count(key{name: "max_peer_connections", doc: "How many of them may be of one user of this machine or one address.", standard: "half of max_connections"},
+		func(s *Settings) *int { return &s.MaxPeerConnections }),
+	count(key{name: "max_peer_streams", doc: "How many feeds, websockets and inputs one user of this machine or one address may have open.", standard: "2000"},
+		func(s *Settings) *int { return &s.MaxPeerStreams }),
+	count(key{name: "max_processes", doc: "How many processes there may be before no more are made over the API.", standard: "10000"},
+		func(s *Settings) *int { return &s.MaxProcesses }),
+	count(key{name: "max_numprocesses", doc: "How many instances a process may have.", standard: "10000"},
+		func(s *Settings) *int { return &s.MaxNumProcesses }),
 	path(key{name: "plugins_dir", doc: "A folder of plugins to serve below /_plugin/."},
 		func(s *Settings) *string { return &s.PluginsDir }),
 	path(key{name: "token_file", doc: "A file of the tokens that open the API.", built: refused},
@@ -143,6 +159,19 @@ func duration[T any](k key, in func(*T) *time.Duration) row[T] {
 	return row[T]{k, func(to *T, v any, _ string) (err error) {
 		*in(to), err = seconds(v)
 		return err
+	}}
+}
+
+// count is a key that is a number of things.
+func count[T any](k key, in func(*T) *int) row[T] {
+	k.how = number
+	return row[T]{k, func(to *T, v any, _ string) error {
+		n, ok := v.(int)
+		if !ok || n < 1 || n > 1<<30 {
+			return fmt.Errorf("got %v, want a whole number from 1", v)
+		}
+		*in(to) = n
+		return nil
 	}}
 }
 
