@@ -161,7 +161,7 @@ var badRequests = []struct {
 	{"POST", "/processes", `{"name": "x", "cmd": "y", "numprocesses": -1}`, 400, "bad_value", "numprocesses"},
 	{"POST", "/processes", `{"name": "x", "cmd": "y", "numprocesses": 100000000000000000000}`, 400, "bad_value", "numprocesses"},
 	{"POST", "/processes", `{"name": "x", "cmd": "y", "numprocesses": 10001}`, 400, "bad_value", "numprocesses"},
-	{"POST", "/processes", `{"name": "x", "cmd": "y", "essential": true}`, 400, "invalid_process_info", "essential"},
+	{"POST", "/processes", `{"name": "x", "cmd": "y", "essential": 5}`, 400, "invalid_process_info", "essential"},
 	{"POST", "/processes?wait=soon", `{"name": "x", "cmd": "y"}`, 400, "bad_value", "wait"},
 	{"POST", "/processes?wait=-1", `{"name": "x", "cmd": "y"}`, 400, "bad_value", "wait"},
 	{"GET", "/processes?running=perhaps", ``, 400, "bad_value", "running"},

@@ -16,7 +16,7 @@ type relay struct{ r, w *os.File }
 func (r *relay) close() {}
 
 var (
-	errNoKeeper    = errors.New("programs are kept on Linux only")
+	errNoKeeper = errors.New("programs are kept on Linux only")
 )
 
 func (d *durable) read(*streams.Log, int, []byte) (int, error) { return 0, errNoKeeper }
