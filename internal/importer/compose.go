@@ -49,23 +49,14 @@ func readCompose(r *reading, text string) {
 		return
 	}
 	c := &compose{reading: r, env: map[string]string{}, vars: map[string]string{}, made: map[string]*process{}, depends: map[string][]string{}}
-	known := slices.Clone(composeRead)
-	for name := range composeKeys {
-		known = append(known, name)
-	}
-	slices.Sort(known)
 	top := map[string]entry{}
 	for _, e := range r.entries(root, place{file: r.file, line: root.Line}) {
-		what, leftOut := composeKeys[e.key]
 		switch {
 		case slices.Contains(composeRead, e.key):
 			top[e.key] = e
 		case isNull(e.value) || strings.HasPrefix(e.key, "x-"):
-		case leftOut && e.value.Kind == yaml.ScalarNode && slices.Contains(strings.Fields(what.harmless), strings.ToLower(e.value.Value)):
-		case leftOut:
-			r.warn(e.at, "has no counterpart: %s", what.text)
 		default:
-			r.warn(e.at, "is no key of process-compose's, the nearest is %s: left out", nearest.Name(e.key, known))
+			r.noCounterpart(e.at, e.key, e.value.Value, composeKeys, composeRead, "process-compose")
 		}
 	}
 	c.settings(top)

@@ -56,22 +56,13 @@ func (c *compose) process(e entry) {
 		return
 	}
 	p := &composeProcess{compose: c, name: e.key, keys: map[string]entry{}, vars: c.vars}
-	known := slices.Clone(composeProcessRead)
-	for name := range composeProcessKeys {
-		known = append(known, name)
-	}
-	slices.Sort(known)
 	for _, k := range c.reading.entries(e.value, e.at) {
-		what, leftOut := composeProcessKeys[k.key]
 		switch {
 		case isNull(k.value) || strings.HasPrefix(k.key, "x-"):
 		case slices.Contains(composeProcessRead, k.key):
 			p.keys[k.key] = k
-		case leftOut && k.value.Kind == yaml.ScalarNode && slices.Contains(strings.Fields(what.harmless), strings.ToLower(k.value.Value)):
-		case leftOut:
-			c.warn(k.at, "has no counterpart: %s", what.text)
 		default:
-			c.warn(k.at, "is no key of process-compose's, the nearest is %s: left out", nearest.Name(k.key, known))
+			c.noCounterpart(k.at, k.key, k.value.Value, composeProcessKeys, composeProcessRead, "process-compose")
 		}
 	}
 	if vars, ok := p.keys["vars"]; ok {
@@ -204,13 +195,17 @@ func (p *composeProcess) availability() {
 				} else {
 					p.wrong(part.at, "is a variable, and a number has to be known here")
 				}
-			case "exit_on_end", "exit_on_skipped":
+			case "exit_on_end":
 				if p.flag(part) {
-					p.warn(part.at, "has no counterpart: gafferd goes on; gaffer start stops everything when a process of a Procfile fails")
+					p.made.set("essential", true, part.at)
+				}
+			case "exit_on_skipped":
+				if p.flag(part) {
+					p.warn(part.at, "has no counterpart: gafferd skips no process")
 				}
 			default:
 				p.warn(part.at, "is no key of process-compose's, the nearest is %s: left out",
-					nearest.Name(part.key, []string{"backoff_seconds", "exit_on_end", "max_restarts", "restart"}))
+					nearest.Name(part.key, []string{"backoff_seconds", "exit_on_end", "exit_on_skipped", "max_restarts", "restart"}))
 			}
 		}
 	}
@@ -219,7 +214,7 @@ func (p *composeProcess) availability() {
 	case "on_failure", "2":
 		p.made.set("restart", "on-failure", at)
 	case "exit_on_failure", "3":
-		p.warn(at, "has no counterpart: gafferd goes on; gaffer start stops everything when a process of a Procfile fails")
+		p.warn(at, "has no counterpart: with essential: true gafferd ends when the process has ended, also well")
 		p.made.set("restart", "never", at)
 	case "no", "false", "", "0":
 		p.made.set("restart", "never", at)

@@ -53,7 +53,7 @@ var otherSections = map[string]string{
 	"supervisorctl": "gafferctl asks GAFFER_URL, or --connect",
 	"rpcinterface":  "gafferd has an HTTP API of its own, see docs/api.md",
 	"ctlplugin":     "see gafferctl help for what there is",
-	"eventlistener": "follow events with gafferctl watch, GET /watch or [webhooks]; the listener is left out",
+	"eventlistener": "follow events with gafferctl watch or webhooks, and have gafferd end with a process by essential: true; the listener is left out",
 	"fcgi-program":  "gafferd hands no socket to a program: have it open its own, or put spawn-fcgi before it; it is left out",
 }
 
@@ -159,35 +159,26 @@ func (s *supervisord) rank() {
 	}
 }
 
-// remedy is what to do about a key that has no counterpart. Some of its values
-// are as good as none.
-type remedy struct {
-	text     string
-	harmless string // in lower case, separated by spaces
-}
-
 // leftOver warns of the keys of a section that nothing became of.
-func (r *reading) leftOver(s *iniSection, remedies map[string]remedy, read []string) {
-	known := slices.Clone(read)
-	for name := range remedies {
-		known = append(known, name)
-	}
-	slices.Sort(known)
-	for _, k := range s.keys {
-		what, ok := remedies[k.name]
+func (s *supervisord) leftOver(section *iniSection, remedies map[string]remedy, read []string) {
+	for _, k := range section.keys {
 		switch {
 		case slices.Contains(read, k.name):
-		case !ok:
-			r.warn(k.at, "is no key of supervisord's, the nearest is %s: left out", nearest.Name(k.name, known))
-		case !slices.Contains(strings.Fields(what.harmless), strings.ToLower(k.value)):
-			r.warn(k.at, "has no counterpart: %s", what.text)
+		case strings.HasSuffix(k.name, "_logfile") && terminals[k.value]:
+			s.warn(k.at, "has no counterpart: gafferd -vv prints what all processes print, each line after the name of its instance")
+		default:
+			s.noCounterpart(k.at, k.name, k.value, remedies, read, "supervisord")
 		}
 	}
 }
 
+// terminals are files that are no files: where the daemon itself prints.
+var terminals = map[string]bool{
+	"/dev/stdout": true, "/dev/stderr": true, "/dev/fd/1": true, "/dev/fd/2": true, "/proc/self/fd/1": true, "/proc/self/fd/2": true,
+}
+
 const (
 	rotation  = "the log goes to gafferd --log-file; have logrotate move it away and send SIGUSR1"
-	logFolder = "with state_dir gafferd keeps the output of each process in files, bounded by log_size and log_age; read it with gafferctl logs"
 	apiAccess = "gafferd's API is another one; say where it listens in endpoints"
 )
 

@@ -37,6 +37,7 @@ func (p *program) lifetime(made *process) {
 	const forever = 1000 // tries: nobody waits for so many
 	switch {
 	case !hasSeconds && !hasRetries || lived <= 0 || tries > forever:
+	case tries < 1 && given && isFlag && !always: // it is not started again anyway
 	case tries < 1:
 		p.warnOnce(retries.at, "has no counterpart: gafferd tries again unless restart is never")
 	default:
