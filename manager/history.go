@@ -104,6 +104,11 @@ func (s *supervisor) remember(e savedExit) *instance {
 // called once, also if there is nothing to restore: from then on templates are
 // saved. Without a state directory it does nothing.
 func (m *Manager) Restore() (taken []string, err error) {
+	defer func() {
+		if err == nil {
+			m.record([]change{{"loaded", []byte("true")}}) // the rest is as complete by now
+		}
+	}()
 	if m.options.State == nil {
 		return nil, nil
 	}

@@ -23,6 +23,7 @@ type instance struct {
 	kept func()                  // gives back what a process.Keeper has of those; nil: nothing
 
 	ended  bool       // guarded by owner.mu, like the rest
+	leader string     // its leader's identity, once somebody has asked
 	record ExitRecord // once ended
 	end    *Operation // its end, if anyone waits for it
 }

@@ -50,7 +50,7 @@ type Manager struct {
 	before    before
 	saver     *saver       // nil without a state directory
 	vault     *Vault       // nil: nothing is recorded
-	run       string       // what markers begin with, with a vault
+	run       string       // what markers begin with; "" if nobody is to know the next time
 	lastID    atomic.Int64 // of supervisors
 
 	essential    chan EssentialEnd // has room for one, the first
@@ -109,7 +109,9 @@ func New(o Options) *Manager {
 	if o.State != nil {
 		m.sequence, m.outputs.bell = &o.State.sequence, &o.State.bell
 		m.pids.last = max(o.State.exits.LastPID, o.State.logs.LastPID())
-		m.saver = newSaver(m)
+	}
+	if o.State != nil || o.Vault != nil {
+		m.run = process.NewMarkerPrefix()
 	}
 	// Numbers go on where the clock is, not behind the last that was kept: one
 	// that a reader has seen before a crash never comes again.
@@ -117,6 +119,9 @@ func New(o Options) *Manager {
 	m.before = before{m.sequence.Last(), m.pids.last}
 	if o.Vault != nil {
 		m.openVault(o.Vault)
+	}
+	if o.State != nil {
+		m.saver = newSaver(m)
 	}
 	return m
 }

@@ -20,6 +20,7 @@ type snapshot struct {
 	run         string
 	pid         int
 	closing     bool
+	loaded      bool
 	events      map[uint64]Event
 	supervisors map[int]*supervisorSnapshot
 }
@@ -63,6 +64,9 @@ func (snap *snapshot) read(key string, value []byte) error {
 		return json.Unmarshal(value, &snap.pid)
 	case "closing":
 		snap.closing = true
+		return nil
+	case "loaded":
+		snap.loaded = true
 		return nil
 	}
 	if n, ok := strings.CutPrefix(key, "e"); ok {
@@ -129,7 +133,6 @@ func (m *Manager) openVault(v *Vault) {
 	m.events.keep = m.record
 	snap, err := v.snapshot()
 	if err != nil || snap.before == nil {
-		m.run = process.NewMarkerPrefix()
 		m.record([]change{
 			{"before", encode(beforeRecord{m.before.number, m.before.pid})},
 			{"run", []byte(m.run)},
@@ -180,12 +183,14 @@ func (e *Events) restore(events map[uint64]Event) {
 // Resume takes over what an earlier program has left in the Vault: templates,
 // instances that go on running, exits, and what was under way: a restart that
 // is pending, a stop, a retry after flapping. It comes before any template is
-// added, and takes the place of Load and Restore when the Vault is not Empty. why
-// says what became of the earlier program, in an event of type worker.
-func (m *Manager) Resume(why string) error {
+// added. why says what became of the earlier program, in an event of type worker.
+//
+// If the earlier program had ended its Restore, Resume takes the place of that and
+// of Load, and complete is true. If not, Apply and Restore are to add the rest.
+func (m *Manager) Resume(why string) (complete bool, err error) {
 	snap, err := m.vault.snapshot()
 	if err != nil {
-		return err
+		return false, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -197,11 +202,11 @@ func (m *Manager) Resume(why string) error {
 		}
 		s, err := m.resume(id, saved)
 		if err != nil {
-			return err
+			return false, err
 		}
 		all = append(all, s)
 	}
-	if m.options.State != nil {
+	if m.options.State != nil && snap.loaded {
 		m.options.State.exits.Exits = nil // they are in the vault
 		if !snap.closing {
 			m.saver.begin()
@@ -209,7 +214,7 @@ func (m *Manager) Resume(why string) error {
 	}
 	m.goOn(all)
 	m.events.publish(Event{Type: "worker", OSPid: os.Getpid(), Reason: why})
-	return nil
+	return snap.loaded, nil
 }
 
 // goOn lets resumed templates live. m.mu must be held.

@@ -33,6 +33,7 @@ type saver struct {
 	saving    sync.Mutex // held while files are written; taken before any other
 	templates []byte     // as last written
 	exits     []byte
+	running   []byte
 
 	mu       sync.Mutex // guards everything below; no other is taken under it
 	restored bool       // what was saved has been taken over
@@ -58,6 +59,8 @@ func newSaver(m *Manager) *saver {
 		ceiling: m.options.State.exits.LastPID,
 		trouble: trouble{m: m},
 	}
+	// Before anything runs, the disk has to know how to recognise it.
+	sv.trouble.state(sv.write(runningFile, m.savedRunning(false), &sv.running))
 	sv.changed() // for the first pids
 	go sv.run()
 	return sv
@@ -181,7 +184,7 @@ func (sv *saver) save(all bool) error {
 	sv.mu.Lock()
 	waiting := sv.next // for what has been changed by now
 	sv.next = nil
-	restored, frozen := sv.restored, sv.frozen
+	restored, frozen, final := sv.restored, sv.frozen, sv.final
 	ceiling := sv.ceiling
 	last := sv.m.pids.lastPID()
 	switch {
@@ -198,6 +201,7 @@ func (sv *saver) save(all bool) error {
 		err = sv.write(templatesFile, sv.m.savedTemplates(), &sv.templates)
 	}
 	if all {
+		err = cmp.Or(err, sv.write(runningFile, sv.m.savedRunning(final), &sv.running))
 		failed := sv.write(exitsFile, sv.m.savedExits(ceiling), &sv.exits)
 		if failed == nil {
 			sv.mu.Lock()

@@ -11,6 +11,7 @@ import (
 //
 //	before            beforeRecord
 //	run               what markers begin with
+//	loaded            there once Restore has ended
 //	pid               the last one, once nothing else tells
 //	e<number>         Event
 //	s<id>             supervisorRecord, of the supervisor with that number

@@ -35,8 +35,8 @@ type StateOptions struct {
 // program at a time has it open. Hand it to a Manager with Options.State, and
 // close it after that one's Shutdown.
 //
-// The directory holds templates.json and exits.json, each written anew as a
-// whole and then renamed, a key, logs (see package archive), and a lock.
+// The directory holds templates.json, exits.json and running.json, each written
+// anew as a whole and then renamed, a key, logs (see package archive), and a lock.
 type State struct {
 	root     *os.Root // set by OpenState, never changed, like all below
 	lock     *os.File
@@ -47,12 +47,14 @@ type State struct {
 	writes   atomic.Int64 // of the files here, for tests
 	saved    savedTemplates
 	exits    savedExits
+	running  savedRunning
 }
 
 // The names of the files.
 const (
 	templatesFile = "templates.json"
 	exitsFile     = "exits.json"
+	runningFile   = "running.json"
 	stateVersion  = 1
 )
 
@@ -121,7 +123,7 @@ func openState(ctx context.Context, dir string, o StateOptions, waiting func(pid
 			return nil, err
 		}
 	}
-	err = cmp.Or(s.read(templatesFile, &s.saved), s.read(exitsFile, &s.exits))
+	err = cmp.Or(s.read(templatesFile, &s.saved), s.read(exitsFile, &s.exits), s.read(runningFile, &s.running))
 	if err == nil {
 		s.logs, err = archive.Open(filepath.Join(dir, "logs"), archive.Options{
 			Limits: o.Logs, Sequence: &s.sequence, Bell: &s.bell, Failed: s.failed,

@@ -51,7 +51,11 @@ func (s *Spec) command(o *Options) (Command, error) {
 	if err != nil {
 		return Command{}, err
 	}
-	marker := newMarker(o.Marker)
+	mark := o.Marker
+	if s.Detach {
+		mark = "" // whoever looks for what o.Marker tells is not to find it
+	}
+	marker := newMarker(mark)
 	env := s.environment(o, account, marker)
 	argv, err := s.argv(env)
 	if err != nil {

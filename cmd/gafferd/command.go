@@ -117,6 +117,9 @@ that is installed now, while the processes run on.`,
 			if o.check {
 				return check(*o, stdout)
 			}
+			// Before the keeper knows of this process: it may have a signal to pass on.
+			signals, release := catchSignals()
+			defer release()
 			var err error
 			if o.worker, err = connect(); err != nil {
 				return err
@@ -129,9 +132,10 @@ that is installed now, while the processes run on.`,
 			case o.daemon && starter == nil && o.worker == nil:
 				return inBackground(cmd.Context(), args, stdout, stderr)
 			case keeperSupported && !o.noKeeper && o.worker == nil:
+				release()
 				return exitCode(runKeeper(starter))
 			}
-			return serve(cmd.Context(), o, starter, stdout, stderr)
+			return serve(cmd.Context(), o, signals, starter, stdout, stderr)
 		},
 	}
 	cmd.SetVersionTemplate(version.Line("gafferd"))

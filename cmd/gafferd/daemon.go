@@ -21,9 +21,7 @@ import (
 
 // serve is the daemon: it returns when it was told to stop and has stopped, or
 // when it could not start or go on.
-func serve(ctx context.Context, o *options, starter *starter, stdout, stderr io.Writer) (err error) {
-	signals, release := catchSignals()
-	defer release()
+func serve(ctx context.Context, o *options, signals caught, starter *starter, stdout, stderr io.Writer) (err error) {
 	log, file, err := startLog(*o, stderr)
 	if err != nil {
 		return err
@@ -58,6 +56,11 @@ func serve(ctx context.Context, o *options, starter *starter, stdout, stderr io.
 		}
 		if err := o.worker.hold(keptLock, state.Lock()); err != nil {
 			return err
+		}
+		if !o.worker.takesOver() {
+			if err := endSurvivors(ctx, state, log); err != nil {
+				return err
+			}
 		}
 		defer func() { err = errors.Join(err, state.Close()) }()
 	}
@@ -214,7 +217,14 @@ func supervise(ctx context.Context, s setup) error {
 // load adds the processes of the file and those that earlier daemons have left.
 func (s setup) load(m *manager.Manager) error {
 	if s.worker.takesOver() {
-		return m.Resume(s.worker.previous())
+		if complete, err := m.Resume(s.worker.previous()); complete || err != nil {
+			return err
+		}
+		if _, _, err := m.Apply(s.config.Templates); err != nil {
+			return err
+		}
+		_, err := m.Restore() // those that are there are no surprise
+		return err
 	}
 	if _, err := m.Load(s.config.Templates); err != nil {
 		return err

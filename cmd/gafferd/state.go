@@ -47,6 +47,21 @@ func openState(ctx context.Context, dir string, o manager.StateOptions, signals 
 	}
 }
 
+// survivorTime is how long what an earlier daemon has left behind may take to end.
+const survivorTime = 20 * time.Second
+
+// endSurvivors stops what a daemon has left running that was killed together with
+// its keeper: nothing may run twice.
+func endSurvivors(ctx context.Context, state *manager.State, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, survivorTime)
+	defer cancel()
+	found, err := state.EndSurvivors(ctx)
+	if found > 0 {
+		log.Warn("processes that an earlier gafferd had left running were stopped", "processes", found)
+	}
+	return err
+}
+
 // stateOptions are what the configuration says of the state directory.
 func stateOptions(s config.Settings, w *worker) (o manager.StateOptions) {
 	o.Logs.Size, o.Logs.Age = s.LogSize, s.LogAge

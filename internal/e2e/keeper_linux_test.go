@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -62,20 +64,20 @@ func TestSuccessorWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.spawn()
-	waitFor(t, "/ping is answered", func() bool {
-		resp, err := http.Get("http://" + l.addr + "/ping")
-		if err == nil {
-			resp.Body.Close()
+	status := func(path string) (int, string) {
+		resp, err := http.Get("http://" + l.addr + path)
+		if err != nil {
+			return 0, ""
 		}
-		return err == nil && resp.StatusCode == 200
-	})
-	resp, err := http.Get("http://" + l.addr + "/processes")
-	if err != nil {
-		t.Fatal(err)
+		resp.Body.Close()
+		return resp.StatusCode, resp.Header.Get("Retry-After")
 	}
-	resp.Body.Close()
-	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
-		t.Errorf("while it waits it answers %s", resp.Status)
+	waitFor(t, "the next one is there, and waits", func() bool {
+		code, after := status("/processes")
+		return code == 503 && after != ""
+	})
+	if code, _ := status("/ping"); code != 200 {
+		t.Errorf("/ping is answered with %d while it waits", code)
 	}
 	most := 0
 	l.listens(func() { most = max(most, len(marked("E2E_MARK="+l.mark, "GAFFER_NAME=web", "GAFFER_INDEX=1"))) })
@@ -117,4 +119,56 @@ processes:
 	if code := d.cmd.ProcessState.ExitCode(); code != 7 {
 		t.Errorf("exit code %d, want that of the essential process\n%s", code, d.logged())
 	}
+}
+
+// TestSurvivorsAreStopped kills keeper and worker at once, so that nobody is left
+// to stop anything. The next daemon does, also what has cleared its environment
+// or left its session, before it starts anything.
+func TestSurvivorsAreStopped(t *testing.T) {
+	l := newLives(t)
+	l.begin()
+	l.create("web", script("setsid sleep 1000 & exec sleep 1000", nil))
+	l.create("clear", properties{"cmd": "env -i sleep 1001.25"})
+	l.create("left", properties{"cmd": "sleep 1000", "detach": true})
+	survivors := append(marked("E2E_MARK="+l.mark, "GAFFER_NAME=web"), running(t, "1001.25")...)
+	detached := marked("E2E_MARK="+l.mark, "GAFFER_NAME=left")
+	waitFor(t, "who runs is known on disk", func() bool {
+		text, _ := os.ReadFile(filepath.Join(l.state, "running.json"))
+		return strings.Count(string(text), ":") > 2+4
+	})
+	d := daemon{cmd: l.cmd}
+	worker := d.worker()
+	_ = syscall.Kill(worker, syscall.SIGSTOP)
+	l.end(syscall.SIGKILL)
+	_ = syscall.Kill(worker, syscall.SIGKILL)
+	if len(survivors) != 3 || len(detached) != 1 {
+		t.Fatalf("survivors %v, detached %v", survivors, detached)
+	}
+	l.begin()
+	for _, pid := range survivors {
+		if syscall.Kill(pid, 0) == nil && environ(pid, "HOME") != "" {
+			t.Errorf("%d is still there", pid)
+		}
+	}
+	waitFor(t, "each runs once", func() bool {
+		return len(marked("E2E_MARK="+l.mark, "GAFFER_NAME=web")) == 2 && len(running(t, "1001.25")) == 1
+	})
+	if syscall.Kill(detached[0], 0) != nil {
+		t.Error("what was detached is gone")
+	}
+}
+
+// running are the processes that have an argument.
+func running(t *testing.T, arg string) (pids []int) {
+	t.Helper()
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		args := strings.Split(string(text), "\x00")
+		if len(args) > 1 && args[0] != "env" && slices.Contains(args, arg) {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
