@@ -2,13 +2,10 @@ package httpapi
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
-	"time"
 )
 
 // gate decides who may come in, before anything else looks at a request. The
@@ -16,13 +13,13 @@ import (
 // is a way to reach it for every page of the web. http.CrossOriginProtection is
 // not enough here: it lets other sites' GETs through.
 type gate struct {
+	*guard
 	origins []string
 	hosts   []string
-	tokens  logTokens
 }
 
-func newGate(origins, hosts []string, tokens logTokens) gate {
-	g := gate{tokens: tokens}
+func newGate(origins, hosts []string, guard *guard) gate {
+	g := gate{guard: guard}
 	for _, o := range origins {
 		g.origins = append(g.origins, strings.ToLower(strings.TrimSuffix(o, "/")))
 	}
@@ -32,29 +29,39 @@ func newGate(origins, hosts []string, tokens logTokens) gate {
 	return g
 }
 
-// check refuses a request that may not come in and adds to the answer what
-// every answer has.
-func (g *gate) check(w http.ResponseWriter, r *http.Request) error {
+// check refuses a request that may not come in, or says who has sent it, and adds
+// to the answer what every answer has.
+func (g *gate) check(w http.ResponseWriter, r *http.Request) (*visitor, error) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff") // streams hold what programs print
 	h.Set("Cache-Control", "no-store")         // an answer tells how things are now
+	h.Set("Content-Security-Policy", answerPolicy)
+	h.Set("X-Frame-Options", "DENY") // what frame-ancestors is to old browsers
 	if !onUnixSocket(r) && !g.hostAllowed(r.Host) {
-		return fmt.Errorf("%w: this server is not called %q; use its IP address or localhost, or add the name to allow_hosts",
+		return nil, fmt.Errorf("%w: this server is not called %q; use its IP address or localhost, or add the name to allow_hosts",
 			errBadHost, shorten(r.Host))
 	}
 	origin, foreign := g.foreign(r)
 	if origin != "" && !foreign {
 		g.allowOrigin(h, origin)
 	}
-	if foreign && isPreflight(r) {
-		return nil // answered like any OPTIONS: the page learns nothing and may do nothing
+	if isPreflight(r) {
+		return nobodyAtAll, nil // a page learns what it may do, which is nothing if it is foreign; browsers show no token here
 	}
-	if valid, err := g.checkToken(r); err != nil || valid || !foreign {
-		return err
+	visitor, err := g.identify(r)
+	switch {
+	case visitor != nil || err != nil:
+		return visitor, err
+	case foreign:
+		return nil, fmt.Errorf("%w: the request comes from a page of another site (Origin %q); add that origin to allow_origins if it may use this server",
+			errCrossOrigin, shorten(origin))
 	}
-	return fmt.Errorf("%w: the request comes from a page of another site (Origin %q); add that origin to allow_origins if it may use this server",
-		errCrossOrigin, shorten(origin))
+	return g.recognise(r)
 }
+
+// answerPolicy is for what is no page: should a browser take it for one after
+// all, nothing in it runs, and it is shown in no frame.
+const answerPolicy = "default-src 'none'; frame-ancestors 'none'"
 
 // hostAllowed keeps out names that a page's owner made point here (DNS
 // rebinding): only this machine's addresses and names are ours for certain.
@@ -141,48 +148,4 @@ func (g *gate) preflight(w http.ResponseWriter, r *http.Request, methods string)
 
 func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && len(r.Header["Origin"]) > 0 && r.Header.Get("Access-Control-Request-Method") != ""
-}
-
-// checkToken verifies the token of a URL, if there is one, on every server and
-// for every request: a client that relies on one must not be let in as if it was
-// valid. valid says that it is, and for this very request. A query that cannot be
-// taken apart could hide one.
-func (g *gate) checkToken(r *http.Request) (valid bool, err error) {
-	if r.URL.RawQuery == "" {
-		return false, nil
-	}
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	given := values["token"]
-	switch {
-	case len(given) > 1:
-		return false, fmt.Errorf("%w: there are %d of them in the URL", errUnauthorized, len(given))
-	case len(given) == 1:
-		app, err := g.tokens.verify(given[0], time.Now())
-		if err != nil {
-			return false, err
-		}
-		return true, allowLogs(r, app)
-	case err != nil:
-		return false, badValue("the query", r.URL.RawQuery, "name=value pairs, percent-encoded and joined by &")
-	}
-	return false, nil
-}
-
-// allowLogs says whether a request is one that the token for an app's logs is
-// for.
-func allowLogs(r *http.Request, app string) error {
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		if r.URL.Path == logsPath(app) {
-			return nil
-		}
-	}
-	return fmt.Errorf("%w: the token in the URL is for GET %s and nothing else", errForbidden, logsPath(app))
-}
-
-// onUnixSocket says whether a request came in on a unix socket, where there is
-// no Host that means anything.
-func onUnixSocket(r *http.Request) bool {
-	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	return ok && local.Network() == "unix"
 }

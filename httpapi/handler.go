@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"time"
 )
 
@@ -20,6 +22,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	defer func() {
 		failure := recover()
+		s.audit(a, r)
 		if s.log.Enabled(r.Context(), slog.LevelDebug) {
 			// The query is left out: it may hold a token.
 			s.log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", a.status,
@@ -49,9 +52,12 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 
 // admit lets a request through the gate and has it routed.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request) error {
-	if err := s.gate.check(w, r); err != nil {
+	visitor, err := s.gate.check(w, r)
+	if err != nil {
 		return err
 	}
+	accountOf(w).visitor = visitor
+	r = withVisitor(r, visitor)
 	if !plainPath(r.URL) {
 		return s.serveResource(nil, w, r)
 	}
@@ -74,6 +80,10 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "1")
 	}
 	problem := problemBody{Error: code, Reason: reason}
+	accountOf(w).code = code
+	if e, ok := errors.AsType[*guessing](err); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.wait.Seconds()))))
+	}
 	if input, ok := errors.AsType[*inputError](err); ok {
 		problem.Written, problem.Offset = &input.written, &input.offset
 	}
@@ -96,6 +106,7 @@ type answer struct {
 	maxBody int64         // of the request
 	status  int           // 0 while nothing is written
 	bytes   int64
+	account
 }
 
 // WriteHeader implements http.ResponseWriter.

@@ -50,8 +50,11 @@ type problemBody struct {
 }
 
 func writeProblem(w http.ResponseWriter, status int, p problemBody) {
-	if status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", "1")
+	switch h := w.Header(); {
+	case status == http.StatusTooManyRequests && h.Get("Retry-After") == "":
+		h.Set("Retry-After", "1")
+	case status == http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Bearer realm="gaffer"`)
 	}
 	body, err := json.Marshal(p)
 	if err != nil {

@@ -34,6 +34,7 @@ func (s *Server) showLogs(w http.ResponseWriter, r *http.Request) error {
 		}
 		defer done()
 	}
+	want.Only = visitorOf(r).only()
 	reader, err := s.manager.Logs(mux.Vars(r)["app"], want)
 	if err != nil {
 		return err
@@ -102,11 +103,15 @@ func (s *Server) logsURL(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	reader.Close()
+	issuer := ""
+	if token := visitorOf(r).token; token != nil {
+		issuer = token.ID()
+	}
 	u := url.URL{
 		Scheme:   "http",
 		Host:     r.Host,
 		Path:     logsPath(app),
-		RawQuery: "token=" + s.gate.tokens.issue(app, time.Now()),
+		RawQuery: "token=" + s.gate.logs.issue(app, issuer, time.Now()),
 	}
 	if r.TLS != nil {
 		u.Scheme = "https"

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"time"
 )
@@ -15,7 +16,8 @@ const logTokenLife = time.Hour
 
 // logTokens makes and verifies the tokens in the URLs of logs. A token lets its
 // bearer read the logs of one app for a while and do nothing else. Nothing is
-// kept of it: it holds the app and its end, signed.
+// kept of it: it holds the app, its end and whose token it was asked for with,
+// signed.
 type logTokens struct{ key []byte }
 
 // newLogTokens takes a key, or makes one that no other daemon has.
@@ -27,37 +29,47 @@ func newLogTokens(key []byte) logTokens {
 	return logTokens{key}
 }
 
-// What a token holds: its end as Unix seconds, the app, the signature of both.
+// What a token holds: its end as Unix seconds, the issuer, the app, the signature
+// of all.
 const (
-	tokenHead = 8
-	tokenSum  = sha256.Size
+	tokenEnd    = 8
+	tokenIssuer = 8 // 0 for one who needs no token
+	tokenHead   = tokenEnd + tokenIssuer
+	tokenSum    = sha256.Size
 )
 
 var tokenText = base64.RawURLEncoding.Strict()
 
-// issue makes a token.
-func (t logTokens) issue(app string, now time.Time) string {
+// issue makes a token. issuer is the ID of the access token with which it was
+// asked for, and without which it is good for nothing; "" for none.
+func (t logTokens) issue(app, issuer string, now time.Time) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(now.Add(logTokenLife).Unix()))
-	b = append(b, app...)
+	id := make([]byte, tokenIssuer)
+	hex.Decode(id, []byte(issuer)) // which Token.ID has encoded
+	b = append(append(b, id...), app...)
 	return tokenText.EncodeToString(append(b, t.sign(b)...))
 }
 
-// verify returns the app that a token is for. The error is errUnauthorized.
-func (t logTokens) verify(token string, now time.Time) (app string, err error) {
+// verify returns the app that a token is for, and its issuer. The error is
+// errUnauthorized.
+func (t logTokens) verify(token string, now time.Time) (app, issuer string, err error) {
 	b, err := tokenText.DecodeString(token)
 	if err != nil || len(b) < tokenHead+tokenSum {
-		return "", fmt.Errorf("%w: it is not one that this server gives out; GET /v1/apps/<app>/logs returns a URL with one", errUnauthorized)
+		return "", "", fmt.Errorf("%w: it is not one that this server gives out; GET /v1/apps/<app>/logs returns a URL with one", errUnauthorized)
 	}
 	b, sum := b[:len(b)-tokenSum], b[len(b)-tokenSum:]
 	if !hmac.Equal(sum, t.sign(b)) {
-		return "", fmt.Errorf("%w: it was changed, or is another server's; GET /v1/apps/<app>/logs returns a URL with a good one", errUnauthorized)
+		return "", "", fmt.Errorf("%w: it was changed, or is another server's; GET /v1/apps/<app>/logs returns a URL with a good one", errUnauthorized)
 	}
 	end := time.Unix(int64(binary.BigEndian.Uint64(b)), 0)
 	if !now.Before(end) {
-		return "", fmt.Errorf("%w: it expired at %s; GET /v1/apps/<app>/logs returns a URL with a new one",
+		return "", "", fmt.Errorf("%w: it expired at %s; GET /v1/apps/<app>/logs returns a URL with a new one",
 			errUnauthorized, end.UTC().Format(time.RFC3339))
 	}
-	return string(b[tokenHead:]), nil
+	if id := b[tokenEnd:tokenHead]; string(id) != string(make([]byte, tokenIssuer)) {
+		issuer = hex.EncodeToString(id)
+	}
+	return string(b[tokenHead:]), issuer, nil
 }
 
 func (t logTokens) sign(b []byte) []byte {

@@ -80,11 +80,12 @@ func TestPublishedLogsClient(t *testing.T) {
 
 func TestLogTokenRefusals(t *testing.T) {
 	d := shop(t)
+	d.server.gate.guesses = newGuesses(1000)
 	good := strings.TrimPrefix(d.logsURL("shop"), d.url+"/apps/shop/logs?")
 	foreign := []string{"Origin", "https://elsewhere.example"}
-	tokens := d.server.gate.tokens
-	old := "token=" + tokens.issue("shop", time.Now().Add(-logTokenLife-time.Second))
-	other := "token=" + newLogTokens(nil).issue("shop", time.Now())
+	tokens := d.server.gate.logs
+	old := "token=" + tokens.issue("shop", "", time.Now().Add(-logTokenLife-time.Second))
+	other := "token=" + newLogTokens(nil).issue("shop", "", time.Now())
 	tampered := good[:len(good)-3] + "AAA"
 	for _, c := range []struct {
 		method, path string
@@ -120,18 +121,18 @@ func TestLogTokenRefusals(t *testing.T) {
 func TestLogTokens(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	tokens := newLogTokens([]byte("key"))
-	token := tokens.issue("shop", now)
-	if app, err := newLogTokens([]byte("key")).verify(token, now.Add(logTokenLife-time.Second)); app != "shop" || err != nil {
+	token := tokens.issue("shop", "", now)
+	if app, _, err := newLogTokens([]byte("key")).verify(token, now.Add(logTokenLife-time.Second)); app != "shop" || err != nil {
 		t.Errorf("%q, %v", app, err)
 	}
-	if _, err := tokens.verify(token, now.Add(logTokenLife)); !errors.Is(err, errUnauthorized) {
+	if _, _, err := tokens.verify(token, now.Add(logTokenLife)); !errors.Is(err, errUnauthorized) {
 		t.Errorf("expired: %v", err)
 	}
 	for i := range token { // no byte of it can be another
 		for _, c := range []byte{'A', '-', 'z'} {
 			if b := []byte(token); b[i] != c {
 				b[i] = c
-				if app, err := tokens.verify(string(b), now); err == nil {
+				if app, _, err := tokens.verify(string(b), now); err == nil {
 					t.Errorf("byte %d is %c: good for %q", i, c, app)
 				}
 			}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gafferd/gaffer/httpapi/tokens"
 	"github.com/gafferd/gaffer/manager"
 )
 
@@ -18,6 +19,10 @@ type RouteDoc struct {
 	Query    []Param // parameters of the query
 	Body     string  // media type of the request's body; "" if it takes none
 	Response string  // media type of the answer; "" is application/json
+
+	// Scope is what a token needs for a handler that was added with Server.Handle.
+	// 0: tokens.Admin.
+	Scope tokens.Scope
 
 	schema string // of a JSON body; "" is Process
 }
@@ -53,6 +58,7 @@ var variables = map[string]string{
 	"stream":  "stdin, stdout, stderr or a label of the process's own",
 	"signal":  "a signal's number, or its name in any case with or without SIG",
 	"n":       "how many",
+	"token":   "the name of a token",
 	"id":      "what GET /webhooks says",
 	"plugin":  "the name of a plugin's folder",
 	"path":    "a file of the plugin, or nothing for its index.html",
@@ -187,6 +193,18 @@ func schemas() map[string]any {
 			"type":                 "object",
 			"required":             []string{"cmd"},
 			"properties":           properties,
+			"additionalProperties": false,
+		},
+		"Token": map[string]any{
+			"type":     "object",
+			"required": []string{"name", "scope"},
+			"properties": map[string]any{
+				"name":    text,
+				"scope":   map[string]any{"type": []string{"array", "string"}, "items": map[string]any{"type": "string", "enum": []string{"read", "write", "control", "admin"}}},
+				"only":    map[string]any{"type": []string{"array", "string"}, "items": text},
+				"expires": map[string]any{"type": []string{"number", "string"}},
+				"subject": text,
+			},
 			"additionalProperties": false,
 		},
 		"Webhook": map[string]any{

@@ -36,37 +36,40 @@ func peerOf(conn net.Conn) *peer {
 	}
 }
 
-// user is whose the other end is. ok is false where nobody can tell. The error is
-// that of a system that has nothing left to find out with.
+// user is whose the other end is; it is for when a request's head has been read.
+// ok is false where nobody can tell. The error is that of a system that has
+// nothing left to find out with.
 func (p *peer) user() (uid int, ok bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.known {
-		return p.uid, true, nil
+	if !p.known {
+		p.uid, p.known, err = p.look()
 	}
+	return p.uid, p.known, err
+}
+
+// look asks the kernel for the user.
+func (p *peer) look() (uid int, ok bool, err error) {
 	switch conn := p.conn.(type) {
 	case *net.UnixConn:
-		p.uid, p.known = unixUser(conn)
+		uid, ok = unixUser(conn)
 	case *net.TCPConn:
-		local, remote := addrPort(conn.LocalAddr()), addrPort(conn.RemoteAddr())
-		uid, found, err := loopbackUser(local, remote)
-		if err != nil {
-			return 0, false, err
-		}
+		uid, ok, err = loopbackUser(addrPort(conn.LocalAddr()), addrPort(conn.RemoteAddr()))
 		// As long as this end has not heard of an end, the other socket is the
 		// one that this connection began with, and no later one of its address.
-		p.uid, p.known = uid, found && established(conn)
+		ok = ok && established(conn)
 	}
-	return p.uid, p.known, nil
+	return uid, ok, err
 }
 
 // key tells peers apart that share nothing: users where the kernel knows them,
-// addresses elsewhere. It is "" for one of which nothing is known.
+// addresses elsewhere. It is "" for one of which nothing is known. It is for
+// counting, at any time, and decides nothing that user decides.
 func (p *peer) key() string {
 	if p.conn == nil {
 		return ""
 	}
-	if uid, ok, _ := p.user(); ok {
+	if uid, ok, _ := p.look(); ok {
 		return userKey(uid)
 	}
 	if remote := addrPort(p.conn.RemoteAddr()); remote.IsValid() {
@@ -124,9 +127,12 @@ func userOfRequest(r *http.Request) (uid int, ok bool, err error) {
 	return loopbackUser(addrPort(local), unmapped(remote))
 }
 
-// caller tells callers apart that share nothing: users where the kernel knows
-// them, addresses elsewhere.
+// caller tells callers apart that share nothing: tokens, or else users where the
+// kernel knows them, or else addresses.
 func caller(r *http.Request) string {
+	if v := visitorOf(r); v.token != nil && v != nobodyAtAll {
+		return v.name
+	}
 	if uid, ok, _ := userOfRequest(r); ok {
 		return userKey(uid)
 	}
@@ -141,4 +147,10 @@ func caller(r *http.Request) string {
 // end.
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(context.WithValue(ctx, connKey{}, conn), peerKey{}, peerOf(conn))
+}
+
+// ConnContext is for the http.Server of a program that serves Handler: it notes
+// the connection, and with it who is at its other end.
+func (s *Server) ConnContext(ctx context.Context, conn net.Conn) context.Context {
+	return withPeer(ctx, conn)
 }

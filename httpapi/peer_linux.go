@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -152,3 +154,18 @@ func sameSocket(id, asked []byte) bool {
 	}
 	return true
 }
+
+// ownUser is the user that this program runs as, or -1 in a user namespace that
+// does not know him: then all strangers bear his number.
+var ownUser = sync.OnceValue(func() int {
+	uid := os.Geteuid()
+	overflow, _ := os.ReadFile("/proc/sys/kernel/overflowuid")
+	if strings.TrimSpace(string(overflow)) != fmt.Sprint(uid) {
+		return uid
+	}
+	users, err := os.ReadFile("/proc/self/uid_map")
+	if fields := strings.Fields(string(users)); err == nil && len(fields) == 3 && fields[0] == "0" && fields[1] == "0" && fields[2] == "4294967295" {
+		return uid
+	}
+	return -1
+})

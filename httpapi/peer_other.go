@@ -5,6 +5,7 @@ package httpapi
 import (
 	"net"
 	"net/netip"
+	"os"
 )
 
 // Here nobody can tell whose a socket is: all users are one caller, and who comes
@@ -15,3 +16,5 @@ func unixUser(*net.UnixConn) (uid int, ok bool) { return 0, false }
 func established(*net.TCPConn) bool { return false }
 
 func socketUser(netip.AddrPort, netip.AddrPort) (uid int, ok bool, err error) { return 0, false, nil }
+
+func ownUser() int { return os.Geteuid() }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gafferd/gaffer/httpapi/tokens"
 	"github.com/gafferd/gaffer/httpapi/webhooks"
 	"github.com/gafferd/gaffer/manager"
 	"github.com/gafferd/gaffer/process"
@@ -24,6 +25,8 @@ var (
 	errMediaType     = errors.New("unsupported media type")
 	errConflict      = errors.New("conflict")
 	errUnauthorized  = errors.New("token is not valid")
+	errNoToken       = errors.New("a token is needed")
+	errTooMany       = errors.New("too many")
 	errForbidden     = errors.New("forbidden")
 	errCrossOrigin   = errors.New("cross-origin request refused")
 	errBadHost       = errors.New("host name refused")
@@ -54,6 +57,14 @@ var problems = []problem{
 	{errBadFeed, http.StatusBadRequest, "bad_feed", ""},
 	{errNoSignal, http.StatusBadRequest, "no_signal_number", ""},
 	{errUnauthorized, http.StatusUnauthorized, "unauthorized", ""},
+	{tokens.ErrUnknown, http.StatusUnauthorized, "unauthorized", ""},
+	{errNoToken, http.StatusUnauthorized, "unauthorized", ""},
+	{errTooMany, http.StatusTooManyRequests, "too_many", ""},
+	{tokens.ErrInvalid, http.StatusBadRequest, "bad_value", ""},
+	{tokens.ErrExists, http.StatusConflict, "conflict", ""},
+	{tokens.ErrFixed, http.StatusConflict, "conflict", ""},
+	{tokens.ErrNotFound, http.StatusNotFound, "not_found", ""},
+	{tokens.ErrTooMany, http.StatusTooManyRequests, "too_many", ""},
 	{errForbidden, http.StatusForbidden, "forbidden", ""},
 	{errCrossOrigin, http.StatusForbidden, "cross_origin", ""},
 	{errBadHost, http.StatusForbidden, "bad_host", ""},

@@ -37,7 +37,7 @@ func TestProblems(t *testing.T) {
 func TestUnknownErrorsTellNothing(t *testing.T) {
 	var log strings.Builder
 	m := manager.New(manager.Options{})
-	s := New(m, Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	s := New(m, Options{Access: Access{Everyone: true}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	s.Handle("GET", "/panic", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret in panic") }), RouteDoc{})
 	for _, c := range []struct {
 		name string

@@ -18,29 +18,30 @@ func (s *Server) listProcesses(w http.ResponseWriter, r *http.Request) error {
 	if q.err != nil {
 		return q.err
 	}
+	v := visitorOf(r)
 	switch {
 	case running && info:
 		objects := []object{}
-		for _, i := range s.manager.Instances() {
-			objects = append(objects, s.instanceObject(i))
+		for _, i := range v.instances(s.manager) {
+			objects = append(objects, s.instanceObject(v, i))
 		}
 		return writeJSON(w, objects)
 	case running:
-		return writeJSON(w, pidsOf(s.manager.Instances()))
+		return writeJSON(w, pidsOf(v.instances(s.manager)))
 	case info:
 		objects := []object{}
-		for _, name := range s.manager.Names() {
-			if o, err := s.processObject(name); err == nil { // else deleted just now
+		for _, name := range v.among(s.manager.Names()) {
+			if o, err := s.processObject(v, name); err == nil { // else deleted just now
 				objects = append(objects, o)
 			}
 		}
 		return writeJSON(w, objects)
 	}
-	return writeJSON(w, append([]string{}, s.manager.Names()...))
+	return writeJSON(w, v.among(s.manager.Names()))
 }
 
-// processObject is a template with its state.
-func (s *Server) processObject(name string) (object, error) {
+// processObject is a template with its state, as a visitor may see it.
+func (s *Server) processObject(v *visitor, name string) (object, error) {
 	t, err := s.manager.Template(name)
 	if err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func (s *Server) processObject(name string) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := object(t.Properties()).
+	o := v.description(t).
 		with("state", status.State).
 		with("active", status.Active).
 		with("running", status.Running).
@@ -75,10 +76,10 @@ func pidsOf(instances []manager.Instance) []int {
 
 // instanceObject is an instance with what its template says now. A template
 // that was deleted, while the instance is being stopped, is left out.
-func (s *Server) instanceObject(i manager.Instance) object {
+func (s *Server) instanceObject(v *visitor, i manager.Instance) object {
 	o := object{{Name: "name", Value: i.Name}}
 	if t, err := s.manager.Template(i.Name); err == nil {
-		o = t.Properties()
+		o = v.description(t)
 	}
 	o = o.with("pid", i.PID).
 		with("os_pid", i.OSPid).
@@ -97,7 +98,7 @@ func (s *Server) showProcess(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, object(t.Properties()))
+	return writeJSON(w, visitorOf(r).description(t))
 }
 
 // createProcess makes a template of the body.
@@ -112,6 +113,10 @@ func (s *Server) createProcess(w http.ResponseWriter, r *http.Request) error {
 	}
 	t, err := manager.ParseTemplate(description)
 	if err != nil {
+		return err
+	}
+	accountOf(w).process = t.Name
+	if err := visitorOf(r).covers(t.Name); err != nil {
 		return err
 	}
 	op, err := s.manager.Create(t)
@@ -215,12 +220,12 @@ func (s *Server) showInstance(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, s.instanceObject(i))
+	return writeJSON(w, s.instanceObject(visitorOf(r), i))
 }
 
-func (s *Server) listInstances(w http.ResponseWriter, _ *http.Request) error {
+func (s *Server) listInstances(w http.ResponseWriter, r *http.Request) error {
 	objects := []object{}
-	for _, i := range s.manager.Instances() {
+	for _, i := range visitorOf(r).instances(s.manager) {
 		objects = append(objects, object{
 			{Name: "pid", Value: i.PID}, {Name: "name", Value: i.Name}, {Name: "os_pid", Value: i.OSPid},
 		})

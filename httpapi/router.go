@@ -33,14 +33,18 @@ type route struct {
 type resource struct {
 	path   string
 	routes map[string]*route // by method
+	needs  map[string]*rule  // likewise
 	allow  string
 }
 
-func (res *resource) add(r *route) {
+func (res *resource) add(r *route, need *rule) {
+	if need == nil {
+		panic(fmt.Sprintf("httpapi: %s %s: no rule says who may do it", r.method, r.path))
+	}
 	if res.routes[r.method] != nil {
 		panic(fmt.Sprintf("httpapi: %s %s is there already", r.method, r.path))
 	}
-	res.routes[r.method] = r
+	res.routes[r.method], res.needs[r.method] = r, need
 	methods := []string{http.MethodOptions}
 	for m := range res.routes {
 		methods = append(methods, m)
@@ -59,9 +63,9 @@ type router struct {
 	document  []byte // OpenAPI
 }
 
-// newRouter makes a router of a table. It panics on a pattern that is wrong
-// and on two rows for the same thing.
-func (s *Server) newRouter(table []route) *router {
+// newRouter makes a router of a table, and of the rules for it. It panics on a pattern that is wrong, on
+// two rows for the same thing, and on one for which there is no rule.
+func (s *Server) newRouter(table []route, rules []rule) *router {
 	rt := &router{mux: mux.NewRouter().SkipClean(true).UseEncodedPath()}
 	rt.mux.NotFoundHandler = s.failing(func(w http.ResponseWriter, r *http.Request) error {
 		return s.serveResource(nil, w, r)
@@ -71,7 +75,7 @@ func (s *Server) newRouter(table []route) *router {
 		r := &table[i]
 		res := byPath[r.path]
 		if res == nil {
-			res = &resource{path: r.path, routes: map[string]*route{}}
+			res = &resource{path: r.path, routes: map[string]*route{}, needs: map[string]*rule{}}
 			byPath[r.path] = res
 			rt.resources = append(rt.resources, res)
 			added := rt.mux.Handle(r.path, s.failing(func(w http.ResponseWriter, r *http.Request) error {
@@ -81,7 +85,7 @@ func (s *Server) newRouter(table []route) *router {
 				panic(fmt.Sprintf("httpapi: pattern %q: %v", r.path, err))
 			}
 		}
-		res.add(r)
+		res.add(r, ruleOf(rules, r.method, r.path))
 	}
 	rt.document = newDocument(rt.resources, s.version)
 	return rt
@@ -115,6 +119,11 @@ func (s *Server) serveResource(res *resource, w http.ResponseWriter, r *http.Req
 	}
 	if !decodeVars(mux.Vars(r)) {
 		return fmt.Errorf("%w: %s is not percent-encoded as it should be", errNoResource, shorten(r.URL.Path))
+	}
+	told := accountOf(w)
+	told.need, told.process = res.needs[route.method], s.processOf(r)
+	if err := s.allow(r, res.needs[route.method]); err != nil {
+		return err
 	}
 	if route.body == bodyIgnored {
 		if err := skipBody(w, r); err != nil {

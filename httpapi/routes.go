@@ -129,6 +129,11 @@ func (s *Server) routes() []route {
 		{post, "/webhooks", bodyJSON, s.addWebhook, RouteDoc{Summary: "Send events to a URL", Body: "application/json", schema: "Webhook"}},
 		{get, "/webhooks/{id}", bodyIgnored, s.showWebhook, RouteDoc{Summary: "How the deliveries of a webhook go"}},
 		{del, "/webhooks/{id}", bodyIgnored, s.removeWebhook, RouteDoc{Summary: "Send no more events there"}},
+
+		{get, "/tokens", bodyIgnored, s.listTokens, RouteDoc{Summary: "Who may come in with a token, and to do what"}},
+		{post, "/tokens", bodyJSON, s.addToken, RouteDoc{Summary: "Make a token, which is told this once", Body: "application/json", schema: "Token"}},
+		{del, "/tokens/{token}", bodyIgnored, s.revokeToken, RouteDoc{Summary: "Make a token good for nothing"}},
+
 		{get, pluginsPath, bodyIgnored, s.listPlugins, RouteDoc{Summary: "Names of the plugins"}},
 		{get, pluginsPath + "/{plugin}", bodyIgnored, s.redirectPlugin, RouteDoc{Summary: "Leads to a plugin's page", Response: "text/html"}},
 		{get, pluginsPath + "/{plugin}/{path:.*}", bodyIgnored, s.servePlugin, RouteDoc{Summary: "A plugin's page, or another file of it", Response: "text/html"}},

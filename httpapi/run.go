@@ -36,6 +36,9 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	description["name"] = manager.NewRunName()
+	if name, _ := description["name"].(string); !visitorOf(r).sees(name) {
+		return visitorOf(r).covers(name)
+	}
 	if _, given := description["backpressure"]; !given {
 		description["backpressure"] = true // whoever runs it wants all of its output
 	}
@@ -53,6 +56,7 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request) error {
 		}
 		return fmt.Errorf("%w: %w", errNotStarted, err)
 	}
+	accountOf(w).process = i.Name
 	answer, err := s.saved(r, object{
 		{Name: "ok", Value: true},
 		{Name: "name", Value: i.Name},

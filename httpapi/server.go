@@ -20,6 +20,10 @@ const DefaultStallTimeout = 10 * time.Minute
 
 // Options configure a Server. The zero value works.
 type Options struct {
+	// Access says who may come in: this program's own user and root, unless it
+	// says otherwise.
+	Access Access
+
 	// AllowOrigins are the web origins, besides the server's own, whose pages
 	// may use the API: "https://console.example.org". There is no wildcard: the
 	// API runs programs.
@@ -66,9 +70,13 @@ type Options struct {
 	// manager, which starts them. nil means none.
 	Webhooks *webhooks.Webhooks
 
-	// Logger gets each request at level debug and failures of the server itself
-	// above that. nil means slog.Default.
+	// Logger gets each request at level debug, each that wants to control or change
+	// something at level info, and failures of the server itself above that. nil
+	// means slog.Default.
 	Logger *slog.Logger
+
+	// AuditLogger also gets those at level info. nil means none.
+	AuditLogger *slog.Logger
 }
 
 // Server is the HTTP side of a manager. It may serve any number of listeners
@@ -84,6 +92,8 @@ type Server struct {
 	limits       Limits
 	lasting      *lasting
 	log          *slog.Logger
+	auditLog     *slog.Logger // may be nil
+	refused      *guesses     // how often the log tells that peers were not let in
 	polls        *polls
 	plugins      plugins
 	webhooks     *webhooks.Webhooks // may be nil
@@ -94,6 +104,7 @@ type Server struct {
 
 	mu    sync.Mutex // guards everything below
 	table []route
+	rules []rule
 }
 
 // New makes a Server for m. It starts nothing; the manager remains the
@@ -101,13 +112,15 @@ type Server struct {
 func New(m *manager.Manager, o Options) *Server {
 	s := &Server{
 		manager:      m,
-		gate:         newGate(o.AllowOrigins, o.AllowHosts, newLogTokens(o.TokenKey)),
+		gate:         newGate(o.AllowOrigins, o.AllowHosts, newGuard(o.Access, newLogTokens(o.TokenKey), o.Limits.withDefaults().TokenGuesses)),
 		version:      cmp.Or(o.Version, "dev"),
 		commit:       o.Commit,
 		drainTimeout: o.DrainTimeout,
 		stallTimeout: cmp.Or(o.StallTimeout, DefaultStallTimeout),
 		limits:       o.Limits.withDefaults(),
 		log:          o.Logger,
+		auditLog:     o.AuditLogger,
+		refused:      newGuesses(refusalsAMinute),
 		reload:       o.Reload,
 		upgrade:      o.Upgrade,
 		polls:        newPolls(),
@@ -118,22 +131,24 @@ func New(m *manager.Manager, o Options) *Server {
 		s.log = slog.Default()
 	}
 	s.lasting = newLasting(s.limits.PeerStreams)
-	s.table = s.routes()
-	s.router.Store(s.newRouter(s.table))
+	s.table, s.rules = s.routes(), rules
+	s.router.Store(s.newRouter(s.table, s.rules))
 	return s
 }
 
 // Handle adds a handler of the embedding program. path is a pattern of
 // gorilla/mux; the handler finds its variables, percent-decoded, in mux.Vars.
-// Requests for it pass the same gate as all others, and doc puts it into the
-// OpenAPI document. The handler reads the request's body by itself, without a
-// limit or time-out of the server's, and writes without one.
+// Requests for it pass the same gate as all others, with a token that has
+// doc.Scope and is for all processes, and doc puts it into the OpenAPI document. The handler reads the request's body by itself, without a
+// limit or time-out of the server's, and writes without one. Its pages are shown
+// in no frame of another page.
 //
 // As http.ServeMux does, Handle panics if the pattern is wrong or is taken.
 func (s *Server) Handle(method, path string, h http.Handler, doc RouteDoc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	added := route{method: method, path: path, body: bodyStreamed, doc: doc, handle: func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Content-Security-Policy", "frame-ancestors 'none'") // what else its pages do is its own affair
 		if a, ok := w.(*answer); ok {
 			a.stall = 0
 		}
@@ -141,11 +156,13 @@ func (s *Server) Handle(method, path string, h http.Handler, doc RouteDoc) {
 		return nil
 	}}
 	table := append(s.table[:len(s.table):len(s.table)], added)
-	s.router.Store(s.newRouter(table))
-	s.table = table
+	rules := append(s.rules[:len(s.rules):len(s.rules)], addedRule(method, path, doc))
+	s.router.Store(s.newRouter(table, rules))
+	s.table, s.rules = table, rules
 }
 
 // Handler serves the API, for programs that have an http.Server of their own.
 // Such a server should have a ReadHeaderTimeout and must not have a
-// WriteTimeout or ReadTimeout, which would cut streams off.
+// WriteTimeout or ReadTimeout, which would cut streams off. For unix sockets it
+// needs Server.ConnContext; without it nobody comes in there without a token.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }

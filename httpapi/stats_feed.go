@@ -17,9 +17,10 @@ import (
 type measure func(ctx context.Context) (any, error)
 
 func (s *Server) allStats(w http.ResponseWriter, r *http.Request) error {
+	v := visitorOf(r)
 	return s.sendStats(w, r, func(ctx context.Context) (any, error) {
 		objects := []object{}
-		for _, name := range s.manager.Names() {
+		for _, name := range v.among(s.manager.Names()) {
 			all, err := s.manager.Stats(ctx, name)
 			if errors.Is(err, manager.ErrNotFound) {
 				continue // deleted just now

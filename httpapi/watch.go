@@ -10,6 +10,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/gafferd/gaffer/httpapi/tokens"
 	"github.com/gafferd/gaffer/manager"
 	"github.com/gafferd/gaffer/streams"
 )
@@ -39,13 +40,20 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	v := visitorOf(r)
+	if pattern.Audits() {
+		if err := v.needs(tokens.Admin); err != nil {
+			return err
+		}
+	}
 	q := queryOf(r)
 	feed := q.text("feed")
 	unasked := time.Duration(noHeartbeat)
 	if feed == feedEventsource {
 		unasked = sseHeartbeat
 	}
-	req := &watching{since: s.manager.Events().Last(), heartbeat: q.heartbeat(unasked)}
+	events := s.manager.EventsFor(pattern)
+	req := &watching{since: events.Last(), heartbeat: q.heartbeat(unasked)}
 	req.timeout, req.bounded = q.seconds("timeout", 0)
 	if since, ok := sinceOf(r, q); ok {
 		req.since, req.resumed = since, true
@@ -58,13 +66,13 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer done()
-	if req.since > s.manager.Events().Last() {
+	if req.since > events.Last() {
 		req.since = 0 // from another life of the daemon
 	}
 	// The seq after which this answer starts: a client whose connection breaks
 	// before any event came resumes there.
 	w.Header().Set("Gaffer-Seq", strconv.FormatUint(req.since, 10))
-	req.cursor = s.manager.Events().Subscribe(pattern, req.since)
+	req.cursor = events.Subscribe(pattern, req.since).Among(v.only())
 	switch feed {
 	case "", feedLongpoll:
 		return s.watchLongpoll(w, r, req)

@@ -10,22 +10,50 @@ import (
 
 	"github.com/gafferd/gaffer/httpapi/webhooks"
 	"github.com/gafferd/gaffer/internal/nearest"
+	"github.com/gafferd/gaffer/manager"
 )
 
 var errNoWebhooks = fmt.Errorf("%w: this server sends no events", errNoResource)
 
-func (s *Server) listWebhooks(w http.ResponseWriter, _ *http.Request) error {
+func (s *Server) listWebhooks(w http.ResponseWriter, r *http.Request) error {
 	if s.webhooks == nil {
 		return errNoWebhooks
 	}
-	return writeJSON(w, s.webhooks.List())
+	return writeJSON(w, slices.DeleteFunc(s.webhooks.List(), func(hook webhooks.Status) bool {
+		return allowHook(r, hook.Event) != nil
+	}))
+}
+
+// allowHook refuses a webhook that is told of more than the visitor may know.
+func allowHook(r *http.Request, event string) error {
+	v := visitorOf(r)
+	if !v.limited() {
+		return nil
+	}
+	pattern, err := manager.ParseDottedPattern(event)
+	switch {
+	case err != nil:
+		return err
+	case pattern.Process() == "":
+		return fmt.Errorf("%w: the token %q is for %q alone, and this webhook is about all processes", errForbidden, v.token.Name, v.token.Only)
+	}
+	return v.covers(pattern.Process())
+}
+
+// webhook is the one in the path.
+func (s *Server) webhook(r *http.Request) (webhooks.Status, error) {
+	if s.webhooks == nil {
+		return webhooks.Status{}, errNoWebhooks
+	}
+	status, err := s.webhooks.Get(mux.Vars(r)["id"])
+	if err == nil {
+		err = allowHook(r, status.Event)
+	}
+	return status, err
 }
 
 func (s *Server) showWebhook(w http.ResponseWriter, r *http.Request) error {
-	if s.webhooks == nil {
-		return errNoWebhooks
-	}
-	status, err := s.webhooks.Get(mux.Vars(r)["id"])
+	status, err := s.webhook(r)
 	if err != nil {
 		return err
 	}
@@ -40,6 +68,9 @@ func (s *Server) addWebhook(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := allowHook(r, hook.Event); err != nil {
+		return err
+	}
 	id, err := s.webhooks.Add(hook)
 	if err != nil {
 		return err
@@ -48,8 +79,8 @@ func (s *Server) addWebhook(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) removeWebhook(w http.ResponseWriter, r *http.Request) error {
-	if s.webhooks == nil {
-		return errNoWebhooks
+	if _, err := s.webhook(r); err != nil {
+		return err
 	}
 	if err := s.webhooks.Remove(mux.Vars(r)["id"]); err != nil {
 		return err

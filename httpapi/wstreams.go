@@ -14,6 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/gafferd/gaffer/httpapi/tokens"
 	"github.com/gafferd/gaffer/manager"
 	"github.com/gafferd/gaffer/process"
 	"github.com/gafferd/gaffer/streams"
@@ -31,6 +32,11 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) error {
 	readonly, place := q.flag("readonly"), placeOf(r, q)
 	if q.err != nil {
 		return q.err
+	}
+	if !readonly {
+		if err := visitorOf(r).needs(tokens.Write); err != nil {
+			return fmt.Errorf("%w; readonly=true needs it not", err)
+		}
 	}
 	log, err := s.socketLog(pid, q)
 	if err != nil {

@@ -15,14 +15,15 @@ import (
 // LogQuery says what of an app's output is wanted. The zero value is all that is
 // kept.
 type LogQuery struct {
-	Filter []string       // process types (web) or instances (worker-2); none: all
-	Stream string         // stdout or stderr; "": both
-	Grep   *regexp.Regexp // lines that match; nil: all
-	Since  time.Time      // lines completed then or later; zero: all that are kept
-	Until  time.Time      // lines begun before; zero: no limit
-	After  LogCursor      // what follows that line; zero: not given
-	Tail   int            // the last so many of these; less than 0: all
-	Follow bool           // then what comes
+	Filter []string                  // process types (web) or instances (worker-2); none: all
+	Only   func(process string) bool // processes of these names; nil: all
+	Stream string                    // stdout or stderr; "": both
+	Grep   *regexp.Regexp            // lines that match; nil: all
+	Since  time.Time                 // lines completed then or later; zero: all that are kept
+	Until  time.Time                 // lines begun before; zero: no limit
+	After  LogCursor                 // what follows that line; zero: not given
+	Tail   int                       // the last so many of these; less than 0: all
+	Follow bool                      // then what comes
 }
 
 // LogLine is a line of an app's output.
@@ -214,7 +215,7 @@ func (r *LogReader) matches(l *LogLine) bool {
 
 // wants reports whether the query is for that output.
 func (q *LogQuery) wants(o *output) bool {
-	if q.Stream != "" && q.Stream != o.stream() {
+	if q.Stream != "" && q.Stream != o.stream() || q.Only != nil && !q.Only(o.process) {
 		return false
 	}
 	return len(q.Filter) == 0 || slices.Contains(q.Filter, typeOf(o.process)) || slices.Contains(q.Filter, o.instance)

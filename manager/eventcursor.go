@@ -13,8 +13,16 @@ import (
 type EventCursor struct {
 	events  *Events
 	pattern Pattern
-	after   uint64 // the number of the last event seen
-	missed  uint64 // how many were gone before they were seen, not yet told
+	only    func(name string) bool // nil: all
+	after   uint64                 // the number of the last event seen
+	missed  uint64                 // how many were gone before they were seen, not yet told
+}
+
+// Among leaves out what is not about a process whose name that is true of. It is
+// called before the first Next; only must not ask the manager anything.
+func (c *EventCursor) Among(only func(name string) bool) *EventCursor {
+	c.only = only
+	return c
 }
 
 // Next waits for the next event that is wanted. missed tells of events between
@@ -54,7 +62,7 @@ func (c *EventCursor) look() (ev Event, found bool, changed <-chan struct{}) {
 	e := c.events
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	ev, found, last, missed := e.next(c.pattern, c.after)
+	ev, found, last, missed := e.next(c.pattern, c.only, c.after)
 	c.after = last
 	c.missed += missed
 	if found || e.closed {

@@ -17,16 +17,17 @@ type (
 		Seq    uint64 `json:"seq"`
 	}
 	jsonEvent struct {
-		Event      string    `json:"event"`
-		Name       string    `json:"name,omitempty"`
-		PID        int       `json:"pid,omitempty"`
-		OSPid      *int      `json:"os_pid,omitempty"`
-		ExitStatus *int      `json:"exit_status,omitempty"`
-		TermSignal *int      `json:"term_signal,omitempty"`
-		Detached   *bool     `json:"detached,omitempty"`
-		Reason     string    `json:"reason,omitempty"`
-		Seq        uint64    `json:"seq"`
-		Time       time.Time `json:"time"`
+		Event      string `json:"event"`
+		Name       string `json:"name,omitempty"`
+		PID        int    `json:"pid,omitempty"`
+		OSPid      *int   `json:"os_pid,omitempty"`
+		ExitStatus *int   `json:"exit_status,omitempty"`
+		TermSignal *int   `json:"term_signal,omitempty"`
+		Detached   *bool  `json:"detached,omitempty"`
+		Reason     string `json:"reason,omitempty"`
+		*Audit
+		Seq  uint64    `json:"seq"`
+		Time time.Time `json:"time"`
 	}
 )
 
@@ -36,7 +37,7 @@ func (ev Event) JSON() []byte {
 	if ev.Missed > 0 {
 		return marshalEvent(jsonGap{ev.Event, ev.Missed, ev.Seq})
 	}
-	o := jsonEvent{Event: ev.Event, Name: ev.Name, PID: ev.PID, Reason: ev.Reason, Seq: ev.Seq, Time: ev.Time.UTC()}
+	o := jsonEvent{Event: ev.Event, Name: ev.Name, PID: ev.PID, Reason: ev.Reason, Seq: ev.Seq, Time: ev.Time.UTC(), Audit: ev.Audit}
 	if ev.PID > 0 || ev.Type == "worker" {
 		o.OSPid = &ev.OSPid
 	}

@@ -28,6 +28,7 @@ import (
 //	          reason, or can again; of no template, and so under one name only
 //	worker    the daemon goes on in a new process, os_pid, and everything runs on;
 //	          the reason says how the one before ended; of no template, too
+//	audit     somebody asked for something: see Audit
 //	flap      a template is stopped because its instances end too often; comes
 //	          after the exit that was one too many
 //
@@ -36,7 +37,7 @@ import (
 // spawn for one instance after the other.
 var eventTypes = []string{
 	"create", "start", "stop", "restart", "update", "delete",
-	"spawn", "reap", "exit", "stop_pid", "flap", "log_failed", "log_resumed", "worker",
+	"spawn", "reap", "exit", "stop_pid", "flap", "log_failed", "log_resumed", "worker", auditEvent,
 }
 
 // Event is one happening under one of its two names.
@@ -53,6 +54,7 @@ type Event struct {
 	Reason     string
 	Detached   bool
 	Missed     uint64 // of a gap: how many events
+	Audit      *Audit // of an audit; else nil
 }
 
 // happenings is how many are kept. Each is two events.
@@ -143,17 +145,17 @@ func (e *Events) Subscribe(p Pattern, since uint64) *EventCursor {
 	return &EventCursor{events: e, pattern: p, after: since}
 }
 
-// next is the first event after the one numbered so that the pattern wants.
-// after moves to it, or to the newest event, and missed counts those between
+// next is the first event after the one numbered so that the pattern wants, of
+// the processes that only is true of, unless it is nil. after moves to it, or to the newest event, and missed counts those between
 // that are no longer kept. e.mu must be held.
-func (e *Events) next(p Pattern, after uint64) (ev Event, found bool, last, missed uint64) {
+func (e *Events) next(p Pattern, only func(name string) bool, after uint64) (ev Event, found bool, last, missed uint64) {
 	if oldest := e.last() - 2*uint64(len(e.ring)); after < oldest {
 		missed = oldest - after
 		after = oldest
 	}
 	for ; after < e.last(); after++ {
 		ev := &e.ring[after/2%happenings]
-		if named := after%2 == 1; p.matches(ev, named) {
+		if named := after%2 == 1; p.matches(ev, named) && (only == nil || ev.Name != "" && only(ev.Name)) {
 			return ev.delivered(after+1, named), true, after + 1, missed
 		}
 	}

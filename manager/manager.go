@@ -56,6 +56,7 @@ type Manager struct {
 	essential    chan EssentialEnd // has room for one, the first
 	vaultTrouble sync.Once
 	events       Events
+	audits       Events
 	pids         register
 	outputs      outputs
 

@@ -9,13 +9,21 @@ import (
 )
 
 // Pattern is which events a subscriber wants. Its zero value is all of them,
-// under both of their names.
+// under both of their names, but for audit: that has to be asked for by its type,
+// because whoever answers an event with a request would be told of that too. See
+// Manager.EventsFor.
 type Pattern struct {
 	plain string // the type, for events by their plain name
 	proc  bool   // events by their long name, of …
 	name  string // … this process, "" for every one, and …
 	kind  string // … this type, "" for every one
 }
+
+// Process is the one that the pattern is about, "" for one about all.
+func (p Pattern) Process() string { return p.name }
+
+// Audits reports whether the pattern is for audit events.
+func (p Pattern) Audits() bool { return p.plain == auditEvent || p.kind == auditEvent }
 
 // ParsePattern reads a pattern from its parts, as in the path of /watch:
 //

@@ -82,6 +82,16 @@ func (m *Manager) running(pid int) (*instance, error) {
 	return inst, nil
 }
 
+// NameOf is the template of an instance, also of one that has ended while its exit
+// is listed.
+func (m *Manager) NameOf(pid int) (string, error) {
+	inst, err := m.pids.find(pid)
+	if err != nil {
+		return "", err
+	}
+	return inst.owner.name, nil
+}
+
 // Log is the output of an instance under a label, also of one that has ended
 // while its exit is listed. The error is ErrNotFound, process.ErrNoStream or
 // process.ErrNotRedirected.

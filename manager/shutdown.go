@@ -79,6 +79,7 @@ func (m *Manager) stopAll() {
 	m.work.Wait()
 	m.saver.finish()
 	m.events.close()
+	m.audits.close()
 	m.stopApps()
 	close(m.stopped)
 }

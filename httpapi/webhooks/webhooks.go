@@ -42,12 +42,12 @@ type Webhooks struct {
 	transport http.RoundTripper
 	first     []Hook
 
-	mu     sync.Mutex // guards everything below; taken before any hook's
-	events *manager.Events
-	life   context.Context // of all hooks; nil before Start
-	end    context.CancelFunc
-	hooks  []*hook // in the order in which they were added
-	closed bool
+	mu      sync.Mutex       // guards everything below; taken before any hook's
+	manager *manager.Manager // nil before Start
+	life    context.Context  // of all hooks; nil before Start
+	end     context.CancelFunc
+	hooks   []*hook // in the order in which they were added
+	closed  bool
 }
 
 // New makes Webhooks that are yet to be started.
@@ -71,7 +71,7 @@ func (w *Webhooks) Start(m *manager.Manager) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.events = m.Events()
+	w.manager = m
 	w.life, w.end = context.WithCancel(context.Background())
 	err = w.follow(w.first)
 	for _, h := range saved {
@@ -263,13 +263,14 @@ func (w *Webhooks) begin(wanted Hook, inFile bool) (*hook, error) {
 		return nil, ErrBadURL
 	}
 	id := idOf(wanted)
-	journal, outbox, since, err := openJournal(w.folder, id+journalSuffix, w.events.Last(), w.log)
+	events := w.manager.EventsFor(pattern)
+	journal, outbox, since, err := openJournal(w.folder, id+journalSuffix, events.Last(), w.log)
 	if err != nil {
 		return nil, fmt.Errorf("webhook %s: %w", id, err)
 	}
 	h := &hook{
 		id: id, wanted: wanted, secret: wanted.Secret, shown: withoutSecrets(u), inFile: inFile,
-		cursor: w.events.Subscribe(pattern, since), sender: w.sender,
+		cursor: events.Subscribe(pattern, since), sender: w.sender,
 		journal: journal, outbox: outbox, log: w.log, done: make(chan struct{}),
 	}
 	var life context.Context

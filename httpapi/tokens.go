@@ -1,0 +1,185 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/gafferd/gaffer/httpapi/tokens"
+	"github.com/gafferd/gaffer/internal/nearest"
+)
+
+func (s *Server) listTokens(w http.ResponseWriter, _ *http.Request) error {
+	list := []object{}
+	for _, t := range s.gate.Tokens.List() {
+		o := object{
+			{Name: "name", Value: t.Name},
+			{Name: "scope", Value: t.Scope.Names()},
+			{Name: "only", Value: append([]string{}, t.Only...)},
+			{Name: "created_at", Value: timeOrNull(t.Created)},
+			{Name: "expires_at", Value: timeOrNull(t.Expires)},
+		}
+		if t.Subject != "" {
+			o = o.with("subject", t.Subject)
+		}
+		if t.Fixed {
+			o = o.with("fixed", true)
+		}
+		list = append(list, o)
+	}
+	return writeJSON(w, list)
+}
+
+// addToken makes a token of the body, and tells it.
+func (s *Server) addToken(w http.ResponseWriter, r *http.Request) error {
+	given, err := readDescription(w, r)
+	if err != nil {
+		return err
+	}
+	token, err := readToken(given)
+	if err != nil {
+		return err
+	}
+	secret, err := s.gate.Tokens.Add(token)
+	if err != nil && secret == "" && !notSaved(err) {
+		return err
+	}
+	answer := object{{Name: "ok", Value: true}, {Name: "name", Value: token.Name}}
+	if secret != "" {
+		answer = answer.with("token", secret)
+	}
+	return writeJSON(w, s.unlessSaved(answer, err))
+}
+
+func (s *Server) revokeToken(w http.ResponseWriter, r *http.Request) error {
+	err := s.gate.Tokens.Revoke(mux.Vars(r)["token"])
+	if err != nil && !notSaved(err) {
+		return err
+	}
+	return writeJSON(w, s.unlessSaved(object{{Name: "ok", Value: true}}, err))
+}
+
+// notSaved reports whether an error of a tokens.Set is that of the disk.
+func notSaved(err error) bool {
+	for _, own := range []error{tokens.ErrInvalid, tokens.ErrExists, tokens.ErrFixed, tokens.ErrNotFound, tokens.ErrTooMany} {
+		if errors.Is(err, own) {
+			return false
+		}
+	}
+	return true
+}
+
+// unlessSaved is an answer that tells if what was done is not on disk.
+func (s *Server) unlessSaved(answer object, err error) object {
+	if err == nil {
+		return answer
+	}
+	s.log.Error("tokens are not saved", "err", err)
+	return answer.with("saved", false)
+}
+
+// readToken reads what is wanted of a token, and tells of all that is wrong with
+// it.
+func readToken(given map[string]any) (t tokens.Token, err error) {
+	var wrong []string
+	text := func(name string, v any) string {
+		s, ok := v.(string)
+		if !ok {
+			wrong = append(wrong, name+" is no text")
+		}
+		return s
+	}
+	known := []string{"name", "scope", "only", "expires", "subject"}
+	for name, v := range given {
+		switch name {
+		case "name":
+			t.Name = text(name, v)
+		case "subject":
+			t.Subject = text(name, v)
+		case "scope", "only":
+			list, ok := textsOf(v)
+			if !ok {
+				wrong = append(wrong, name+" is neither text nor a list of texts")
+				continue
+			}
+			if name == "only" {
+				t.Only = list
+			} else if t.Scope, err = tokens.ParseScope(list...); err != nil {
+				wrong = append(wrong, err.Error())
+			}
+		case "expires":
+			life, ok := lifeOf(v)
+			if !ok {
+				wrong = append(wrong, `expires is neither a number of seconds above 0 nor text such as "24h" or "30d"`)
+				continue
+			}
+			t.Expires = time.Now().Add(life)
+		default:
+			wrong = append(wrong, fmt.Sprintf("%q is not known, the nearest is %q", shorten(name), nearest.Name(name, known)))
+		}
+	}
+	for _, name := range known[:2] {
+		if _, ok := given[name]; !ok {
+			wrong = append(wrong, name+" is missing")
+		}
+	}
+	if len(wrong) > 0 {
+		slices.Sort(wrong)
+		return t, fmt.Errorf(`%w: %s; send {"name": "ci", "scope": "read"}, and only, expires or subject if you like`, errBadValue, strings.Join(wrong, "; "))
+	}
+	return t, nil
+}
+
+// textsOf is a list of texts, or one that has commas between them.
+func textsOf(v any) (list []string, ok bool) {
+	switch v := v.(type) {
+	case nil:
+		return nil, true
+	case string:
+		for part := range strings.SplitSeq(v, ",") {
+			list = append(list, strings.TrimSpace(part))
+		}
+		return list, true
+	case []any:
+		for _, item := range v {
+			text, ok := item.(string)
+			if !ok {
+				return nil, false
+			}
+			list = append(list, text)
+		}
+		return list, true
+	}
+	return nil, false
+}
+
+// maxLife keeps a number of seconds or days from being more than a duration holds.
+const maxLife = 200 * 366 * 24 * time.Hour
+
+// lifeOf is how long a token is to be good.
+func lifeOf(v any) (life time.Duration, ok bool) {
+	switch v := v.(type) {
+	case float64:
+		life = time.Duration(min(v, maxLife.Seconds()) * float64(time.Second))
+	case string:
+		if days, found := strings.CutSuffix(v, "d"); found {
+			n, err := strconv.Atoi(days)
+			if err != nil || n > int(maxLife/(24*time.Hour)) {
+				return 0, false
+			}
+			life = time.Duration(n) * 24 * time.Hour
+			break
+		}
+		var err error
+		if life, err = time.ParseDuration(v); err != nil {
+			return 0, false
+		}
+	}
+	return life, life > 0
+}

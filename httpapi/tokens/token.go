@@ -1,0 +1,76 @@
+package tokens
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// Errors that callers may test for with errors.Is.
+var (
+	ErrInvalid  = errors.New("no such token can be made")
+	ErrExists   = errors.New("exists already")
+	ErrNotFound = errors.New("not found")
+	ErrUnknown  = errors.New("token is not valid")
+	ErrFixed    = errors.New("is the daemon's own")
+	ErrTooMany  = fmt.Errorf("there may be %d tokens at most", maxTokens)
+)
+
+// Token is what is known of a token. It is never changed once it is in a Set.
+type Token struct {
+	Name    string
+	Scope   Scope
+	Only    []string  // patterns of the processes that it is for; none: all
+	Subject string    // of the client certificate that stands for it; "" for none
+	Created time.Time // set by Add
+	Expires time.Time // zero: never
+	Fixed   bool      // it was given to the daemon, and cannot be revoked
+
+	hash [sha256.Size]byte // zero for one that only a certificate stands for
+}
+
+// maxLife keeps a mistaken number from being for ever.
+const maxLife = 100 * 366 * 24 * time.Hour
+
+var tokenName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}$`)
+
+func (t *Token) check(now time.Time) error {
+	switch {
+	case !tokenName.MatchString(t.Name):
+		return fmt.Errorf("%w: %.40q cannot be its name: want up to 64 letters, digits and any of _ . @ + -, the first one a letter, digit or _", ErrInvalid, t.Name)
+	case t.Scope == 0 || t.Scope > Read|Write|Control|Admin:
+		return fmt.Errorf("%w: it has no scope", ErrInvalid)
+	case !t.Expires.IsZero() && !t.Expires.After(now):
+		return fmt.Errorf("%w: it would have expired already", ErrInvalid)
+	case t.Expires.Sub(now) > maxLife:
+		return fmt.Errorf("%w: it would expire in more than a hundred years; leave that out for one that never does", ErrInvalid)
+	case len(t.Subject) > 1024:
+		return fmt.Errorf("%w: its subject has more than 1024 characters", ErrInvalid)
+	}
+	return checkPatterns(t.Only)
+}
+
+// Covers reports whether the token is for a process of that name.
+func (t *Token) Covers(process string) bool {
+	return len(t.Only) == 0 || slices.ContainsFunc(t.Only, func(p string) bool { return matches(p, process) })
+}
+
+// Reaches reports whether the token may be for any process of a group.
+func (t *Token) Reaches(group string) bool {
+	return len(t.Only) == 0 || slices.ContainsFunc(t.Only, func(p string) bool {
+		return matches(p, group) || matchesBelow(p, group+":")
+	})
+}
+
+// ID tells the token from all others, also from a later one of the same name.
+func (t *Token) ID() string {
+	sum := sha256.Sum256(fmt.Appendf(t.hash[:len(t.hash):len(t.hash)], "%s\x00%d", t.Name, t.Created.UnixNano()))
+	return hex.EncodeToString(sum[:8])
+}
+
+// expired reports whether the token's time is over.
+func (t *Token) expired(now time.Time) bool { return !t.Expires.IsZero() && !now.Before(t.Expires) }
