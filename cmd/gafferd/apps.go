@@ -23,13 +23,18 @@ func (s setup) apps(hooks *webhooks.Webhooks) []manager.App {
 // directory knows.
 func (s setup) webhooks() (*webhooks.Webhooks, error) {
 	var folder *os.Root
+	var err error
 	if s.state != nil {
-		var err error
-		if folder, err = s.state.Folder("webhooks"); err != nil {
-			return nil, err
-		}
+		folder, err = s.state.Folder("webhooks")
+	} else {
+		folder, err = s.worker.scratch()
 	}
-	return webhooks.New(webhooks.Options{Hooks: hooksOf(s.config), Folder: folder, Logger: s.log}), nil
+	if err != nil {
+		return nil, err
+	}
+	return webhooks.New(webhooks.Options{
+		Hooks: hooksOf(s.config), Folder: folder, Temporary: s.state == nil, Logger: s.log,
+	}), nil
 }
 
 // hooksOf are the webhooks of a configuration.

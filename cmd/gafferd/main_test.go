@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -129,6 +130,37 @@ func (d *daemon) wait() int {
 		d.t.Fatal("gafferd does not end")
 	}
 	return d.cmd.ProcessState.ExitCode()
+}
+
+// killWorker kills the process that the keeper would replace, and returns when it
+// has.
+func (d *daemon) killWorker() {
+	d.t.Helper()
+	worker := d.worker()
+	syscall.Kill(worker, syscall.SIGKILL)
+	for end := time.Now().Add(patience); ; <-time.After(time.Millisecond) {
+		if now := d.worker(); now != 0 && now != worker {
+			return
+		}
+		if time.Now().After(end) {
+			d.t.Fatal("the worker is not replaced")
+		}
+	}
+}
+
+// worker is the worker's pid, 0 while there is none.
+func (d *daemon) worker() int {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", d.cmd.Process.Pid))
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		for pid := range strings.FieldsSeq(string(text)) {
+			environ, _ := os.ReadFile("/proc/" + pid + "/environ")
+			if n, err := strconv.Atoi(pid); err == nil && strings.Contains(string(environ), "GAFFER_KEEPER_FD=") {
+				return n
+			}
+		}
+	}
+	return 0
 }
 
 func (d *daemon) signal(sig syscall.Signal) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -53,21 +54,78 @@ func TestWebhooks(t *testing.T) {
 // TestWebhooksSurviveAKill kills the daemon while a receiver is down. All that
 // had happened arrives from the next one, in order.
 func TestWebhooksSurviveAKill(t *testing.T) {
-	var up atomic.Bool
-	bodies := make(chan string, 100)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !up.Load() {
+	r := newReceiver(t)
+	state := t.TempDir()
+	d := start(t, nil, "--no-keeper", "--state-dir", state)
+	r.fill(d)
+	d.signal(syscall.SIGKILL)
+	d.wait()
+	r.up.Store(true)
+	r.drain(start(t, nil, "--state-dir", state))
+}
+
+// TestWebhooksSurviveTheWorker kills the worker alone, which also a daemon without
+// a state directory survives.
+func TestWebhooksSurviveTheWorker(t *testing.T) {
+	r := newReceiver(t)
+	d := start(t, nil)
+	r.fill(d)
+	d.killWorker()
+	r.up.Store(true)
+	r.drain(d)
+	d.post("/processes/web/_scale/99", "")
+	if got := r.next(d); !strings.Contains(got, `"proc.web.update"`) {
+		t.Errorf("then comes %s", got)
+	}
+	folder := r.folder()
+	d.signal(syscall.SIGTERM)
+	d.wait()
+	if _, err := os.Stat(folder); err == nil {
+		t.Errorf("%s is left", folder)
+	}
+}
+
+// receiver takes events once it is up.
+type receiver struct {
+	t      *testing.T
+	url    string
+	up     atomic.Bool
+	bodies chan string
+}
+
+func newReceiver(t *testing.T) *receiver {
+	r := &receiver{t: t, bodies: make(chan string, 100)}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if !r.up.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
-		body, _ := io.ReadAll(r.Body)
-		bodies <- string(body)
+		body, _ := io.ReadAll(req.Body)
+		r.bodies <- string(body)
 	}))
-	defer server.Close()
-	state := t.TempDir()
-	d := start(t, nil, "--no-keeper", "--state-dir", state)
-	if got := d.post("/webhooks", `{"event": "proc.web", "url": "`+server.URL+`", "secret": "s"}`); got != 200 {
-		t.Fatalf("POST /webhooks: %d", got)
+	t.Cleanup(server.Close)
+	r.url = server.URL
+	return r
+}
+
+// folder is where the daemon keeps what is to outlive its worker.
+func (r *receiver) folder() string {
+	r.t.Helper()
+	files, _ := filepath.Glob("/dev/shm/gafferd-*/hooks.json")
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err == nil && strings.Contains(string(text), r.url) {
+			return filepath.Dir(file)
+		}
+	}
+	r.t.Fatal("there is no folder of the daemon's")
+	return ""
+}
+
+// fill has 21 events wait for the receiver.
+func (r *receiver) fill(d *daemon) {
+	r.t.Helper()
+	if got := d.post("/webhooks", `{"event": "proc.web", "url": "`+r.url+`", "secret": "s"}`); got != 200 {
+		r.t.Fatalf("POST /webhooks: %d", got)
 	}
 	d.post("/processes", `{"name": "web", "cmd": "true", "start": false}`)
 	for n := range 20 {
@@ -75,25 +133,33 @@ func TestWebhooksSurviveAKill(t *testing.T) {
 	}
 	for end := time.Now().Add(patience); !strings.Contains(d.get("/webhooks"), `"pending":21,`); {
 		if time.Now().After(end) {
-			t.Fatalf("not all 21 events wait: %s", d.get("/webhooks"))
+			r.t.Fatalf("not all 21 events wait: %s", d.get("/webhooks"))
 		}
 	}
-	d.signal(syscall.SIGKILL)
-	d.wait()
-	up.Store(true)
-	d = start(t, nil, "--state-dir", state)
+}
+
+// drain wants those events, in their order.
+func (r *receiver) drain(d *daemon) {
+	r.t.Helper()
 	for n := range 21 {
 		kind := "update"
 		if n == 0 {
 			kind = "create"
 		}
-		select {
-		case got := <-bodies:
-			if want := fmt.Sprintf(`{"event":"proc.web.%s","name":"web","seq":%d,`, kind, 2*n+2); !strings.HasPrefix(got, want) {
-				t.Errorf("event %d is %s, want %s", n, got, want)
-			}
-		case <-time.After(patience):
-			t.Fatalf("after %d events nothing comes: %s", n, d.get("/webhooks"))
+		got := r.next(d)
+		if want := fmt.Sprintf(`{"event":"proc.web.%s","name":"web","seq":%d,`, kind, 2*n+2); !strings.HasPrefix(got, want) {
+			r.t.Errorf("event %d is %s, want %s", n, got, want)
 		}
+	}
+}
+
+func (r *receiver) next(d *daemon) string {
+	r.t.Helper()
+	select {
+	case got := <-r.bodies:
+		return got
+	case <-time.After(patience):
+		r.t.Fatalf("nothing comes: %s", d.get("/webhooks"))
+		return ""
 	}
 }

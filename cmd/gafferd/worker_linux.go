@@ -30,6 +30,7 @@ const (
 	keptPIDFile = "pidfile"
 	keptConfig  = "config"
 	keptKey     = "key"
+	keptScratch = "scratch"
 	keptListen  = "listen:" // with the place of the address in the configuration
 )
 
@@ -52,7 +53,8 @@ type worker struct {
 	conn    *keeper.Conn
 	well    atomic.Pointer[func()] // returns only while the daemon is well; nil: nobody knows yet
 	beating *part
-	stays   bool // its end is not the daemon's: another one goes on
+	folder  string // of scratch, once it was asked for
+	stays   bool   // its end is not the daemon's: another one goes on
 }
 
 // connect is the worker that this process is, if it is one. It returns when it
@@ -149,6 +151,31 @@ func (w *worker) holdText(name string, text []byte) error {
 		return err
 	}
 	return w.hold(name, f)
+}
+
+// scratch is a folder in memory for what has to outlive this worker and not the
+// daemon; nil if nothing outlives it. The caller closes it.
+func (w *worker) scratch() (*os.Root, error) {
+	if w == nil {
+		return nil, nil
+	}
+	path, err := w.takeText(keptScratch)
+	if err != nil {
+		return nil, err
+	}
+	w.folder = string(path)
+	if w.folder == "" {
+		if w.folder, err = os.MkdirTemp("/dev/shm", "gafferd-"); err != nil {
+			w.folder, err = os.MkdirTemp("", "gafferd-")
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := w.holdText(keptScratch, []byte(w.folder)); err != nil {
+			return nil, err
+		}
+	}
+	return os.OpenRoot(w.folder)
 }
 
 // listener is the one that an earlier worker has opened for an address, if any.
@@ -285,6 +312,9 @@ func (w *worker) leave(code int, began bool) {
 		return
 	}
 	w.beating.stop()
+	if w.folder != "" {
+		os.RemoveAll(w.folder)
+	}
 	w.conn.Leave(code) // fails when the keeper is gone, which has ended too then
 }
 

@@ -35,6 +35,7 @@ func (w *worker) take(string) *os.File                    { return nil }
 func (w *worker) hold(string, *os.File) error             { return nil }
 func (w *worker) takeText(string) ([]byte, error)         { return nil, nil }
 func (w *worker) holdText(string, []byte) error           { return nil }
+func (w *worker) scratch() (*os.Root, error)              { return nil, nil }
 func (w *worker) listener(string) (net.Listener, error)   { return nil, nil }
 func (w *worker) holdListener(string, net.Listener) error { return nil }
 func (w *worker) dropListener(string) error               { return nil }

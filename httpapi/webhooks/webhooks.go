@@ -29,6 +29,7 @@ var (
 type Options struct {
 	Hooks     []Hook            // those of the configuration file
 	Folder    *os.Root          // where what is to outlive the daemon is kept; nil: nowhere. It is closed by Stop
+	Temporary bool              // Folder is gone with the daemon, and is only to outlive this process
 	Transport http.RoundTripper // nil: net/http's, with proxies as the environment has them
 	Logger    *slog.Logger      // nil: slog.Default
 }
@@ -36,7 +37,8 @@ type Options struct {
 // Webhooks are an app of a manager: they deliver its events from when they are
 // started until the last one. All methods may be called by any goroutine.
 type Webhooks struct {
-	folder    *os.Root // set by New, never changed, like the next four
+	folder    *os.Root // set by New, never changed, like the next five
+	temporary bool
 	log       *slog.Logger
 	sender    *sender
 	transport http.RoundTripper
@@ -52,7 +54,7 @@ type Webhooks struct {
 
 // New makes Webhooks that are yet to be started.
 func New(o Options) *Webhooks {
-	w := &Webhooks{folder: o.Folder, log: o.Logger, transport: o.Transport, first: o.Hooks}
+	w := &Webhooks{folder: o.Folder, temporary: o.Temporary, log: o.Logger, transport: o.Transport, first: o.Hooks}
 	if w.log == nil {
 		w.log = slog.Default()
 	}
@@ -114,7 +116,7 @@ func (w *Webhooks) Pause(ctx context.Context) {
 }
 
 // Stop implements manager.App. It gives the last events a moment to be delivered.
-func (w *Webhooks) Stop(ctx context.Context) error {
+func (w *Webhooks) Stop(ctx context.Context) (err error) {
 	w.mu.Lock()
 	w.closed = true
 	hooks := w.hooks
@@ -132,13 +134,13 @@ func (w *Webhooks) Stop(ctx context.Context) error {
 	if t, ok := w.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
+	if left > 0 && (w.folder == nil || w.temporary) {
+		err = fmt.Errorf("%d events were not delivered and are lost: a state directory would have kept them", left)
+	}
 	if w.folder != nil {
-		return w.folder.Close()
+		err = errors.Join(err, w.folder.Close())
 	}
-	if left > 0 {
-		return fmt.Errorf("%d events were not delivered and are lost: a state directory would have kept them", left)
-	}
-	return nil
+	return err
 }
 
 // List is all hooks.
