@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -114,6 +115,19 @@ processes:
 		cmd.Path = tool(t, "unshare")
 	})
 	d.killed = true // in the end it has an exit code
+	waitFor(t, "all runs", func() bool { return d.ok("GET", "/processes?running=1", "").body == "[1,2]\n" })
+	keeper := childrenOf(d.cmd.Process.Pid)
+	if len(keeper) != 1 {
+		t.Fatalf("unshare has the children %v", keeper)
+	}
+	waitFor(t, "orphans are reaped", func() bool {
+		for _, pid := range childrenOf(keeper[0]) {
+			if text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); strings.Contains(string(text), ") Z ") {
+				return false
+			}
+		}
+		return true
+	})
 	d.ok("POST", "/streams/1/stdin", "go\n")
 	<-d.exited
 	if code := d.cmd.ProcessState.ExitCode(); code != 7 {

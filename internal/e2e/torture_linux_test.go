@@ -170,17 +170,26 @@ func (d *daemon) instances(names ...string) (pids []string) {
 
 // worker is the os pid of the daemon's worker, 0 while there is none.
 func (d *daemon) worker() int {
-	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", d.cmd.Process.Pid))
-	for _, file := range threads {
-		text, _ := os.ReadFile(file)
-		for field := range strings.FieldsSeq(string(text)) {
-			pid, err := strconv.Atoi(field)
-			if err == nil && environ(pid, "GAFFER_KEEPER_FD") != "" {
-				return pid
-			}
+	for _, pid := range childrenOf(d.cmd.Process.Pid) {
+		if environ(pid, "GAFFER_KEEPER_FD") != "" {
+			return pid
 		}
 	}
 	return 0
+}
+
+// childrenOf are the children of a process.
+func childrenOf(parent int) (pids []int) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent))
+	for _, file := range threads {
+		text, _ := os.ReadFile(file)
+		for field := range strings.FieldsSeq(string(text)) {
+			if pid, err := strconv.Atoi(field); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
 }
 
 // tickReader follows the numbered lines of an instance of tick.
