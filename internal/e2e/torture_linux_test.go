@@ -31,6 +31,8 @@ type torture struct {
 	times    int           // how often the worker is replaced
 	pause    time.Duration // at most, before each time
 	args     []string
+	state    string // the directory, "" for none
+	gentle   bool // no request may fail that can be repeated
 }
 
 func howMuch(little, all torture) torture {
@@ -43,12 +45,14 @@ func howMuch(little, all torture) torture {
 // TestWorkerIsKilled kills the worker at random moments. No child may notice, and
 // no reader, no writer and nobody who changes something may find anything amiss.
 func TestWorkerIsKilled(t *testing.T) {
-	for name, args := range map[string][]string{"InMemory": nil, "OnDisk": {"--state-dir", filepath.Join(t.TempDir(), "state")}} {
+	for name, state := range map[string]string{"InMemory": "", "OnDisk": filepath.Join(t.TempDir(), "state")} {
 		t.Run(name, func(t *testing.T) {
 			how := howMuch(
 				torture{children: 6, writers: 3, changers: 2, times: 8, pause: 300 * time.Millisecond},
-				torture{children: 50, writers: 20, changers: 4, times: 200, pause: 400 * time.Millisecond})
-			how.args = args
+				torture{children: 50, writers: 20, changers: 4, times: 200, pause: 2 * time.Second})
+			if how.state = state; state != "" {
+				how.args = []string{"--state-dir", state}
+			}
 			how.run(t, func(d *daemon) {
 				if pid := d.worker(); pid != 0 {
 					_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -70,6 +74,7 @@ func TestUpgrades(t *testing.T) {
 	how := howMuch(
 		torture{children: 6, writers: 3, changers: 2, times: 4, pause: 500 * time.Millisecond},
 		torture{children: 50, writers: 20, changers: 4, times: 30, pause: 4 * time.Second})
+	how.gentle = true
 	programs := []string{other, filepath.Join(bin, "gafferd")}
 	n := 0
 	how.run(t, func(d *daemon) {
@@ -123,7 +128,7 @@ func (how torture) run(t *testing.T, replace func(d *daemon)) {
 		changers = append(changers, c)
 		work.Go(func() { c.run(ctx) })
 	}
-	pings := &pinger{t: t, d: d}
+	pings := &pinger{t: t, d: d, gentle: how.gentle}
 	work.Go(func() { pings.run(ctx) })
 
 	for range how.times {
@@ -147,7 +152,44 @@ func (how torture) run(t *testing.T, replace func(d *daemon)) {
 	for _, c := range changers {
 		c.check()
 	}
-	t.Logf("%d replacements; pings took %v at most", how.times, pings.longest)
+	if how.state != "" {
+		d.stop() // and so all is written
+		for pid, r := range readers {
+			how.checkDisk(t, pid, r.lines.Load())
+		}
+	}
+	t.Logf("%d replacements; %d requests, which took %v at most", how.times, pings.count, pings.longest)
+}
+
+// checkDisk holds that the lines of an instance of tick are on disk, each once and
+// in order, and at least those that were read.
+func (how torture) checkDisk(t *testing.T, pid int, read int64) {
+	l := &lives{t: t, state: how.state}
+	n := int64(0)
+	for _, file := range l.logFiles("ticks", pid) {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records, half, err := criRecords(data)
+		if err != nil || len(half) > 0 {
+			t.Fatalf("%s: %v, %d bytes of half a record", file, err, len(half))
+		}
+		var text []byte
+		for _, r := range records {
+			text = append(text, r.output()...)
+		}
+		for line := range strings.Lines(string(text)) {
+			if got, _, err := tickOf(strings.TrimSpace(line)); err != nil || int64(got) != n {
+				t.Errorf("pid %d: on disk line %d is %q", pid, n, line)
+				return
+			}
+			n++
+		}
+	}
+	if n < read {
+		t.Errorf("pid %d: %d lines are on disk, and %d were read", pid, n, read)
+	}
 }
 
 // instances are the os pids of all instances of some processes.
@@ -350,11 +392,14 @@ func (c *changer) check() {
 	}
 }
 
-// pinger makes requests on new connections, none of which may be refused.
+// pinger makes requests on new connections, none of which may be refused, and
+// with gentle none fail.
 type pinger struct {
 	t       *testing.T
 	d       *daemon
+	gentle  bool
 	longest time.Duration
+	count   int
 }
 
 func (p *pinger) run(ctx context.Context) {
@@ -372,9 +417,10 @@ func (p *pinger) run(ctx context.Context) {
 			err = json.NewDecoder(resp.Body).Decode(&pids)
 			resp.Body.Close()
 		}
-		if err != nil && strings.Contains(err.Error(), "refused") {
-			p.t.Errorf("a connection: %v", err)
+		if err != nil && (p.gentle || strings.Contains(err.Error(), "refused")) {
+			p.t.Errorf("request %d: %v", p.count, err)
 		}
+		p.count++
 		p.longest = max(p.longest, time.Since(began))
 	}
 }

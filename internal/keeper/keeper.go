@@ -102,7 +102,7 @@ func newKeeper(args []string) (*keeper, error) {
 		env:        slices.DeleteFunc(os.Environ(), forKeeper),
 		program:    program,
 		previous:   -1,
-		notices:    openNotices(os.Getenv("NOTIFY_SOCKET"), os.Getenv("WATCHDOG_USEC")),
+		notices:    openNotices(os.Getenv("NOTIFY_SOCKET"), os.Getenv("WATCHDOG_USEC"), os.Getenv("WATCHDOG_PID")),
 		poll:       poll,
 		deliveries: make(chan delivery),
 		endings:    make(chan uint64),

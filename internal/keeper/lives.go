@@ -19,7 +19,7 @@ type lives struct {
 const (
 	firstPause = 100 * time.Millisecond
 	maxPause   = 10 * time.Second
-	goodLife   = 10 * time.Second
+	goodLife   = time.Second
 
 	// maxEarly is how many workers in a row may die before one is ready, when it
 	// is their only job to stop everything.

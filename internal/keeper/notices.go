@@ -20,8 +20,9 @@ type notices struct {
 	at    time.Time     // of the next
 }
 
-// openNotices is nil where nobody wants to hear anything.
-func openNotices(socket, watchdog string) *notices {
+// openNotices is nil where nobody wants to hear anything. The watchdog may be over
+// another process.
+func openNotices(socket, watchdog, fedBy string) *notices {
 	if socket == "" {
 		return nil
 	}
@@ -31,7 +32,8 @@ func openNotices(socket, watchdog string) *notices {
 		return nil
 	}
 	n := &notices{to: conn}
-	if usec, err := strconv.ParseInt(watchdog, 10, 64); err == nil && usec > 0 {
+	ours := fedBy == "" || fedBy == strconv.Itoa(os.Getpid())
+	if usec, err := strconv.ParseInt(watchdog, 10, 64); err == nil && usec > 0 && ours {
 		n.every = time.Duration(usec) * time.Microsecond / 2
 		n.at = time.Now()
 	}
