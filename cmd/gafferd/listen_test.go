@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"math/big"
@@ -17,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -100,6 +102,47 @@ func TestUnixSocketMode(t *testing.T) {
 		if err != nil || info.Mode() != fs.ModeSocket|mode {
 			t.Errorf("the socket is %v, %v; want mode %v", info.Mode(), err, mode)
 		}
+	}
+}
+
+// TestStaleSocketGoesToOne has many find the same socket dead at the same time. Who
+// takes it keeps it: nobody takes it from him for the dead one that it was.
+func TestStaleSocketGoesToOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gaffer.sock")
+	for round := range 50 {
+		dead, err := net.Listen("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dead.(*net.UnixListener).SetUnlinkOnClose(false)
+		dead.Close()
+
+		taken := make(chan net.Listener, 8)
+		together := make(chan struct{})
+		var trying sync.WaitGroup
+		for range cap(taken) {
+			trying.Go(func() {
+				<-together
+				switch l, err := listenUnix(path, ownersOnly); {
+				case err == nil:
+					taken <- l
+				case !errors.Is(err, errAlive):
+					t.Error(err)
+				}
+			})
+		}
+		close(together)
+		trying.Wait()
+		if n := len(taken); n != 1 {
+			t.Fatalf("in round %d the socket has %d owners", round, n)
+		}
+		l := <-taken
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatalf("its owner is not reached: %v", err)
+		}
+		conn.Close()
+		l.Close()
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // awkward is an application with all that means something to systemd.
 func awkward() *App {
 	return &App{
-		Procfile: "Procfile", Root: "/tmp", port: 5000,
+		Procfile: "Procfile", Root: "/tmp/my app 100%i", port: 5000,
 		Entries: []Entry{
 			{"web", `echo "$PORT" '100%' \\n; ./web --size 5%i ${X}`},
 			{"worker_2", "exec ./worker 'a b' && echo äöü\t!"},
@@ -38,7 +38,7 @@ func TestUnits(t *testing.T) {
 		"# my_shop.target\n",
 		"\nWants=my_shop-web@5000.service\nWants=my_shop-web@5001.service\nWants=my_shop-worker_2@5100.service\n",
 		"# my_shop-web@.service\n", "# my_shop-worker_2@.service\n",
-		"\nPartOf=my_shop.target\n", "\nUser=somebody\n", "\nWorkingDirectory=/tmp\n", "\nEnvironment=PORT=%i\n",
+		"\nPartOf=my_shop.target\n", "\nUser=somebody\n", "\nWorkingDirectory=/tmp/my app 100%%i\n", "\nEnvironment=PORT=%i\n",
 		`Environment="B=\"q\" 'r' \\ %% $X"`, `Environment="C=two\nlines\tand a tab"`,
 		`ExecStart=/bin/sh -c "export PS=web.$$((PORT-4999)) && echo \"$$PORT\" '100%%' \\\\n; ./web --size 5%%i $${X}"`,
 	} {
