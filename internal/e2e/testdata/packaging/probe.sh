@@ -22,6 +22,21 @@ gafferctl add_process --start nap sleep 1000
 until_is "Instances: 1 running" property StatusText
 grep -q '^0::/system.slice/gafferd.service/gaffer\.' "/proc/$(pidof -s sleep)/cgroup"
 
+# Another worker goes on, after a crash and with another package, and systemd hears
+# of it as of the one before.
+main=$(property MainPID) nap=$(pidof -s sleep)
+workers() { pgrep --parent "$main" --exact gafferd; }
+pkill -KILL --parent "$main" --exact gafferd
+gafferctl add_process --start second sleep 1000
+until_is "Instances: 2 running" property StatusText
+before=$(workers)
+dpkg -i /root/gaffer.deb
+replaced() { [[ $(workers) == *"$before"* ]] || echo yes; }
+until_is yes replaced
+gafferctl del_process second
+until_is "Instances: 1 running" property StatusText
+[[ $(property MainPID) == "$main" && $(pidof sleep) == "$nap" && $(property NRestarts) == 0 ]]
+
 # A stop ends them all, and a start goes on with what was there.
 systemctl stop gafferd
 ! pidof sleep
