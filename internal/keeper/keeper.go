@@ -86,7 +86,7 @@ func Run(args []string, given map[string]*os.File) int {
 }
 
 func newKeeper(args []string) (*keeper, error) {
-	program, err := unix.Open("/proc/self/exe", unix.O_PATH|unix.O_CLOEXEC, 0)
+	program, err := openProgram("/proc/self/exe")
 	if err != nil {
 		return nil, fmt.Errorf("open this program: %w", err)
 	}

@@ -107,6 +107,19 @@ func holder() int {
 	select {}
 }
 
+// TestNothingIsOpen starts a keeper with its inputs and outputs and nothing else, of
+// the runtime's either, which has a file open where there are cgroups: what it
+// opens first is none of the descriptors that a worker gets.
+func TestNothingIsOpen(t *testing.T) {
+	d := startKeeper(t, "holder", "GODEBUG=containermaxprocs=0")
+	d.expect("worker 1 ")
+	d.cmd.Process.Signal(syscall.SIGTERM)
+	d.expect("ended ")
+	if code := d.exit(); code != 3 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
 // TestWorkerIsReplaced kills a worker again and again.
 func TestWorkerIsReplaced(t *testing.T) {
 	d := startKeeper(t, "holder")

@@ -19,7 +19,7 @@ func (k *keeper) upgrade(path string) {
 		fail(errors.New("another upgrade is under way"))
 		return
 	}
-	program, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	program, err := openProgram(path)
 	if err != nil {
 		fail(&os.PathError{Op: "open", Path: path, Err: err})
 		return

@@ -58,6 +58,17 @@ func (k *keeper) startWorker(now time.Time) {
 	k.worker = w
 }
 
+// openProgram opens a program for fork. Its descriptor is none of those that a
+// worker gets, for these are in place when the program is executed.
+func openProgram(path string) (int, error) {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil || fd > workerFD {
+		return fd, err
+	}
+	defer unix.Close(fd)
+	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, workerFD+1)
+}
+
 func (k *keeper) fork(program int) (*worker, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
