@@ -19,13 +19,14 @@ const orphanPause = 50 * time.Millisecond
 
 // childEntry is a child, until its worker forgets it.
 type childEntry struct {
-	pid      int // 0 while it is being started
-	pidfd    int // -1 before that and when it is released
-	kept     []keptFile
-	released bool
-	letGo    bool // to be released when it ends
-	hasEnded bool
-	status   exitStatus
+	pid       int // 0 while it is being started
+	pidfd     int // -1 before that and when it is released
+	kept      []keptFile
+	released  bool
+	letGo     bool // to be released when it ends
+	forgotten bool // to be gone when it is released
+	hasEnded  bool
+	status    exitStatus
 }
 
 // keptFile is a file that is kept for a child. What its number means is the
@@ -130,9 +131,9 @@ func (k *keeper) release(id uint64, later bool) {
 	reap(c.pid)
 	unix.Close(c.pidfd)
 	c.pidfd, c.released = -1, true
-	if len(c.kept) == 0 {
+	if c.forgotten {
 		delete(k.children, id)
-	}
+	} // else the next worker may have to tell how it ended
 }
 
 // keep keeps one more file for a child.
@@ -166,6 +167,7 @@ func (k *keeper) forget(id uint64) {
 		return
 	}
 	c.closeFiles()
+	c.forgotten = true
 	if c.released {
 		delete(k.children, id)
 	}
@@ -214,15 +216,7 @@ func (k *keeper) reapOrphans(now time.Time) {
 		k.end(1)
 		return
 	}
-	known := make(map[int]bool, len(k.children))
-	for _, c := range k.children {
-		known[c.pid] = c.pidfd >= 0
-	}
-	for _, w := range []*worker{k.worker, k.candidate} {
-		if w != nil {
-			known[w.pid] = true
-		}
-	}
+	known := k.known()
 	for {
 		pid, _ := peek(unix.P_ALL, 0)
 		if pid <= 0 {
@@ -239,6 +233,23 @@ func (k *keeper) reapOrphans(now time.Time) {
 		}
 	}
 	k.orphans = now.Add(max(20*orphanPause, 10*time.Since(now))) // until the one in front is released
+}
+
+// known are the pids of children and workers. One that was released is nobody's,
+// or somebody else's.
+func (k *keeper) known() map[int]bool {
+	pids := make(map[int]bool, len(k.children))
+	for _, c := range k.children {
+		if c.pidfd >= 0 {
+			pids[c.pid] = true
+		}
+	}
+	for _, w := range []*worker{k.worker, k.candidate} {
+		if w != nil {
+			pids[w.pid] = true
+		}
+	}
+	return pids
 }
 
 // alive counts the children that have not ended.

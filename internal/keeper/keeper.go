@@ -51,6 +51,7 @@ type keeper struct {
 	orphans   time.Time // when to look for them; zero: no child has ended
 
 	stopping os.Signal // the last signal to stop, for a worker that is yet to come
+	hangUp   bool      // SIGHUP has come, and no worker that could act on it was there
 	killAt   time.Time // no worker will come: when the children are killed; zero: not so
 	over     bool
 	code     int // to exit with, once over
@@ -265,8 +266,8 @@ func (k *keeper) hold(name string, files []int) {
 	}
 }
 
-// signal passes signals on to the worker. Those to stop are not lost when there
-// is none.
+// signal passes signals on to the worker. Those to stop, and SIGHUP, are not lost
+// when there is none, or one that is about to go.
 func (k *keeper) signal(s os.Signal) {
 	switch s {
 	case syscall.SIGCHLD:
@@ -282,9 +283,22 @@ func (k *keeper) signal(s os.Signal) {
 			k.lives.startNow()
 			return
 		}
+	case syscall.SIGHUP:
+		k.hangUp = k.worker == nil || !k.worker.greeted || k.yields()
 	}
 	if k.worker != nil && k.worker.greeted {
 		k.worker.signal(s)
+	}
+}
+
+// catchUp passes on what came while nobody could act on it.
+func (k *keeper) catchUp(w *worker) {
+	if k.hangUp {
+		k.hangUp = false
+		w.signal(syscall.SIGHUP)
+	}
+	if k.stopping != nil {
+		w.signal(k.stopping)
 	}
 }
 

@@ -15,8 +15,12 @@ import (
 // the worker, and then the other way round.
 func (k *keeper) upgrade(path string) {
 	fail := func(err error) { k.worker.send(message{kind: stays, data: []byte(err.Error())}) }
-	if k.candidate != nil || k.previous >= 0 {
+	switch {
+	case k.candidate != nil || k.previous >= 0:
 		fail(errors.New("another upgrade is under way"))
+		return
+	case k.stopping != nil:
+		fail(errors.New("gafferd is stopping"))
 		return
 	}
 	program, err := openProgram(path)
@@ -34,14 +38,19 @@ func (k *keeper) upgrade(path string) {
 	k.candidate, k.previous = w, program
 }
 
+// yields reports whether a candidate waits for the end of the worker.
+func (k *keeper) yields() bool { return k.candidate != nil && k.candidate.isReady }
+
 // handOver makes the candidate the worker when the old one has ended.
 func (k *keeper) handOver() {
+	k.lives.startAt = time.Time{} // of another one, if the old one has died
 	w := k.candidate
 	k.candidate, k.worker = nil, w
 	k.program, k.previous = k.previous, k.program
 	w.candidate, w.isReady = false, false
 	w.beat(time.Now())
 	k.handAll(w)
+	k.catchUp(w)
 }
 
 // settle ends an upgrade: the new program does its work.

@@ -122,8 +122,9 @@ func (k *keeper) hello(w *worker) {
 		return
 	}
 	k.handAll(w)
-	if k.stopping != nil {
-		w.signal(k.stopping)
+	k.catchUp(w)
+	if k.yields() {
+		w.send(message{kind: yield})
 	}
 }
 
@@ -165,15 +166,20 @@ func (k *keeper) ready(w *worker) {
 		k.handOver()
 		return
 	}
-	k.worker.send(message{kind: yield})
+	if k.worker.greeted { // else it is told when it has
+		k.worker.send(message{kind: yield})
+	}
 }
 
-// exited notes that a worker has ended.
+// exited notes that a worker has ended. Something that it has left behind may
+// have its end of the link: the last words have a moment to come then.
 func (k *keeper) exited(w *worker) {
 	w.exited = true
 	if w.closed {
 		k.workerEnded(w)
+		return
 	}
+	w.giveUpAt = time.Now().Add(time.Second)
 }
 
 // silent notes that the messages of a worker have ended. If it has not, it has
@@ -212,7 +218,7 @@ func (k *keeper) workerEnded(w *worker) {
 		k.end(w.code)
 	case !k.lives.served && len(k.children) == 0:
 		k.end(code) // it never began: what is wrong it has said
-	case k.candidate != nil && k.candidate.isReady:
+	case k.yields():
 		k.lives.last = "upgraded"
 		k.handOver()
 	default:
@@ -275,6 +281,11 @@ func (w *worker) beat(now time.Time) {
 // giveUp kills a worker that was silent. One that may have been stopped together
 // with the keeper has a moment to speak first.
 func (w *worker) giveUp(now time.Time) {
+	if w.exited {
+		w.giveUpAt = time.Time{}
+		w.link.conn.Close() // which ends the messages
+		return
+	}
 	if !w.late && !w.candidate {
 		w.late, w.giveUpAt = true, now.Add(time.Second)
 		return

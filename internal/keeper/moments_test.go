@@ -1,0 +1,244 @@
+//go:build linux
+
+package keeper
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gafferd/gaffer/process/spawn"
+)
+
+func init() {
+	workers["forgetful"] = forgetful
+	workers["slow"] = slow
+	workers["late"] = late
+	workers["careless"] = careless
+}
+
+// forgetful dies after it has released its child, before it has forgotten it.
+func forgetful() int {
+	c := connect()
+	n, _ := c.Worker()
+	switch ch := c.Children()[5]; {
+	case n == 1:
+		ch, err := c.Start(5, spawn.Attr{Path: "/bin/sh", Args: []string{"sh", "-c", "exit 6"}, Files: []int{-1, -1, -1}}, nil)
+		if err != nil {
+			say("error %v", err)
+			return 1
+		}
+		ch.Wait()
+		ch.Release()
+	case n == 2 && ch == nil:
+		say("child is not known")
+	case n == 2:
+		say("child %v %d", ch.Released(), ch.Wait().Code)
+		ch.Forget()
+	default:
+		say("children %d", len(c.Children()))
+		c.Leave(0)
+		return 0
+	}
+	c.Ready()
+	return 1
+}
+
+// TestReleasedIsKeptUntilForgotten holds that how a child has ended is not lost
+// with the worker that has released it and told nobody yet.
+func TestReleasedIsKeptUntilForgotten(t *testing.T) {
+	d := startKeeper(t, "forgetful")
+	if got := d.expect("child "); got != "true 6" {
+		t.Errorf("the next worker finds: %s, want true 6", got)
+	}
+	if got := d.expect("children "); got != "0" {
+		t.Errorf("%s children are kept that were forgotten", got)
+	}
+	d.exit()
+}
+
+// slow asks to be replaced by itself, and yields when it is told to over stdin. As
+// a candidate it waits for a file.
+func slow() int {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP)
+	c, err := Connect(func([]*os.File) error {
+		say("proving")
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			if _, err := os.Stat(os.Getenv("TEST_GATE")); err == nil {
+				break
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 9
+	}
+	n, _ := c.Worker()
+	say("worker %d %d", n, os.Getpid())
+	c.Ready()
+	if n == 1 {
+		self, _ := os.Executable()
+		go c.Upgrade(self)
+	}
+	lines := make(chan string)
+	go func() {
+		for s := bufio.NewScanner(os.Stdin); s.Scan(); {
+			lines <- s.Text()
+		}
+	}()
+	yield, told := c.Yield(), (chan string)(nil)
+	for {
+		select {
+		case s := <-signals:
+			say("%d got %v", n, s)
+			if n > 1 && s == syscall.SIGTERM {
+				c.Leave(0)
+				return 0
+			}
+		case <-yield:
+			say("%d yields", n)
+			yield, told = nil, lines
+		case <-told:
+			return 0
+		}
+	}
+}
+
+func startSlow(t *testing.T) (d *daemon, gate func()) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "gate")
+	return startKeeper(t, "slow", "TEST_GATE="+path), func() {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestStopDuringUpgrade sends signals to a worker that is about to go. Its
+// successor gets them.
+func TestStopDuringUpgrade(t *testing.T) {
+	d, gate := startSlow(t)
+	gate()
+	d.expect("1 yields")
+	d.cmd.Process.Signal(syscall.SIGHUP)
+	d.cmd.Process.Signal(syscall.SIGTERM)
+	d.expect("1 got terminated")
+	io.WriteString(d.stdin, "go\n")
+	d.expect("worker 2")
+	got := d.expect("2 got ")
+	if got == "hangup" {
+		got = d.expect("2 got ")
+	}
+	if got != "terminated" {
+		t.Errorf("the next worker got %s", got)
+	}
+	if code := d.exit(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestWorkerDiesDuringUpgrade kills workers while the candidate proves itself,
+// which then takes the place of the one that would be next.
+func TestWorkerDiesDuringUpgrade(t *testing.T) {
+	d, gate := startSlow(t)
+	kill := func(worker string) {
+		pid, _ := strconv.Atoi(d.expect("worker " + worker))
+		if worker == "1" {
+			d.expect("proving")
+		}
+		unix.Kill(pid, unix.SIGKILL)
+	}
+	for _, worker := range []string{"1", "3", "4"} {
+		kill(worker)
+	}
+	gate() // in the pause before the next
+	io.WriteString(d.stdin, "go\n")
+	d.expect("worker 2")
+	d.cmd.Process.Signal(syscall.SIGTERM)
+	d.expect("2 got terminated")
+	if code := d.exit(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// late connects when it is told to over stdin.
+func late() int {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGHUP)
+	say("late")
+	bufio.NewReader(os.Stdin).ReadString('\n')
+	c := connect()
+	c.Ready()
+	select {
+	case s := <-signals:
+		say("got %v", s)
+	case <-time.After(10 * time.Second):
+		say("got nothing")
+	}
+	c.Leave(0)
+	return 0
+}
+
+// TestHangUpWaits sends what asks for a reload while no worker can hear it.
+func TestHangUpWaits(t *testing.T) {
+	d := startKeeper(t, "late")
+	d.expect("late")
+	d.cmd.Process.Signal(syscall.SIGHUP)
+	io.WriteString(d.stdin, "go\n")
+	if got := d.expect("got "); got != "hangup" {
+		t.Errorf("the worker got %s", got)
+	}
+}
+
+// careless asks to be replaced by itself, and ends as a candidate: what it leaves
+// behind has the link to the keeper.
+func careless() int {
+	gate := os.Getenv("TEST_GATE")
+	if _, err := os.Stat(gate); err == nil {
+		cmd := exec.Command("cat")
+		cmd.Stdin, cmd.ExtraFiles = os.Stdin, []*os.File{os.NewFile(workerFD, "link")}
+		cmd.Start()
+		return 8
+	}
+	os.WriteFile(gate, nil, 0o600)
+	c := connect()
+	go c.Beat(nil, func() {})
+	c.Ready()
+	self, _ := os.Executable()
+	say("stays %v", c.Upgrade(self))
+	c.Leave(0)
+	return 0
+}
+
+// TestCandidateLeavesItsLink upgrades to a program that is gone while its link to
+// the keeper is not.
+func TestCandidateLeavesItsLink(t *testing.T) {
+	d := startKeeper(t, "careless", "TEST_GATE="+filepath.Join(t.TempDir(), "gate"))
+	if got := d.expect("stays "); got != "exit status 8" {
+		t.Errorf("the upgrade failed with %q", got)
+	}
+	d.stdin.Close()
+	d.exit()
+}
+
+// TestReusedPid lets a child have the pid of one that was released, which is in
+// nobody's way.
+func TestReusedPid(t *testing.T) {
+	k := &keeper{children: map[uint64]*childEntry{1: {pid: 7, pidfd: 3}}}
+	for id := range uint64(20) {
+		k.children[2+id] = &childEntry{pid: 7, pidfd: -1, released: true}
+	}
+	if !k.known()[7] {
+		t.Error("the child would be taken for an orphan")
+	}
+}
