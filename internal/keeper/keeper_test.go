@@ -112,7 +112,11 @@ func holder() int {
 // opens first is none of the descriptors that a worker gets.
 func TestNothingIsOpen(t *testing.T) {
 	d := startKeeper(t, "holder", "GODEBUG=containermaxprocs=0")
-	d.expect("worker 1 ")
+	pid, _, _ := strings.Cut(d.expect("worker 1 "), " ")
+	if comm, err := os.ReadFile("/proc/" + pid + "/comm"); string(comm) != "exe\n" { // the end of its argv[0]
+		t.Errorf("the worker is called %q, %v", comm, err)
+	}
+	d.expect("echo ")
 	d.cmd.Process.Signal(syscall.SIGTERM)
 	d.expect("ended ")
 	if code := d.exit(); code != 3 {
