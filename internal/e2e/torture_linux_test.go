@@ -32,7 +32,7 @@ type torture struct {
 	pause    time.Duration // at most, before each time
 	args     []string
 	state    string // the directory, "" for none
-	gentle   bool // no request may fail that can be repeated
+	gentle   bool   // no request may fail that can be repeated
 }
 
 func howMuch(little, all torture) torture {
