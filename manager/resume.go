@@ -213,6 +213,9 @@ func (m *Manager) Resume(why string) (complete bool, err error) {
 		}
 	}
 	m.goOn(all)
+	if m.options.State != nil {
+		m.options.State.logs.Settled()
+	}
 	m.events.publish(Event{Type: "worker", OSPid: os.Getpid(), Reason: why})
 	return snap.loaded, nil
 }

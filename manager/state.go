@@ -126,7 +126,7 @@ func openState(ctx context.Context, dir string, o StateOptions, waiting func(pid
 	err = cmp.Or(s.read(templatesFile, &s.saved), s.read(exitsFile, &s.exits), s.read(runningFile, &s.running))
 	if err == nil {
 		s.logs, err = archive.Open(filepath.Join(dir, "logs"), archive.Options{
-			Limits: o.Logs, Sequence: &s.sequence, Bell: &s.bell, Failed: s.failed,
+			Limits: o.Logs, Sequence: &s.sequence, Bell: &s.bell, Failed: s.failed, GoOn: o.Lock != nil,
 		})
 	}
 	if err != nil {

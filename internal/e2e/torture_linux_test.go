@@ -51,7 +51,11 @@ func TestWorkerIsKilled(t *testing.T) {
 				torture{children: 6, writers: 3, changers: 2, times: 8, pause: 300 * time.Millisecond},
 				torture{children: 50, writers: 20, changers: 4, times: 200, pause: 2 * time.Second})
 			if how.state = state; state != "" {
-				how.args = []string{"--state-dir", state}
+				config := filepath.Join(t.TempDir(), "gaffer.yaml")
+				if err := os.WriteFile(config, []byte("gaffer:\n  log_size: 4GiB # all there is\n"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				how.args = []string{"--state-dir", state, config}
 			}
 			how.run(t, func(d *daemon) {
 				if pid := d.worker(); pid != 0 {

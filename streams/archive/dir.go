@@ -47,6 +47,11 @@ type Options struct {
 	// Bell is rung by the logs of all instances.
 	Bell *streams.Bell
 
+	// GoOn says that logs of an earlier program go on. Which ones is known when
+	// each was given to Follow, and the Dir is told so by Settled: nothing is
+	// forgotten before.
+	GoOn bool
+
 	// Failed is called when writing fails (a full disk, most often), and with
 	// nil when it works again. Once each, from the Dir's goroutine. May be nil.
 	Failed func(error)
@@ -70,6 +75,7 @@ type Dir struct {
 	files    map[string][]*File // by process, in the order of their pids
 	live     map[*File]struct{} // those that are being written
 	unwanted map[*File]struct{} // those to be removed when they are not
+	held     bool               // nothing is forgotten
 	last     int                // the largest pid there ever was
 }
 
@@ -87,6 +93,7 @@ func Open(dir string, o Options) (*Dir, error) {
 	d := &Dir{
 		root: root, limits: o.Limits.withDefaults(), options: o,
 		files: make(map[string][]*File), live: make(map[*File]struct{}), unwanted: make(map[*File]struct{}),
+		held: o.GoOn,
 	}
 	if err := d.load(); err != nil {
 		root.Close()
@@ -96,6 +103,14 @@ func Open(dir string, o Options) (*Dir, error) {
 	d.stop = stop
 	d.work.Go(func() { d.run(ctx) })
 	return d, nil
+}
+
+// Settled says that all logs that go on are followed.
+func (d *Dir) Settled() {
+	d.mu.Lock()
+	d.held = false
+	d.mu.Unlock()
+	d.retainAll(time.Now())
 }
 
 // Close writes what the logs hold and closes all files. No log may be written to

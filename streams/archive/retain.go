@@ -52,6 +52,9 @@ func (d *Dir) sweep() {
 func (d *Dir) retain(process string, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.held {
+		return
+	}
 	var cost int64
 	for _, f := range d.files[process] {
 		cost += f.cost()

@@ -216,3 +216,35 @@ func TestNothingOutside(t *testing.T) {
 		}
 	}
 }
+
+// What is over the limits and goes on is not forgotten before it does.
+func TestGoOn(t *testing.T) {
+	dir := t.TempDir()
+	k := open(t, dir, Limits{Size: 2 * minCost, Segment: 1 << 20})
+	_, out, stderr := k.start(1)
+	for i := range 2000 {
+		fmt.Fprintf(out, "line %d\n", i)
+	}
+	out.Close()
+	stderr.Close()
+	k.idle(t)
+	k.Close()
+
+	next := new(keeper)
+	d, err := Open(dir, Options{Limits: Limits{Size: 2 * minCost, Segment: 1 << 20}, Sequence: &next.seq, Bell: &next.bell, GoOn: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	files := d.Files("app:web")
+	if len(files) != 1 || files[0].cost() <= 2*minCost {
+		t.Fatalf("%d files are left", len(files))
+	}
+	log := streams.NewLog(streams.Options{Bell: &next.bell})
+	d.Follow(files[0], log, nil)
+	d.Settled()
+	if files[0].cost() <= 2*minCost {
+		t.Error("what goes on was forgotten")
+	}
+	log.Close()
+}
