@@ -55,7 +55,7 @@ type socket struct {
 	held     []byte    // the first bytes of a rune whose rest is to come
 
 	writing atomic.Bool
-	reading atomic.Int64 // since when input waits for the client, in Unix ns; 0 if it does not
+	reading atomic.Int64 // since when input waits for the client, by uptime; 0 if it does not
 	pinging atomic.Bool
 }
 
@@ -206,7 +206,7 @@ func (k *socket) write(kind websocket.MessageType, data []byte) error {
 func (k *socket) receive(ctx context.Context) error {
 	in := k.input
 	for {
-		k.reading.Store(time.Now().UnixNano())
+		k.reading.Store(uptime())
 		_, message, err := k.conn.Reader(context.Background())
 		k.reading.Store(0)
 		if err != nil {
@@ -226,6 +226,11 @@ func (k *socket) receive(ctx context.Context) error {
 	}
 }
 
+var started = time.Now()
+
+// uptime is a time in nanoseconds that goes on when somebody sets the clock.
+func uptime() int64 { return int64(time.Since(started)) + 1 }
+
 // attentive notes while its reader waits for the client.
 type attentive struct {
 	r     io.Reader
@@ -234,7 +239,7 @@ type attentive struct {
 
 // Read implements io.Reader.
 func (a *attentive) Read(p []byte) (int, error) {
-	a.since.Store(time.Now().UnixNano())
+	a.since.Store(uptime())
 	defer a.since.Store(0)
 	return a.r.Read(p)
 }
@@ -253,7 +258,7 @@ func (k *socket) ping(ctx context.Context, parts *sync.WaitGroup) {
 		if k.conn.Ping(waited) == nil || k.writing.Load() {
 			return
 		}
-		if since := k.reading.Load(); since != 0 && time.Since(time.Unix(0, since)) > pongTimeout/4 {
+		if since := k.reading.Load(); since != 0 && time.Duration(uptime()-since) > pongTimeout/4 {
 			k.peer.Close()
 		}
 	})

@@ -241,6 +241,7 @@ func limits(s config.Settings) httpapi.Limits {
 	return httpapi.Limits{
 		Body: s.MaxBody, HeaderTimeout: s.HeaderTimeout, IdleTimeout: s.IdleTimeout,
 		Connections: s.MaxConnections, PeerConnections: s.MaxPeerConnections, PeerStreams: s.MaxPeerStreams,
+		TokenGuesses: s.MaxTokenGuesses,
 	}
 }
 

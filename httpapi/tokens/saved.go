@@ -70,6 +70,11 @@ func (s *Set) restore(text []byte) error {
 		if err == nil {
 			err = checkPatterns(kept.Only) // one that is not understood must not be for all
 		}
+		for _, at := range []time.Time{kept.Created.UTC(), kept.Expires.UTC()} {
+			if err == nil && (at.Year() < 0 || at.Year() > 9999) { // which JSON cannot hold
+				err = fmt.Errorf("%q has a time in the year %d", kept.Name, at.Year())
+			}
+		}
 		if err == nil && kept.Subject == "" {
 			var n int
 			if n, err = hex.Decode(t.hash[:], []byte(kept.Hash[:min(len(kept.Hash), 2*len(t.hash))])); err == nil && n != len(t.hash) {

@@ -56,7 +56,7 @@ type Settings struct {
 	MaxBody                                            int64
 	HeaderTimeout, IdleTimeout                         time.Duration
 	MaxConnections, MaxPeerConnections, MaxPeerStreams int
-	MaxProcesses, MaxNumProcesses                      int
+	MaxTokenGuesses, MaxProcesses, MaxNumProcesses     int
 
 	TokenFile     string // absolute; "" for none
 	AuditLog      string // absolute; "" for none

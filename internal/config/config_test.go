@@ -306,7 +306,7 @@ func everything(t *testing.T) *config.Config {
 			LogAge:       14 * 24 * time.Hour,
 
 			MaxBody: 4 << 20, HeaderTimeout: 5 * time.Second, IdleTimeout: time.Hour,
-			MaxConnections: 500, MaxPeerConnections: 200, MaxPeerStreams: 100, MaxProcesses: 50, MaxNumProcesses: 20,
+			MaxConnections: 500, MaxPeerConnections: 200, MaxPeerStreams: 100, MaxTokenGuesses: 7, MaxProcesses: 50, MaxNumProcesses: 20,
 		},
 	}
 }

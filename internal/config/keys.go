@@ -63,6 +63,8 @@ var gafferRows = []row[Settings]{
 		func(s *Settings) *int { return &s.MaxPeerConnections }),
 	count(key{name: "max_peer_streams", doc: "How many feeds, websockets and inputs one user of this machine or one address may have open.", standard: "2000"},
 		func(s *Settings) *int { return &s.MaxPeerStreams }),
+	count(key{name: "max_token_guesses", doc: "How many tokens that are not valid one user of this machine or one address may send in a minute.", standard: "20"},
+		func(s *Settings) *int { return &s.MaxTokenGuesses }),
 	count(key{name: "max_processes", doc: "How many processes there may be before no more are made over the API.", standard: "10000"},
 		func(s *Settings) *int { return &s.MaxProcesses }),
 	count(key{name: "max_numprocesses", doc: "How many instances a process may have.", standard: "10000"},
