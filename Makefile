@@ -2,6 +2,7 @@
 # make test   everything that CI does
 # make torture  kills and upgrades the daemon, hundreds of times, under load
 # make bench  measures gafferd against bare loops that do the same work
+# make bench-compare BASE=v1.0.0            against another commit instead
 #
 # make install PREFIX=/usr/local DESTDIR=   programs, man pages, completions and units
 # make package                              a Debian package, in build/
@@ -20,7 +21,7 @@ LDFLAGS  = -s -w $(if $(VERSION),-X github.com/gafferd/gaffer/internal/version.r
 # What is made twice of the same commit is the same.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null)
 
-.PHONY: build run test check unit fuzz e2e torture bench man install package clean
+.PHONY: build run test check unit fuzz e2e torture bench bench-compare man install package clean
 
 build:
 	go build -o bin/ ./cmd/...
@@ -65,6 +66,14 @@ torture:
 
 bench: build
 	go run ./internal/bench -gafferd bin/gafferd $(ARGS)
+
+# The other commit is built in a folder of its own, which goes with the shell.
+bench-compare: build
+	@test -n '$(BASE)' || { echo 'which commit? make bench-compare BASE=v1.0.0'; exit 2; }
+	@dir=$$(mktemp -d) && trap 'git worktree remove --force "$$dir/tree"; rm -rf "$$dir"' EXIT && \
+	git worktree add --detach "$$dir/tree" '$(BASE)' && \
+	(cd "$$dir/tree" && go build -o '$(CURDIR)/bin/gafferd-base' ./cmd/gafferd) && \
+	go run ./internal/bench -gafferd bin/gafferd -against bin/gafferd-base $(ARGS)
 
 # Each program writes its own: see internal/manual.
 man:

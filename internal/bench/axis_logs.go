@@ -33,29 +33,24 @@ func (l *lab) keep(ctx context.Context) (*keptLines, error) {
 		return l.kept, nil
 	}
 	k := &keptLines{dir: filepath.Join(l.dir, "kept"), lines: l.amount(keptCount, keptCount/50)}
-	if err := k.write(ctx, l.gafferd); err != nil {
+	gate, err := l.gate()
+	if err != nil {
+		return nil, err
+	}
+	if err := k.write(ctx, l.gafferd, gate); err != nil {
 		return nil, fmt.Errorf("fill the logs: %w", err)
 	}
 	l.kept = k
 	return k, nil
 }
 
-func (k *keptLines) write(ctx context.Context, gafferd string) (err error) {
+func (k *keptLines) write(ctx context.Context, gafferd, gate string) (err error) {
 	d, err := startDaemon(ctx, gafferd, "--state-dir", k.dir)
 	if err != nil {
 		return err
 	}
 	defer both(&err, d.end)
-	bench, err := self()
-	if err != nil {
-		return err
-	}
-	if err := d.run(ctx, description{
-		"name": "lines", "cmd": bench, "args": []string{"child", "lines", "-n", fmt.Sprint(k.lines)}, "restart": "never", "backpressure": true,
-	}); err != nil {
-		return err
-	}
-	pid, err := d.onlyPid(ctx, "lines")
+	pid, err := d.runChild(ctx, description{"name": "lines", "backpressure": true}, "child", "lines", "-n", fmt.Sprint(k.lines), "-gate", gate)
 	if err != nil {
 		return err
 	}
@@ -64,6 +59,9 @@ func (k *keptLines) write(ctx context.Context, gafferd string) (err error) {
 		return err
 	}
 	defer response.Body.Close()
+	if err := openGate(gate); err != nil {
+		return err
+	}
 	if _, err = io.Copy(io.Discard, response.Body); err != nil { // until the child has ended
 		return err
 	}
@@ -100,8 +98,8 @@ func logTailAxis() axis {
 		name:  "logs-tail",
 		about: "the last 100 of 1,000,000 lines on disk",
 		measures: []measure{
-			{"answered", "ms", goal{valueAtMost, 10}},
-			{"read", "KiB", goal{valueAtMost, 1024}},
+			{name: "answered", unit: "ms", goal: goal{valueAtMost, 10}},
+			{name: "read", unit: "KiB", goal: goal{valueAtMost, 1024}},
 		},
 		maxPairs: 5,
 		run:      runLogTail,
@@ -119,7 +117,7 @@ func runLogTail(ctx context.Context, l *lab, s side) (values []float64, err erro
 	}
 	defer both(&err, d.end)
 	const requests, lines = 20, 100
-	before, err := bytesRead(d.pid())
+	before, err := d.pids().read()
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +133,7 @@ func runLogTail(ctx context.Context, l *lab, s side) (values []float64, err erro
 		}
 		took = append(took, time.Since(began).Seconds()*1e3)
 	}
-	after, err := bytesRead(d.pid())
+	after, err := d.pids().read()
 	return []float64{percentile(took, 0.5), float64(after-before) / requests / 1024}, err
 }
 
@@ -147,7 +145,7 @@ type logGrep struct {
 }
 
 func logGrepAxes() []axis {
-	speed := func(g goal) []measure { return []measure{{"searched", "MB of text/s", g}} }
+	speed := func(g goal) []measure { return []measure{{name: "searched", unit: "MB of text/s", goal: g}} }
 	return []axis{
 		{
 			name:     "logs-grep-literal",

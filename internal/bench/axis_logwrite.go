@@ -15,27 +15,21 @@ import (
 // without one: what writing the log takes away.
 func logWriteAxes() []axis {
 	var all []axis
-	for _, f := range []fanout{{subscribers: 1, line: 100, size: 64 << 20}, {subscribers: 10, line: 100, size: 48 << 20}} {
+	for _, f := range []fanout{{1, 100, 64 << 20, continuous}, {10, 100, 48 << 20, continuous}} {
 		all = append(all, axis{
 			name:  fmt.Sprintf("logs-write-%d", f.subscribers),
 			about: fmt.Sprintf("fanout-100b-%d with the log on disk, beside gafferd without", f.subscribers),
-			measures: []measure{
-				{"delivered to all", "MB/s", goal{ratioAtLeast, 0.75}},
-				{"CPU", "s per GB delivered", goal{}},
-				{"lost", "bytes", goal{kind: never}},
-				{"broken off", "connections", goal{kind: never}},
-				{"not logged", "bytes", goal{kind: never}},
-			},
-			run: f.runLogged,
+			measures: append(fanoutMeasures(goal{ratioAtLeast, 0.75}, goal{}),
+				measure{name: "not logged", unit: "bytes", goal: goal{kind: never}}),
+			scale: scale{"subscribers of logs-write", float64(f.subscribers)},
+			run:   f.runLogged,
 		})
 	}
 	return all
 }
 
 func (f fanout) runLogged(ctx context.Context, l *lab, s side) ([]float64, error) {
-	if l.quick {
-		f.size /= 16
-	}
+	f = f.in(l)
 	gate, err := l.gate()
 	if err != nil {
 		return nil, err

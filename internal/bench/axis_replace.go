@@ -21,66 +21,90 @@ const (
 // greeter is a child that says its process id and is quiet then.
 var greeter = []string{"sh", "-c", "echo $$; exec sleep 1000000"}
 
-// replaceAxis kills a child and waits for what the next one says in its stream.
-func replaceAxis() axis {
-	return axis{
-		name:  "replace",
-		about: "a killed child's replacement, until its first output has come to a subscriber",
-		measures: []measure{
-			{"p50", "ms", goal{ratioAtMost, 2}},
-			{"p90", "ms", goal{}},
-			{"CPU", "ms a replacement", goal{}},
-		},
-		run: runReplace,
+// replaceAxes kill children and wait for what the next ones say in their
+// streams.
+func replaceAxes() []axis {
+	var all []axis
+	for _, count := range []int{1, 10} {
+		name, p50 := "replace", goal{ratioAtMost, 1.5}
+		if count > 1 {
+			name, p50 = fmt.Sprintf("replace-%d", count), goal{}
+		}
+		all = append(all, axis{
+			name:  name,
+			about: fmt.Sprintf("the replacement of %d killed at once, until the first output of the last one has come to a subscriber", count),
+			measures: []measure{
+				{name: "p50", unit: "ms", goal: p50, growth: total},
+				{name: "p99", unit: "ms"},
+				{name: "CPU", unit: "ms a replacement", growth: each},
+			},
+			scale: scale{"children killed at once", float64(count)},
+			run: func(ctx context.Context, l *lab, s side) ([]float64, error) {
+				return runReplace(ctx, s, count, l.amount(replaceKills, 5))
+			},
+		})
 	}
+	return all
 }
 
-func runReplace(ctx context.Context, l *lab, s side) (values []float64, err error) {
-	g, err := newGreetings(ctx, s)
+func runReplace(ctx context.Context, s side, count, rounds int) (values []float64, err error) {
+	g, err := newGreetings(ctx, s, count)
 	if err != nil {
 		return nil, err
 	}
 	defer both(&err, g.end)
-	pid, err := g.next(ctx)
-	if err != nil {
+	pids := make([]int, count)
+	next := func() (err error) {
+		for i := range pids {
+			if pids[i], err = g.next(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := next(); err != nil {
 		return nil, err
 	}
-	before, err := cpuTime(g.pid())
+	before, err := g.pids().cpu()
 	if err != nil {
 		return nil, err
 	}
 	var took []float64
-	for range l.amount(replaceKills, 5) {
-		time.Sleep(replaceAge)
-		began := time.Now()
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	for range rounds {
+		if err := pause(ctx, replaceAge); err != nil {
 			return nil, err
 		}
-		if pid, err = g.next(ctx); err != nil {
+		began := time.Now()
+		for _, pid := range pids {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				return nil, err
+			}
+		}
+		if err := next(); err != nil {
 			return nil, err
 		}
 		took = append(took, time.Since(began).Seconds()*1e3)
 	}
-	after, err := cpuTime(g.pid())
+	after, err := g.pids().cpu()
 	return []float64{
 		percentile(took, 0.5),
-		percentile(took, 0.9),
-		(after - before).Seconds() * 1e3 / float64(len(took)),
+		percentile(took, 0.99),
+		(after - before).Seconds() * 1e3 / float64(rounds*count),
 	}, err
 }
 
 // greetings is a side that keeps a greeter running.
 type greetings interface {
-	pid() int
+	pids() group
 	next(ctx context.Context) (osPID int, err error) // of the next greeter, once its stream brings it
 	end() error
 }
 
-func newGreetings(ctx context.Context, s side) (greetings, error) {
+func newGreetings(ctx context.Context, s side, count int) (greetings, error) {
 	if s.raw() {
-		return newRawGreetings(ctx)
+		return newRawGreetings(ctx, count)
 	}
-	return newDaemonGreetings(ctx, s)
+	return newDaemonGreetings(ctx, s, count)
 }
 
 type rawGreetings struct {
@@ -89,8 +113,8 @@ type rawGreetings struct {
 	lines *bufio.Reader
 }
 
-func newRawGreetings(ctx context.Context) (*rawGreetings, error) {
-	h, err := help(ctx, "raw", "replace")
+func newRawGreetings(ctx context.Context, count int) (*rawGreetings, error) {
+	h, err := help(ctx, "raw", "replace", "-k", strconv.Itoa(count))
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +146,7 @@ type daemonGreetings struct {
 	stream *http.Response // of the instance last greeted
 }
 
-func newDaemonGreetings(ctx context.Context, s side) (g *daemonGreetings, err error) {
+func newDaemonGreetings(ctx context.Context, s side, count int) (g *daemonGreetings, err error) {
 	d, err := startDaemon(ctx, s.gafferd)
 	if err != nil {
 		return nil, err
@@ -139,7 +163,7 @@ func newDaemonGreetings(ctx context.Context, s side) (g *daemonGreetings, err er
 	g.events = json.NewDecoder(g.watch.Body)
 	err = d.run(ctx, description{
 		"name": "greeter", "cmd": greeter[0], "args": greeter[1:],
-		"backoff": map[string]any{"initial": 0},
+		"backoff": map[string]any{"initial": 0}, "numprocesses": count,
 	})
 	return g, err
 }

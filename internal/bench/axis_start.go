@@ -2,45 +2,82 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"time"
 )
 
-// idleChildren is how many children a daemon is given that do nothing.
-const idleChildren = 1000
-
-// startAxis starts many idle children, created by one request, and stops them.
-func startAxis() axis {
-	return axis{
-		name:  "start-1000",
-		about: "1000 idle children by one request, both outputs redirected",
-		measures: []measure{
-			{"started", "children/s", goal{ratioAtLeast, 0.7}},
-			{"CPU", "ms a child started", goal{}},
-			{"stop all", "s", goal{}},
-		},
-		run: runStart,
-	}
+// idle are many children that do nothing, of which each has two pipes.
+type idle struct {
+	count int
+	file  bool // from the daemon's configuration, or else by one request
 }
 
-func runStart(ctx context.Context, l *lab, s side) (values []float64, err error) {
-	count := l.amount(idleChildren, 50)
-	c, err := newChildren(ctx, s)
+func startAxes() []axis {
+	var all []axis
+	for _, from := range []struct {
+		name, about string
+		file        bool
+	}{
+		{"start", "by one request", false},
+		{"start-file", "from a configuration, and from the program's own start on", true},
+	} {
+		for _, count := range []int{200, 1000, 2000} {
+			started, stopped := goal{ratioAtLeast, 0.8}, goal{}
+			switch count {
+			case 1000:
+				stopped = goal{valueAtMost, 0.3}
+			case 2000:
+				started = goal{}
+			}
+			a := idle{count, from.file}
+			all = append(all, axis{
+				name:  fmt.Sprintf("%s-%d", from.name, count),
+				about: fmt.Sprintf("%d idle children %s", count, from.about),
+				measures: []measure{
+					{name: "started", unit: "children/s", goal: started, growth: rate},
+					{name: "CPU", unit: "ms a child started", growth: each},
+					{name: "stop all", unit: "s", goal: stopped, growth: total},
+				},
+				scale: scale{"children of " + from.name, float64(count)},
+				run:   a.run,
+			})
+			if count == 2000 {
+				all[len(all)-1].maxPairs = 3
+			}
+		}
+	}
+	return all
+}
+
+func (i idle) run(ctx context.Context, l *lab, s side) (values []float64, err error) {
+	i.count = l.amount(i.count, i.count/20)
+	began := time.Now()
+	var c children
+	if i.file {
+		c, err = i.configured(ctx, l, s)
+	} else {
+		c, err = newChildren(ctx, s)
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer both(&err, c.end)
-	before, err := cpuTime(c.pid())
-	if err != nil {
-		return nil, err
+	var before time.Duration
+	if !i.file {
+		if before, err = c.pids().cpu(); err != nil {
+			return nil, err
+		}
+		began = time.Now()
 	}
-	began := time.Now()
-	if err := c.start(ctx, count); err != nil {
+	if err := c.start(ctx, i.count); err != nil {
 		return nil, err
 	}
 	started := time.Since(began)
-	after, err := cpuTime(c.pid())
+	after, err := c.pids().cpu()
 	if err != nil {
 		return nil, err
 	}
@@ -50,26 +87,40 @@ func runStart(ctx context.Context, l *lab, s side) (values []float64, err error)
 	}
 	stopped := time.Since(began)
 	return []float64{
-		float64(count) / started.Seconds(),
-		(after - before).Seconds() * 1e3 / float64(count),
+		float64(i.count) / started.Seconds(),
+		(after - before).Seconds() * 1e3 / float64(i.count),
 		stopped.Seconds(),
 	}, nil
 }
 
+// configured is a side that starts the children without being asked.
+func (i idle) configured(ctx context.Context, l *lab, s side) (children, error) {
+	if s.raw() {
+		return newChildren(ctx, s)
+	}
+	path := filepath.Join(l.dir, "idle.ini")
+	text := fmt.Sprintf("[process:idle]\ncmd = sleep\nargs = 1000000\nnumprocesses = %d\n", i.count)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	d, err := startDaemon(ctx, s.gafferd, path)
+	return &daemonConfigured{daemonIdle{d}}, err
+}
+
 // children is a side that runs idle children.
 type children interface {
-	pid() int
+	pids() group
 	start(ctx context.Context, count int) error
 	stop(ctx context.Context) error // all that were started
 	end() error
 }
 
-func newChildren(ctx context.Context, s side) (children, error) {
+func newChildren(ctx context.Context, s side, args ...string) (children, error) {
 	if s.raw() {
 		h, err := help(ctx, "raw", "children")
 		return &rawIdle{helper: h}, err
 	}
-	d, err := startDaemon(ctx, s.gafferd)
+	d, err := startDaemon(ctx, s.gafferd, args...)
 	return &daemonIdle{d}, err
 }
 
@@ -99,4 +150,22 @@ func (d *daemonIdle) start(ctx context.Context, count int) error {
 
 func (d *daemonIdle) stop(ctx context.Context) error {
 	return d.call(ctx, "POST", "/processes/idle/_stop?wait=true", nil, nil)
+}
+
+// daemonConfigured has started already what is in its configuration.
+type daemonConfigured struct{ daemonIdle }
+
+func (d *daemonConfigured) start(ctx context.Context, count int) error {
+	for {
+		var status struct{ Running int }
+		if err := d.call(ctx, "GET", "/status/idle", nil, &status); err != nil {
+			return err
+		}
+		if status.Running == count {
+			return nil
+		}
+		if err := pause(ctx, 2*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }

@@ -10,28 +10,32 @@ import (
 	"os/exec"
 )
 
-// idleSubscribers is how many subscribers a quiet stream is given.
-const idleSubscribers = 1000
-
 // subscriberMemoryAxes are what a side holds for each of many subscribers to
 // which nothing is sent.
 func subscriberMemoryAxes() []axis {
 	var all []axis
 	for _, feed := range []string{"continuous", "eventsource"} {
-		all = append(all, axis{
-			name:     "memory-subscribers-" + feed,
-			about:    "memory an idle " + feed + " subscriber; raw is a bare net/http handler",
-			maxPairs: 3,
-			measures: memoryMeasures("a subscriber"),
-			run: func(ctx context.Context, l *lab, s side) ([]float64, error) {
-				return runSubscriberMemory(ctx, l, s, feed)
-			},
-		})
+		for _, count := range []int{100, 1000} {
+			limit := goal{}
+			if count == 1000 {
+				limit = goal{valueAtMost, 28}
+			}
+			all = append(all, axis{
+				name:     fmt.Sprintf("memory-%s-%d", feed, count),
+				about:    fmt.Sprintf("memory of each of %d idle subscribers, %s; raw is a bare net/http handler", count, feed),
+				maxPairs: 3,
+				measures: memoryMeasures("a subscriber", limit),
+				scale:    scale{feed + " subscribers in memory", float64(count)},
+				run: func(ctx context.Context, l *lab, s side) ([]float64, error) {
+					return runSubscriberMemory(ctx, s, feed, l.amount(count, count/20))
+				},
+			})
+		}
 	}
 	return all
 }
 
-func runSubscriberMemory(ctx context.Context, l *lab, s side, feed string) (values []float64, err error) {
+func runSubscriberMemory(ctx context.Context, s side, feed string, count int) (values []float64, err error) {
 	q, err := newQuiet(ctx, s, feed)
 	if err != nil {
 		return nil, err
@@ -43,7 +47,6 @@ func runSubscriberMemory(ctx context.Context, l *lab, s side, feed string) (valu
 			c.Close()
 		}
 	}()
-	count := l.amount(idleSubscribers, 50)
 	subscribe := func(count int) error {
 		for range count {
 			conn, err := get(q.addr, q.path)
@@ -57,12 +60,12 @@ func runSubscriberMemory(ctx context.Context, l *lab, s side, feed string) (valu
 	if err := subscribe(1); err != nil { // so that what comes only once is there
 		return nil, err
 	}
-	return memoryFor(ctx, q.pid(), count, func() error { return subscribe(count) })
+	return memoryFor(ctx, q.pids(), count, func() error { return subscribe(count) })
 }
 
 // quiet is a side with a stream in which nothing is written.
 type quiet struct {
-	pid        func() int
+	pids       func() group
 	end        func() error
 	addr, path string
 }
@@ -73,7 +76,7 @@ func newQuiet(ctx context.Context, s side, feed string) (*quiet, error) {
 		if err != nil {
 			return nil, err
 		}
-		q := &quiet{pid: h.pid, end: h.end, path: "/"}
+		q := &quiet{pids: h.pids, end: h.end, path: "/"}
 		return q, h.hear(&q.addr)
 	}
 	d, err := startDaemon(ctx, s.gafferd)
@@ -85,7 +88,7 @@ func newQuiet(ctx context.Context, s side, feed string) (*quiet, error) {
 		return nil, errors.Join(err, d.end())
 	}
 	path := fmt.Sprintf("/streams/%d/stdout?feed=%s&heartbeat=false", pid, feed)
-	return &quiet{pid: d.pid, end: d.end, addr: d.addr, path: path}, nil
+	return &quiet{pids: d.pids, end: d.end, addr: d.addr, path: path}, nil
 }
 
 func startQuiet(ctx context.Context, d *daemon) (pid int, err error) {

@@ -96,6 +96,3 @@ func (b *body) takeLine(line []byte) error {
 	}
 	return nil
 }
-
-// end reports whether a connection may end here.
-func (b *body) end() bool { return b.part == plain || b.part == done }

@@ -25,8 +25,8 @@ func TestBodyCountsPayloadWhereverReadsMeet(t *testing.T) {
 				got += payload
 				text = text[n:]
 			}
-			if got != 11 || !b.end() || !b.header {
-				t.Fatalf("reads of %d and %d: %d bytes, ended %v", first, second, got, b.end())
+			if got != 11 || !b.mayEnd() || !b.header {
+				t.Fatalf("reads of %d and %d: %d bytes, ended %v", first, second, got, b.mayEnd())
 			}
 		}
 	}
@@ -34,15 +34,15 @@ func TestBodyCountsPayloadWhereverReadsMeet(t *testing.T) {
 
 func TestBodyOfPlainBytes(t *testing.T) {
 	var b body
-	if n, err := b.take([]byte("HTTP/1.1 500\r\n")); n != 14 || err != nil || !b.end() {
-		t.Error(n, err, b.end())
+	if n, err := b.take([]byte("HTTP/1.1 500\r\n")); n != 14 || err != nil || !b.mayEnd() {
+		t.Error(n, err, b.mayEnd())
 	}
 }
 
 func TestBodyEndsEarly(t *testing.T) {
 	b := body{part: header}
-	if _, err := b.take([]byte(strings.TrimSuffix(response, "\r\n"))); err != nil || b.end() {
-		t.Errorf("without its last bytes it ended %v, %v", b.end(), err)
+	if _, err := b.take([]byte(strings.TrimSuffix(response, "\r\n"))); err != nil || b.mayEnd() {
+		t.Errorf("without its last bytes it ended %v, %v", b.mayEnd(), err)
 	}
 }
 

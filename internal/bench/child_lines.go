@@ -14,7 +14,11 @@ import (
 func childLines(args []string) error {
 	flags := flag.NewFlagSet("child lines", flag.ContinueOnError)
 	count := flags.Int("n", keptCount, "how many lines to write")
+	gate := flags.String("gate", "", "the fifo to wait at")
 	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if err := waitAt(*gate); err != nil {
 		return err
 	}
 	out := bufio.NewWriterSize(slowly{os.Stdout}, 64<<10)

@@ -21,6 +21,7 @@ type daemon struct {
 	cmd   *exec.Cmd
 	addr  string
 	http  http.Client
+	group group
 	drain chan struct{} // closed when its standard error has ended
 
 	said bytes.Buffer // what it logged; to be read when drain is closed
@@ -50,11 +51,19 @@ func startDaemon(ctx context.Context, path string, args ...string) (*daemon, err
 	go d.listen(stderr, listening)
 	select {
 	case d.addr = <-listening:
-		return d, nil
 	case <-d.drain:
 		d.cmd.Wait() // its failure is in what it said
 		return nil, fmt.Errorf("%s ended: %s", path, d.said.Bytes())
 	}
+	worker, err := twinOf(d.cmd.Process.Pid)
+	if err != nil {
+		return nil, errors.Join(err, d.end())
+	}
+	d.group = group{d.cmd.Process.Pid}
+	if worker != 0 {
+		d.group = append(d.group, worker)
+	}
+	return d, nil
 }
 
 // listen reads what the daemon logs, until it has ended.
@@ -72,7 +81,8 @@ func (d *daemon) listen(stderr io.Reader, listening chan<- string) {
 	}
 }
 
-func (d *daemon) pid() int { return d.cmd.Process.Pid }
+// pids are the keeper and its worker, or the one process that is both.
+func (d *daemon) pids() group { return d.group }
 
 // end stops the daemon, with all that it runs, and waits for that.
 func (d *daemon) end() error {
@@ -147,14 +157,35 @@ func (d *daemon) run(ctx context.Context, desc description) error {
 	return nil
 }
 
-// onlyPid is the daemon's id of a process's one instance.
-func (d *daemon) onlyPid(ctx context.Context, name string) (int, error) {
-	var answer struct{ PIDs []int }
-	if err := d.call(ctx, "GET", "/processes/"+name+"/_pids", nil, &answer); err != nil {
+// runChild runs a role of this program once, as the description says otherwise.
+// It returns the daemon's id of its instance.
+func (d *daemon) runChild(ctx context.Context, desc description, role ...string) (pid int, err error) {
+	bench, err := self()
+	if err != nil {
 		return 0, err
 	}
-	if len(answer.PIDs) != 1 {
+	desc["cmd"], desc["args"], desc["restart"] = bench, role, "never"
+	if err := d.run(ctx, desc); err != nil {
+		return 0, err
+	}
+	return d.onlyPid(ctx, desc["name"].(string))
+}
+
+// onlyPid is the daemon's id of a process's one instance.
+func (d *daemon) onlyPid(ctx context.Context, name string) (int, error) {
+	pids, err := d.instances(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	if len(pids) != 1 {
 		return 0, errors.New(name + " has not exactly one instance")
 	}
-	return answer.PIDs[0], nil
+	return pids[0], nil
+}
+
+// instances are the daemon's ids of a process's instances.
+func (d *daemon) instances(ctx context.Context, name string) ([]int, error) {
+	var answer struct{ PIDs []int }
+	err := d.call(ctx, "GET", "/processes/"+name+"/_pids", nil, &answer)
+	return answer.PIDs, err
 }

@@ -44,7 +44,7 @@ func help(ctx context.Context, role ...string) (*helper, error) {
 	return h, nil
 }
 
-func (h *helper) pid() int { return h.cmd.Process.Pid }
+func (h *helper) pids() group { return group{h.cmd.Process.Pid} }
 
 // hear waits for the next thing that the helper says.
 func (h *helper) hear(v any) error {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -47,12 +48,7 @@ func bytesRead(pid int) (int64, error) {
 	return n, err
 }
 
-// memory is what a process holds.
-type memory struct {
-	pss     int64 // its share of what it shares with others, and all of its own
-	private int64 // what it alone has written to
-}
-
+// memoryOf is what a process holds.
 func memoryOf(pid int) (memory, error) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {
@@ -70,9 +66,95 @@ func memoryOf(pid int) (memory, error) {
 		switch fields[0] {
 		case "Pss:":
 			m.pss = kib << 10
-		case "Private_Dirty:":
-			m.private = kib << 10
+		case "Pss_Anon:":
+			m.anon = kib << 10
 		}
 	}
 	return m, lines.Err()
+}
+
+// filesInMemory is what the files take up that a process has open and that lie
+// in memory alone. They are in nobody's Pss.
+func filesInMemory(pid int) (bytes int64, err error) {
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	seen := make(map[uint64]bool)
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		target, err := os.Readlink(path)
+		if err != nil || !strings.HasPrefix(target, "/memfd:") {
+			continue // closed meanwhile, or another kind
+		}
+		var stat unix.Stat_t
+		if unix.Stat(path, &stat) != nil || seen[stat.Ino] {
+			continue
+		}
+		seen[stat.Ino] = true
+		bytes += stat.Blocks * 512
+	}
+	return bytes, nil
+}
+
+// wakeUps is how often the threads of a process have begun to wait for
+// something, so far.
+func wakeUps(pid int) (count int64, err error) {
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for _, path := range tasks {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // the thread has ended
+		}
+		_, rest, _ := strings.Cut(string(text), "\nvoluntary_ctxt_switches:")
+		line, _, _ := strings.Cut(rest, "\n")
+		n, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", path, err)
+		}
+		count += n
+	}
+	return count, nil
+}
+
+// twinOf is a child of a process that runs the same program, or 0.
+func twinOf(pid int) (int, error) {
+	program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil {
+		return 0, err
+	}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, err
+	}
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended
+		}
+		_, fields, _ := strings.Cut(string(text), ") ")
+		var state string
+		var parent int
+		if _, err := fmt.Sscan(fields, &state, &parent); err != nil || parent != pid {
+			continue
+		}
+		dir := filepath.Dir(path)
+		if exe, err := os.Readlink(filepath.Join(dir, "exe")); err == nil && exe == program {
+			return strconv.Atoi(filepath.Base(dir))
+		}
+	}
+	return 0, nil
+}
+
+// monotonic is a clock that all processes share, in nanoseconds.
+func monotonic() int64 {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		panic(err) // there is such a clock
+	}
+	return now.Nano()
 }

@@ -18,8 +18,18 @@ func cpuTime(int) (time.Duration, error) { return 0, errNotLinux }
 
 func bytesRead(int) (int64, error) { return 0, errNotLinux }
 
-type memory struct{ pss, private int64 }
-
 func memoryOf(int) (memory, error) { return memory{}, errNotLinux }
 
+func filesInMemory(int) (int64, error) { return 0, errNotLinux }
+
+func wakeUps(int) (int64, error) { return 0, errNotLinux }
+
+func twinOf(int) (int, error) { return 0, errNotLinux }
+
+func monotonic() int64 { return 0 }
+
 func subscribe([]string) error { return errNotLinux }
+
+func listen([]string) error { return errNotLinux }
+
+func echo([]string) error { return errNotLinux }

@@ -14,7 +14,7 @@ const runLimit = 3 * time.Minute
 type result struct {
 	axis   axis
 	values [2][][]float64 // of each side, one of each pair
-	ratios [][]float64    // second side to first, of each pair
+	ratios [][]float64    // second side to first, of each pair; or how much more
 }
 
 // measurePairs runs both sides of an axis in turns, and whoever went first goes
@@ -41,7 +41,7 @@ func measurePairs(ctx context.Context, l *lab, a axis, sides [2]side, pairs int)
 			for i := range sides {
 				r.values[i][m] = append(r.values[i][m], pairValues[i][m])
 			}
-			r.ratios[m] = append(r.ratios[m], pairValues[1][m]/pairValues[0][m])
+			r.ratios[m] = append(r.ratios[m], a.measures[m].goal.compare(pairValues[0][m], pairValues[1][m]))
 		}
 		first := a.measures[0]
 		fmt.Fprintf(l.log, "%s, pair %d of %d: %s %s, %s %s %s (%s)\n", a.name, pair+1, pairs,

@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"strconv"
 	"sync"
 	"sync/atomic"
 )
@@ -25,13 +24,11 @@ type piece struct {
 var pieces = sync.Pool{New: func() any { return &piece{text: make([]byte, rawPiece)} }}
 
 // rawFanout is the least that brings the output of a child to sockets: one
-// reader of the pipe, and a goroutine and a bounded queue for each socket.
+// reader of the pipe, and a goroutine and a bounded queue for each socket. What
+// the child is, the other arguments say.
 func rawFanout(args []string) error {
 	flags := flag.NewFlagSet("raw fanout", flag.ContinueOnError)
 	count := flags.Int("k", 1, "how many connections to wait for")
-	size := flags.Int64("size", 0, "as of child flood")
-	line := flags.Int("line", 0, "as of child flood")
-	gate := flags.String("gate", "", "as of child flood")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -43,7 +40,7 @@ func rawFanout(args []string) error {
 	if err != nil {
 		return err
 	}
-	child := exec.Command(path, "child", "flood", "-size", strconv.FormatInt(*size, 10), "-line", strconv.Itoa(*line), "-gate", *gate)
+	child := exec.Command(path, flags.Args()...)
 	child.SysProcAttr = dieWithUs()
 	child.Stderr = os.Stderr
 	stdout, err := child.StdoutPipe()
@@ -58,6 +55,10 @@ func rawFanout(args []string) error {
 		n, err := stdout.Read(p.text[:rawPiece])
 		if n == 0 || err != nil {
 			break
+		}
+		if len(queues) == 0 {
+			pieces.Put(p)
+			continue
 		}
 		p.text = p.text[:n]
 		p.writers.Store(int32(len(queues)))

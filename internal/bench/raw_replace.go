@@ -1,13 +1,20 @@
 package main
 
 import (
+	"flag"
 	"net"
 	"os/exec"
+	"sync"
 )
 
-// rawReplace is a bare loop of Start and Wait: it keeps a greeter running, whose
+// rawReplace is a bare loop of Start and Wait for each of some greeters, whose
 // output goes to the one connection that it waits for.
-func rawReplace([]string) error {
+func rawReplace(args []string) error {
+	flags := flag.NewFlagSet("raw replace", flag.ContinueOnError)
+	count := flags.Int("k", 1, "how many greeters to keep running")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -26,12 +33,22 @@ func rawReplace([]string) error {
 		defer close(ended)
 		untilStdinEnds()
 	}()
+	var keepers sync.WaitGroup
+	for range *count {
+		keepers.Go(func() { keepGreeting(conn, ended) })
+	}
+	keepers.Wait()
+	return nil
+}
+
+// keepGreeting keeps one greeter running.
+func keepGreeting(conn net.Conn, ended <-chan struct{}) {
 	for {
 		child := exec.Command(greeter[0], greeter[1:]...)
 		child.SysProcAttr = dieWithUs()
 		child.Stdout = conn
 		if err := child.Start(); err != nil {
-			return err
+			return // who waits for its greeting finds none
 		}
 		exited := make(chan struct{})
 		go func() {
@@ -43,7 +60,7 @@ func rawReplace([]string) error {
 		case <-ended:
 			child.Process.Kill()
 			<-exited
-			return nil
+			return
 		}
 	}
 }

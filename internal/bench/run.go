@@ -86,6 +86,7 @@ func (p *plan) measure(ctx context.Context, chosen []axis, stdout, stderr io.Wri
 	}
 	if len(results) > 0 {
 		printTable(stdout, sides, results)
+		printGrowth(stdout, sides, results)
 	}
 	return err
 }
@@ -118,11 +119,16 @@ func choose(words string) ([]axis, error) {
 var roles = map[string]func(args []string) error{
 	"child flood":     childFlood,
 	"child lines":     childLines,
+	"child ticks":     childTicks,
 	"raw fanout":      rawFanout,
 	"raw children":    rawChildren,
 	"raw replace":     rawReplace,
 	"raw subscribers": rawSubscribers,
+	"raw echo":        rawEcho,
+	"raw status":      rawStatus,
 	"subscribe":       subscribe,
+	"listen":          listen,
+	"echo":            echo,
 }
 
 // runRole runs the role that args begin with, if they do.

@@ -20,46 +20,58 @@ func printTable(w io.Writer, sides [2]side, results []result) {
 				first.median, second.median, ratio.median = first.most, second.most, unknown
 			}
 			fmt.Fprintf(w, "| %s | %s, %s | %s | %s | %s | %s | %s | %d |\n", name, m.name, m.unit,
-				figure(first.median), figure(second.median), spread(ratio), target, reached, len(r.ratios[i]))
+				figure(first.median), figure(second.median), m.goal.spread(ratio), target, reached, len(r.ratios[i]))
 			name = ""
 		}
 	}
 }
 
-// judge tells the target, and whether the median reaches it. Where only the
-// better quartile does, it is the noise of the machine that has the last word.
+// compare is what a pair says: how many times the first value the second is, or
+// where that is what counts, by how much it is more.
+func (g goal) compare(first, second float64) float64 {
+	if g.kind == differenceAtMost {
+		return second - first
+	}
+	return second / first
+}
+
+// judge tells the target, and whether the upper quartile reaches it.
 func (g goal) judge(value, ratio quartiles) (target, reached string) {
 	limit := figure(g.limit)
 	switch g.kind {
 	case ratioAtLeast:
-		return "ratio ≥ " + limit, verdict(ratio.median >= g.limit, ratio.upper >= g.limit)
+		return "ratio ≥ " + limit, verdict(ratio.upper >= g.limit)
 	case ratioAtMost:
-		return "ratio ≤ " + limit, verdict(ratio.median <= g.limit, ratio.lower <= g.limit)
+		return "ratio ≤ " + limit, verdict(ratio.upper <= g.limit)
+	case differenceAtMost:
+		return "more by ≤ " + limit, verdict(ratio.upper <= g.limit)
 	case valueAtMost:
-		return "≤ " + limit, verdict(value.median <= g.limit, value.lower <= g.limit)
+		return "≤ " + limit, verdict(value.upper <= g.limit)
 	case valueAtLeast:
-		return "≥ " + limit, verdict(value.median >= g.limit, value.upper >= g.limit)
+		return "≥ " + limit, verdict(value.upper >= g.limit)
 	case never:
-		return "0 in every run", verdict(value.most == 0, false)
+		return "0 in every run", verdict(value.most == 0)
 	}
 	return "", ""
 }
 
-func verdict(median, betterQuartile bool) string {
-	switch {
-	case median:
-		return "yes"
-	case betterQuartile:
-		return "nearly"
+func verdict(reached bool) string {
+	if reached {
+		return "reached"
 	}
-	return "no"
+	return "not reached"
 }
 
-func spread(q quartiles) string {
+// spread is a median with its quartiles, where there is one.
+func (g goal) spread(q quartiles) string {
 	if math.IsNaN(q.median) || math.IsInf(q.median, 0) {
 		return "–"
 	}
-	return fmt.Sprintf("%s (%s–%s)", figure(q.median), figure(q.lower), figure(q.upper))
+	text := fmt.Sprintf("%s (%s–%s)", figure(q.median), figure(q.lower), figure(q.upper))
+	if g.kind == differenceAtMost {
+		return "more by " + text
+	}
+	return text
 }
 
 // figure prints three digits that count.

@@ -25,34 +25,78 @@ func TestSummarize(t *testing.T) {
 	}
 }
 
-func TestJudge(t *testing.T) {
+func TestJudgeGoesByTheUpperQuartile(t *testing.T) {
 	q := quartiles{lower: 0.7, median: 0.8, upper: 0.9, most: 1}
 	for _, c := range []struct {
 		goal            goal
 		target, reached string
 	}{
 		{goal{}, "", ""},
-		{goal{ratioAtLeast, 0.75}, "ratio ≥ 0.750", "yes"},
-		{goal{ratioAtLeast, 0.85}, "ratio ≥ 0.850", "nearly"},
-		{goal{ratioAtLeast, 2}, "ratio ≥ 2", "no"},
-		{goal{ratioAtMost, 0.8}, "ratio ≤ 0.800", "yes"},
-		{goal{ratioAtMost, 0.75}, "ratio ≤ 0.750", "nearly"},
-		{goal{ratioAtMost, 0.5}, "ratio ≤ 0.500", "no"},
-		{goal{valueAtMost, 1}, "≤ 1", "yes"},
-		{goal{valueAtMost, 0.1}, "≤ 0.100", "no"},
-		{goal{kind: never}, "0 in every run", "no"},
+		{goal{ratioAtLeast, 0.85}, "ratio ≥ 0.850", "reached"},
+		{goal{ratioAtLeast, 0.95}, "ratio ≥ 0.950", "not reached"},
+		{goal{ratioAtMost, 0.95}, "ratio ≤ 0.950", "reached"},
+		{goal{ratioAtMost, 0.85}, "ratio ≤ 0.850", "not reached"},
+		{goal{differenceAtMost, 1}, "more by ≤ 1", "reached"},
+		{goal{differenceAtMost, 0.8}, "more by ≤ 0.800", "not reached"},
+		{goal{valueAtMost, 1}, "≤ 1", "reached"},
+		{goal{valueAtMost, 0.8}, "≤ 0.800", "not reached"},
+		{goal{valueAtLeast, 0.85}, "≥ 0.850", "reached"},
+		{goal{kind: never}, "0 in every run", "not reached"},
 	} {
 		if target, reached := c.goal.judge(q, q); target != c.target || reached != c.reached {
 			t.Errorf("%v: %q %q, want %q %q", c.goal, target, reached, c.target, c.reached)
 		}
 	}
-	if _, reached := (goal{kind: never}).judge(quartiles{}, q); reached != "yes" {
+	if _, reached := (goal{kind: never}).judge(quartiles{}, q); reached != "reached" {
 		t.Errorf("nothing was lost: %q", reached)
+	}
+	unmeasured := summarize(nil)
+	if _, reached := (goal{valueAtMost, 1}).judge(unmeasured, unmeasured); reached != "not reached" {
+		t.Errorf("nothing was measured: %q", reached)
+	}
+}
+
+func TestCompare(t *testing.T) {
+	if got := (goal{ratioAtMost, 1}).compare(4, 6); got != 1.5 {
+		t.Error(got)
+	}
+	if got := (goal{differenceAtMost, 1}).compare(4, 6); got != 2 {
+		t.Error(got)
+	}
+}
+
+// TestGrowth has a side whose cost is the same whatever there is, and one whose
+// cost grows faster than that.
+func TestGrowth(t *testing.T) {
+	of := func(name string, size float64, values [2][][]float64) result {
+		measures := []measure{{name: "CPU", growth: total}, {name: "each", growth: each}, {name: "started", growth: rate}, {name: "lost"}}
+		return result{axis: axis{name: name, measures: measures, scale: scale{"things", size}}, values: values}
+	}
+	results := []result{
+		of("some", 10, [2][][]float64{{{7}, {50}, {10}, {0}}, {{1}, {2}, {200}, {0}}}),
+		of("many", 100, [2][][]float64{{{7}, {5}, {100}, {0}}, {{100}, {20}, {20}, {0}}}),
+		of("others", 1, [2][][]float64{{{unknown}, {1}, {1}, {0}}, {{1}, {1}, {1}, {0}}}),
+	}
+	results[2].axis.scale.of = "other things"
+	var out strings.Builder
+	printGrowth(&out, [2]side{{name: "raw"}, {name: "gafferd"}}, results)
+	for _, want := range []string{
+		"| ten times as many | cost | raw grows by | gafferd grows by |",
+		"| some to many | CPU | 0.00 | 2.00 |\n",
+		"| some to many | each | 0.00 | 2.00 |\n",
+		"| some to many | started | 0.00 | 2.00 |\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+	if strings.Contains(out.String(), "lost") || strings.Contains(out.String(), "others") {
+		t.Errorf("there is more than asked for:\n%s", &out)
 	}
 }
 
 func TestTable(t *testing.T) {
-	a := axis{name: "work", measures: []measure{{"done", "MB/s", goal{ratioAtLeast, 0.8}}, {"lost", "bytes", goal{kind: never}}}}
+	a := axis{name: "work", measures: []measure{{name: "done", unit: "MB/s", goal: goal{ratioAtLeast, 0.8}}, {name: "lost", unit: "bytes", goal: goal{kind: never}}}}
 	r := result{axis: a,
 		values: [2][][]float64{{{100, 200}, {0, 0}}, {{90, 200}, {0, 16}}},
 		ratios: [][]float64{{0.9, 1}, {unknown, unknown}},
@@ -61,8 +105,8 @@ func TestTable(t *testing.T) {
 	printTable(&out, [2]side{{name: "raw"}, {name: "gafferd"}}, []result{r})
 	for _, want := range []string{
 		"| axis | measure | raw | gafferd |",
-		"| work | done, MB/s | 150 | 145 | 0.950 (0.925–0.975) | ratio ≥ 0.800 | yes | 2 |",
-		"|  | lost, bytes | 0 | 16 | – | 0 in every run | no | 2 |",
+		"| work | done, MB/s | 150 | 145 | 0.950 (0.925–0.975) | ratio ≥ 0.800 | reached | 2 |",
+		"|  | lost, bytes | 0 | 16 | – | 0 in every run | not reached | 2 |",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
