@@ -50,7 +50,9 @@ type usageError struct{ error }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var o options
 	code := o.run(ctx, args, stdout, stderr)
-	o.worker.leave(code, o.began)
+	if !o.stays() {
+		o.worker.leave(code)
+	}
 	return code
 }
 

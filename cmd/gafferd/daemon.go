@@ -188,6 +188,7 @@ func supervise(ctx context.Context, s setup) error {
 	}
 	if err == nil {
 		s.began = true
+		keepFiles(s.listeners, false) // its end is the daemon's from now on
 		reloads.begin()
 		reloading := begin(func(ctx context.Context) error { reloads.onHangUp(ctx, s.signals.hangUp); return nil })
 		debugging := begin(func(ctx context.Context) error { return serveDebug(ctx, s.debugging, s.log) })
@@ -206,6 +207,9 @@ func supervise(ctx context.Context, s setup) error {
 	}
 	if errors.Is(err, errReplaced) {
 		return s.handOver(replace, serving, hooks)
+	}
+	if err != nil && s.stays() {
+		return err // and the processes run on, for the next worker to take over
 	}
 	if errors.Is(err, errKeeperGone) {
 		serving.cancel() // a clean daemon may want the addresses at once

@@ -17,8 +17,11 @@ import (
 // errReplaced means that another worker waits for this one's end.
 var errReplaced = errors.New("replaced")
 
-// stays reports whether the daemon goes on when this process ends.
-func (o *options) stays() bool { return o.worker != nil && o.worker.stays }
+// stays reports whether the daemon goes on when this process ends: another one
+// has its place, or is to try again what this one could not take over.
+func (o *options) stays() bool {
+	return o.worker != nil && (o.worker.stays || o.worker.takesOver() && !o.began)
+}
 
 // serving serves the listeners. replace ends that for another worker.
 func (s setup) serving(server *httpapi.Server) (serving *part, replace func()) {
@@ -48,7 +51,7 @@ const handOverHooks = time.Second
 func (s setup) handOver(replace func(), serving *part, hooks *webhooks.Webhooks) error {
 	s.log.Info("another worker takes over")
 	s.worker.stays = true
-	leaveFiles(s.listeners)
+	keepFiles(s.listeners, true)
 	replace()
 	<-serving.done
 	ctx, cancel := context.WithTimeout(context.Background(), handOverHooks)

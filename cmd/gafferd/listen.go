@@ -55,7 +55,9 @@ func listenAll(endpoints []config.Endpoint, sockets []systemd.Socket, w *worker,
 	}
 	for i, e := range endpoints {
 		secure, err := tlsConfig(e, log)
-		if err != nil {
+		if err != nil && w.takesOver() {
+			log.Error("nobody gets in by TLS until the certificate is good again", "error", err)
+		} else if err != nil {
 			return opened, err
 		}
 		for _, s := range given[i] {
@@ -107,12 +109,12 @@ func closeAll(ls []listener) {
 	}
 }
 
-// leaveFiles lets the files of unix sockets be when the listeners are closed:
-// another worker goes on with them.
-func leaveFiles(ls []listener) {
+// keepFiles says whether the files of unix sockets stay when their listeners are
+// closed, for another worker to go on with. systemd's stay in any case.
+func keepFiles(ls []listener, stay bool) {
 	for _, l := range ls {
-		if u, ok := l.plain.(*net.UnixListener); ok {
-			u.SetUnlinkOnClose(false)
+		if u, ok := l.plain.(*net.UnixListener); ok && l.kept != "" {
+			u.SetUnlinkOnClose(!stay)
 		}
 	}
 }

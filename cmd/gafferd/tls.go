@@ -30,7 +30,8 @@ type certificates struct {
 	config *tls.Config   // of those that were last good
 }
 
-// tlsConfig is how an endpoint speaks TLS; nil when it does not.
+// tlsConfig is how an endpoint speaks TLS; nil when it does not. With an error,
+// which says that its files are no good, it speaks with nobody until they are.
 func tlsConfig(e config.Endpoint, log *slog.Logger) (*tls.Config, error) {
 	if e.CertFile == "" {
 		return nil, nil
@@ -39,12 +40,12 @@ func tlsConfig(e config.Endpoint, log *slog.Logger) (*tls.Config, error) {
 	c.seen = c.look()
 	var err error
 	if c.config, err = load(e); err != nil {
-		return nil, err
+		c.config = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		GetConfigForClient: c.current,
-	}, nil
+	}, err
 }
 
 // current is called for each connection.

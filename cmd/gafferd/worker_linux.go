@@ -179,6 +179,8 @@ func (w *worker) scratch() (*os.Root, error) {
 }
 
 // listener is the one that an earlier worker has opened for an address, if any.
+// The file of a unix socket is the daemon's, not this worker's: it stays when the
+// listener is closed.
 func (w *worker) listener(name string) (net.Listener, error) {
 	f := w.take(keptListen + name)
 	if f == nil {
@@ -188,9 +190,6 @@ func (w *worker) listener(name string) (net.Listener, error) {
 	l, err := net.FileListener(f)
 	if err != nil {
 		return nil, fmt.Errorf("take over the listener %s: %w", name, err)
-	}
-	if u, ok := l.(*net.UnixListener); ok {
-		u.SetUnlinkOnClose(true) // as the one has that was made here
 	}
 	return l, nil
 }
@@ -305,10 +304,9 @@ func executable() (string, error) {
 	return strings.TrimSuffix(path, " (deleted)"), err
 }
 
-// leave ends the daemon with this worker, unless that is not its end: another
-// one goes on, or has to try again what this one could not take over.
-func (w *worker) leave(code int, began bool) {
-	if w == nil || w.stays || w.takesOver() && !began {
+// leave ends the daemon with this worker.
+func (w *worker) leave(code int) {
+	if w == nil {
 		return
 	}
 	w.beating.stop()

@@ -49,7 +49,7 @@ func (w *worker) outputs(in, out *os.File) error          { return nil }
 func (w *worker) replaced() <-chan struct{}               { return nil }
 func (w *worker) orphaned() <-chan struct{}               { return nil }
 func (w *worker) upgrade(string) error                    { return errKeeperGone }
-func (w *worker) leave(int, bool)                         {}
+func (w *worker) leave(int)                               {}
 
 func executable() (string, error) { return os.Executable() }
 

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestReplacementFails has a worker not come up: what the daemon has in the file
+// system stays, and the next one goes on with it.
+func TestReplacementFails(t *testing.T) {
+	dir := t.TempDir()
+	socket, pidFile := filepath.Join(dir, "s"), filepath.Join(dir, "pid")
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	debug := taken.Addr().String()
+	taken.Close()
+	d := start(t, io.Discard, "--bind=unix:"+socket, "--pidfile="+pidFile, "--debug-addr="+debug)
+	syscall.Kill(d.worker(), syscall.SIGKILL)
+	for end := time.Now().Add(patience); ; <-time.After(time.Millisecond) {
+		if taken, err = net.Listen("tcp", debug); err == nil {
+			break // before the next worker, which takes longer to come up
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+	d.stderr.wait(t, `gafferd: .*address already in use`)
+	taken.Close()
+	d.stderr.wait(t, `the worker was replaced`)
+	for _, path := range []string{socket, pidFile} {
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("it went with a worker that failed: %v", err)
+		}
+	}
+	if !t.Failed() && d.get("/ping") != "OK" {
+		t.Error("no answer at the socket")
+	}
+	d.signal(syscall.SIGTERM)
+	if code := d.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	for _, path := range []string{socket, pidFile} {
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is left behind (%v)", path, err)
+		}
+	}
+}
+
+// TestCertificateIsGoneWhenReplaced takes the certificate away before a worker
+// dies. The next one lets nobody in by TLS, and does the rest, until it is back.
+func TestCertificateIsGoneWhenReplaced(t *testing.T) {
+	certFile, keyFile, _ := certificate(t)
+	socket := filepath.Join(t.TempDir(), "s")
+	d := start(t, io.Discard, "--bind=unix:"+socket+",127.0.0.1:0", "--certfile="+certFile, "--keyfile="+keyFile)
+	secure := d.stderr.wait(t, `https://([^ ,]+[0-9])`)[1]
+	if err := os.Rename(certFile, certFile+".away"); err != nil {
+		t.Fatal(err)
+	}
+	d.killWorker()
+	if got := d.get("/ping"); got != "OK" {
+		t.Errorf("/ping by the socket: %q", got)
+	}
+	if err := dialTLS(secure); err == nil {
+		t.Error("TLS without a certificate")
+	}
+	if err := os.Rename(certFile+".away", certFile); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(patience); dialTLS(secure) != nil; <-time.After(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the certificate is not taken when it is back")
+		}
+	}
+}
+
+func dialTLS(addr string) error {
+	conn, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true})
+	if err == nil {
+		conn.Close()
+	}
+	return err
+}
+
+// TestClosedInputStaysClosed closes the input of a process before its worker
+// dies: it is closed afterwards too, and not one that the process never had.
+func TestClosedInputStaysClosed(t *testing.T) {
+	d := start(t, io.Discard, file(t, "gaffer.ini", "[process:deaf]\ncmd = sh -c 'cat; sleep 1000'\nredirect_input = true\nredirect_output = out\n"))
+	d.get("/watch/spawn?since=0")
+	post := func(query, body string) string {
+		t.Helper()
+		resp, err := http.Post(d.url+"/streams/1/stdin"+query, "text/plain", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		answer, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.Status + " " + string(answer)
+	}
+	says(t, post("?eof=1", "hello"), "200")
+	before := post("", "more")
+	says(t, before, "409", `"offset":5`)
+	d.killWorker()
+	if after := post("", "more"); after != before {
+		t.Errorf("%s\nbefore the worker died: %s", after, before)
+	}
+}
+
+// TestEndedWithoutOutput asks for the output of a process that had none, after
+// the worker that saw it end has died.
+func TestEndedWithoutOutput(t *testing.T) {
+	d := start(t, io.Discard, file(t, "gaffer.ini", "[process:mute]\ncmd = true\nrestart = never\nredirect_output = out\n"))
+	d.get("/watch/exit?since=0")
+	before := d.get("/streams/1/out?since=0")
+	d.killWorker()
+	if after := d.get("/streams/1/out?since=0"); after != before {
+		t.Errorf("%q, before the worker died %q", after, before)
+	}
+}
