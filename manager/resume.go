@@ -38,8 +38,37 @@ type supervisorSnapshot struct {
 // Check reports whether this program can read what is in the vault: it may be
 // another one that has written it.
 func (v *Vault) Check() error {
-	_, err := v.snapshot()
-	return err
+	snap, err := v.snapshot()
+	if err != nil {
+		return err
+	}
+	for _, s := range snap.supervisors {
+		if err := s.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check reports whether this program knows all that is in the descriptions.
+func (s *supervisorSnapshot) check() error {
+	if len(s.Description) == 0 {
+		return nil // its end was being recorded
+	}
+	t, err := parseDescription(s.Description)
+	if err != nil {
+		return fmt.Errorf("a process: %w", err)
+	}
+	made := slices.Collect(maps.Values(s.made))
+	if len(s.filed) > 0 {
+		made = append(made, s.filed)
+	}
+	for _, description := range made {
+		if _, err := parseDescription(description); err != nil {
+			return fmt.Errorf("process %q: %w", t.Name, err)
+		}
+	}
+	return nil
 }
 
 // snapshot reads all records.

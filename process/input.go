@@ -61,6 +61,14 @@ func newInput(f *os.File, kept *durable, finish func() error) *Input {
 	return in
 }
 
+// newClosedInput is an Input that nothing can be written to any more.
+func newClosedInput(kept *durable) *Input {
+	in := newInput(nil, kept, func() error { return nil })
+	in.last = true
+	in.end()
+	return in
+}
+
 // Copy writes all of r, in order with other writers. A process that does not
 // read makes it wait until ctx ends. It reads from r while it has the turn, so
 // a reader that stalls within a piece holds up the other writers.

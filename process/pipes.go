@@ -99,6 +99,8 @@ func (p *Process) connect(ctx context.Context, ends pipes, o *Options) error {
 			}
 			return f.Close()
 		})
+	} else if p.spec.RedirectInput {
+		p.inputs[stdinLabel] = newClosedInput(p.durable(0, stdinLabel)) // by an earlier program
 	}
 	for i, label := range p.spec.outputs() {
 		if err := read(label, 1+i, ends.ours[1+i], p.durable(1+i, label)); err != nil {
