@@ -30,6 +30,11 @@ type options struct {
 	stateDir   string
 	pluginsDir string
 
+	tokenFile     string
+	requireToken  bool
+	trustLoopback bool
+	auditLog      string
+
 	daemon    bool
 	logFormat string
 	logFile   string
@@ -154,6 +159,10 @@ that is installed now, while the processes run on.`,
 	f.StringVar(&o.pidFile, "pidfile", "", "keep the process id in `FILE`, and refuse to start while another gafferd holds it")
 	f.StringVar(&o.stateDir, "state-dir", "", "keep processes made over the API, exits and logs in the directory `D`, for the next start")
 	f.StringVarP(&o.pluginsDir, "plugins-dir", "p", "", "serve the folders of the directory `D` as pages below /_plugin/")
+	f.StringVar(&o.tokenFile, "token-file", "", "have every request on TCP need a token; the administrator's is in `FILE` (or in $GAFFER_TOKEN)")
+	f.BoolVar(&o.requireToken, "require-token", false, "have every request on TCP need a token, of those that gafferctl token add makes")
+	f.BoolVar(&o.trustLoopback, "trust-loopback", false, "let all users of this machine use the API on loopback addresses, and not this one and root alone")
+	f.StringVar(&o.auditLog, "audit-log", "", "write which requests have changed something, or tried to, to the end of `FILE` too")
 	f.BoolVar(&o.daemon, "daemon", false, "go to the background; return when the daemon serves, or with its error")
 	f.StringVar(&o.logFormat, "log-format", logText, "write the log as `text|json`")
 	f.StringVar(&o.logFile, "log-file", "", "write the log to the end of `FILE`, which SIGUSR1 opens again")

@@ -27,9 +27,6 @@ func serve(ctx context.Context, o *options, signals caught, starter *starter, st
 		return err
 	}
 	defer func() { file.finish(log, err) }()
-	reopening := begin(func(ctx context.Context) error { onReopen(ctx, signals.reopen, file, log); return nil })
-	defer reopening.stop()
-
 	service, err := newService(o.worker, log)
 	if err != nil {
 		return err
@@ -41,8 +38,16 @@ func serve(ctx context.Context, o *options, signals caught, starter *starter, st
 	for _, w := range cfg.Warnings {
 		log.Warn("configuration", "problem", w.Error())
 	}
+	auditFile, auditLog, err := openAuditLog(cfg.Settings)
+	if err != nil {
+		return err
+	}
+	defer auditFile.close()
+	reopening := begin(func(ctx context.Context) error { onReopen(ctx, signals.reopen, log, file, auditFile); return nil })
+	defer reopening.stop()
+
 	waiting := lobby{listen: func() ([]listener, error) {
-		return listenAll(cfg.Endpoints, service.sockets, o.worker, log)
+		return listenAll(cfg, service.sockets, o.worker, log)
 	}}
 	// Before all else: a predecessor that is stopping still holds the rest too.
 	var state *manager.State
@@ -83,11 +88,6 @@ func serve(ctx context.Context, o *options, signals caught, starter *starter, st
 		}
 		defer closeAll(listeners) // likewise
 	}
-	for _, l := range listeners {
-		if beyondThisMachine(l) {
-			log.Warn("listening beyond this machine without access control: whoever reaches the address can run programs as this user", "address", l.Addr().String())
-		}
-	}
 	var debugging net.Listener
 	if o.debugAddr != "" {
 		if debugging, err = listenDebug(o.debugAddr); err != nil {
@@ -110,7 +110,7 @@ func serve(ctx context.Context, o *options, signals caught, starter *starter, st
 			launcher.Close()
 		}
 	}()
-	return supervise(ctx, setup{o, cfg, log, service, signals, listeners, debugging, launcher, state, starter, file, stdout, stderr})
+	return supervise(ctx, setup{o, cfg, log, service, signals, listeners, debugging, launcher, state, starter, file, auditLog, stdout, stderr})
 }
 
 // launcher starts the processes.
@@ -132,6 +132,7 @@ type setup struct {
 	state     *manager.State // nil without a directory for it
 	starter   *starter       // nil unless it was started by --daemon
 	logFile   *logFile       // nil without --log-file
+	auditLog  *slog.Logger   // nil without --audit-log
 	stdout    io.Writer
 	stderr    io.Writer
 }
@@ -144,6 +145,11 @@ func supervise(ctx context.Context, s setup) error {
 	if err != nil {
 		return err
 	}
+	access, closeTokens, err := s.access()
+	if err != nil {
+		return err
+	}
+	defer closeTokens()
 	vault, err := s.worker.vault()
 	if err != nil {
 		return err
@@ -159,6 +165,8 @@ func supervise(ctx context.Context, s setup) error {
 	})
 	reloads := newReloader(s, m, hooks)
 	server := httpapi.New(m, httpapi.Options{
+		Access:       access,
+		AuditLogger:  s.auditLog,
 		AllowOrigins: s.config.Settings.AllowOrigins,
 		AllowHosts:   s.config.Settings.AllowHosts,
 		Limits:       limits(s.config.Settings),
@@ -319,6 +327,20 @@ func configuration(o options) (*config.Config, error) {
 			return nil, err
 		}
 	}
+	if o.tokenFile != "" {
+		var err error
+		if cfg.Settings.TokenFile, err = filepath.Abs(o.tokenFile); err != nil {
+			return nil, err
+		}
+	}
+	if o.auditLog != "" {
+		var err error
+		if cfg.Settings.AuditLog, err = filepath.Abs(o.auditLog); err != nil {
+			return nil, err
+		}
+	}
+	cfg.Settings.RequireToken = cfg.Settings.RequireToken || o.requireToken
+	cfg.Settings.TrustLoopback = cfg.Settings.TrustLoopback || o.trustLoopback
 	if o.keyFile != "" && o.certFile == "" {
 		return nil, usageError{errors.New("--keyfile does nothing without --certfile")}
 	}

@@ -43,17 +43,17 @@ func (l listener) reachable() string {
 // listenAll opens every address of every endpoint, or none of them. What systemd
 // has opened for an endpoint takes the place of its addresses. Those that an
 // earlier worker has opened are taken over.
-func listenAll(endpoints []config.Endpoint, sockets []systemd.Socket, w *worker, log *slog.Logger) (opened []listener, err error) {
+func listenAll(cfg *config.Config, sockets []systemd.Socket, w *worker, log *slog.Logger) (opened []listener, err error) {
 	defer func() {
 		if err != nil {
 			closeAll(opened)
 		}
 	}()
-	given, err := assign(endpoints, sockets)
+	given, err := assign(cfg.Endpoints, sockets)
 	if err != nil {
 		return nil, err
 	}
-	for i, e := range endpoints {
+	for i, e := range cfg.Endpoints {
 		secure, err := tlsConfig(e, log)
 		if err != nil && w.takesOver() {
 			log.Error("nobody gets in by TLS until the certificate is good again", "error", err)
@@ -66,6 +66,9 @@ func listenAll(endpoints []config.Endpoint, sockets []systemd.Socket, w *worker,
 				return opened, err
 			}
 			opened = append(opened, front(l, secure))
+			if err := demandAccess(l, e, cfg.Settings); err != nil {
+				return opened, err
+			}
 		}
 		if len(given[i]) > 0 {
 			continue
@@ -80,6 +83,9 @@ func listenAll(endpoints []config.Endpoint, sockets []systemd.Socket, w *worker,
 				return opened, err
 			}
 			opened = append(opened, front(l, secure))
+			if err := demandAccess(l, e, cfg.Settings); err != nil {
+				return opened, err
+			}
 			opened[len(opened)-1].kept = name
 			if err := w.holdListener(name, l); err != nil {
 				return opened, err

@@ -93,7 +93,7 @@ func TestUnixSocketMode(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gaffer.sock")
 	for _, mode := range []fs.FileMode{0o660, 0o606, 0o777} {
 		e := config.Endpoint{Mode: int(mode), Bind: []config.Address{{Network: "unix", Address: path}}}
-		ls, err := listenAll([]config.Endpoint{e}, nil, nil, slog.New(slog.DiscardHandler))
+		ls, err := listenAll(&config.Config{Endpoints: []config.Endpoint{e}}, nil, nil, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,14 +178,6 @@ func TestFileEndpointsAndTheirReplacement(t *testing.T) {
 	}
 	if _, err := os.Stat(dir + "/file.sock"); err == nil {
 		t.Error("the file's endpoint is there too, though --bind replaces it")
-	}
-}
-
-func TestNonLoopbackIsWarnedOf(t *testing.T) {
-	text := start(t, nil, "--bind", "0.0.0.0:0").stderr.String()
-	says(t, text, "level=WARN", "without access control", "gafferctl --connect http://localhost:")
-	if text = start(t, nil).stderr.String(); strings.Contains(text, "WARN") {
-		t.Errorf("a warning about loopback:\n%s", text)
 	}
 }
 
@@ -278,7 +270,7 @@ func TestClientCertificates(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		return listenAll(cfg.Endpoints, nil, nil, slog.New(slog.DiscardHandler))
+		return listenAll(cfg, nil, nil, slog.New(slog.DiscardHandler))
 	}()
 	if err != nil {
 		t.Fatal(err)

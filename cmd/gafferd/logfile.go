@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// logFile is the file of --log-file. It may be moved away while it is written:
+// logFile is the file of --log-file, or that of --audit-log. It may be moved away while it is written:
 // reopen makes another. It is safe for concurrent use.
 type logFile struct {
 	path string // never changed
@@ -79,26 +80,35 @@ func (l *logFile) finish(log *slog.Logger, err error) {
 	if err != nil && !outputs {
 		log.Error("gafferd has failed", "error", err)
 	}
-	l.f.Close()
+	l.close()
 }
 
-// onReopen opens the log file again at each SIGUSR1, until ctx ends. file is nil
-// if there is none.
-func onReopen(ctx context.Context, signals <-chan os.Signal, file *logFile, log *slog.Logger) {
+// close closes the file. l may be nil.
+func (l *logFile) close() {
+	if l != nil {
+		l.f.Close()
+	}
+}
+
+// onReopen opens the log files again at each SIGUSR1, until ctx ends. A file is
+// nil if there is none.
+func onReopen(ctx context.Context, signals <-chan os.Signal, log *slog.Logger, files ...*logFile) {
+	files = slices.DeleteFunc(files, func(f *logFile) bool { return f == nil })
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-signals:
 		}
-		if file == nil {
+		if len(files) == 0 {
 			log.Info("SIGUSR1 does nothing: there is no --log-file to open again")
-			continue
 		}
-		if err := file.reopen(); err != nil {
-			log.Error("the log file was not opened again: the log goes on in the one before", "error", err)
-			continue
+		for _, file := range files {
+			if err := file.reopen(); err != nil {
+				log.Error("the log file was not opened again: the log goes on in the one before", "error", err)
+				continue
+			}
+			log.Info("log file opened again", "file", file.path)
 		}
-		log.Info("log file opened again")
 	}
 }

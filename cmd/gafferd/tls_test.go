@@ -118,7 +118,7 @@ func TestClientAuthorityIsReplaced(t *testing.T) {
 	}
 	here := []config.Address{{Network: "tcp", Address: "127.0.0.1:0"}}
 	e := config.Endpoint{Bind: here, CertFile: certFile, KeyFile: keyFile, CACert: ca}
-	ls, err := listenAll([]config.Endpoint{e}, nil, nil, slog.New(slog.DiscardHandler))
+	ls, err := listenAll(&config.Config{Endpoints: []config.Endpoint{e}}, nil, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,8 +59,9 @@ type Settings struct {
 	MaxTokenGuesses, MaxProcesses, MaxNumProcesses     int
 
 	TokenFile     string // absolute; "" for none
-	AuditLog      string // absolute; "" for none
+	RequireToken  bool
 	TrustLoopback bool
+	AuditLog      string // absolute; "" for none
 }
 
 // maxSize is far above any file that a person or a generator would write.

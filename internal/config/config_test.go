@@ -307,6 +307,8 @@ func everything(t *testing.T) *config.Config {
 
 			MaxBody: 4 << 20, HeaderTimeout: 5 * time.Second, IdleTimeout: time.Hour,
 			MaxConnections: 500, MaxPeerConnections: 200, MaxPeerStreams: 100, MaxTokenGuesses: 7, MaxProcesses: 50, MaxNumProcesses: 20,
+			TokenFile: filepath.Join(dir, "tokens/admin"), RequireToken: true, TrustLoopback: true,
+			AuditLog: "/var/log/gaffer-audit.log",
 		},
 	}
 }

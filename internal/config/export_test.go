@@ -1,12 +1,10 @@
 package config
 
-// KeyNames are the keys of a kind of section that this build serves.
+// KeyNames are the keys of a kind of section.
 func KeyNames(kind string) []string {
 	var names []string
 	for _, k := range keysOf(kind) {
-		if k.built == served {
-			names = append(names, k.name)
-		}
+		names = append(names, k.name)
 	}
 	return names
 }

@@ -17,16 +17,7 @@ type key struct {
 	how      form
 	doc      string // one sentence for the docs and for editors
 	standard string // what it is when it is not given, "" if there is nothing to say
-	built    built
 }
-
-// built is what this build does with a key.
-type built int
-
-const (
-	served  built = iota
-	refused       // known, and ignoring it would be less safe than what was asked for
-)
 
 // row is a key with what it sets. Its value has the form; dir is what relative
 // paths are relative to. A key that is read elsewhere has no set.
@@ -63,20 +54,22 @@ var gafferRows = []row[Settings]{
 		func(s *Settings) *int { return &s.MaxPeerConnections }),
 	count(key{name: "max_peer_streams", doc: "How many feeds, websockets and inputs one user of this machine or one address may have open.", standard: "2000"},
 		func(s *Settings) *int { return &s.MaxPeerStreams }),
-	count(key{name: "max_token_guesses", doc: "How many tokens that are not valid one user of this machine or one address may send in a minute.", standard: "20"},
-		func(s *Settings) *int { return &s.MaxTokenGuesses }),
 	count(key{name: "max_processes", doc: "How many processes there may be before no more are made over the API.", standard: "10000"},
 		func(s *Settings) *int { return &s.MaxProcesses }),
 	count(key{name: "max_numprocesses", doc: "How many instances a process may have.", standard: "10000"},
 		func(s *Settings) *int { return &s.MaxNumProcesses }),
 	path(key{name: "plugins_dir", doc: "A folder of plugins to serve below /_plugin/."},
 		func(s *Settings) *string { return &s.PluginsDir }),
-	path(key{name: "token_file", doc: "A file of the tokens that open the API.", built: refused},
+	path(key{name: "token_file", doc: "A file with the token of the administrator, as --token-file says. Every request on TCP then needs a token."},
 		func(s *Settings) *string { return &s.TokenFile }),
-	path(key{name: "audit_log", doc: "A file that tells who changed what.", built: refused},
+	flagKey(key{name: "require_token", doc: "Whether every request on TCP needs a token.", standard: "false"},
+		func(s *Settings) *bool { return &s.RequireToken }),
+	flagKey(key{name: "trust_loopback", doc: "Whether all users of this machine, and not this one and root alone, may use the API on loopback addresses.", standard: "false"},
+		func(s *Settings) *bool { return &s.TrustLoopback }),
+	count(key{name: "max_token_guesses", doc: "How many tokens that are not valid one user of this machine or one address may send in a minute.", standard: "20"},
+		func(s *Settings) *int { return &s.MaxTokenGuesses }),
+	path(key{name: "audit_log", doc: "A file that tells, a line for each, which requests have changed something or tried to, as --audit-log says."},
 		func(s *Settings) *string { return &s.AuditLog }),
-	{key{name: "trust_loopback", how: flag, doc: "Whether requests from this machine need no token.", standard: "false", built: refused},
-		func(s *Settings, v any, _ string) error { s.TrustLoopback, _ = v.(bool); return nil }},
 }
 
 var endpointRows = []row[Endpoint]{
@@ -133,9 +126,6 @@ func apply[T any](to *T, rows []row[T], s section, ps *problems) {
 		if value == nil {
 			continue
 		}
-		if r.built == refused {
-			ps.add(at.at, s, at.name, "is not supported by this version, leave it out")
-		}
 		if r.set == nil {
 			continue
 		}
@@ -152,6 +142,14 @@ func path[T any](k key, in func(*T) *string) row[T] {
 		if s, _ := v.(string); s != "" {
 			*in(to) = absolute(s, dir)
 		}
+		return nil
+	}}
+}
+
+func flagKey[T any](k key, in func(*T) *bool) row[T] {
+	k.how = flag
+	return row[T]{k, func(to *T, v any, _ string) error {
+		*in(to), _ = v.(bool)
 		return nil
 	}}
 }

@@ -58,7 +58,7 @@ func marshalSchema(s schema) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// sectionSchema is that of one section. A key that this build refuses is in none.
+// sectionSchema is that of one section.
 func sectionSchema(kind string) schema {
 	keys := schema{}
 	section := schema{"type": []string{"object", "null"}, "properties": keys, "additionalProperties": false}
@@ -78,9 +78,6 @@ func sectionSchema(kind string) schema {
 		fallthrough
 	default:
 		for _, k := range keysOf(kind) {
-			if k.built == refused {
-				continue
-			}
 			keys[k.name] = k.how.schema()
 			doc := k.doc
 			if k.standard != "" {
