@@ -81,7 +81,10 @@ func (c *cli) root() *cobra.Command {
 work on it (start), or in a gafferd that goes on without you (load).
 
 A line of a Procfile is "name: command". Variables in .env beside it, and in each
-file given with -e, are in the environment of every command.`,
+file given with -e, are in the environment of every command.
+
+gaffer exits with 0, with 1 for an error, with 2 for wrong usage, and with 3 when the
+gafferd cannot be reached; what fails under start, and what run runs, give their own.`,
 		Version:       version.Version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,

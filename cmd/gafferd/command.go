@@ -96,7 +96,10 @@ Without a configuration file it starts empty and listens on 127.0.0.1:5000.
 SIGTERM and SIGINT stop all processes gracefully, then gafferd; a second one
 stops them at once. SIGHUP has gafferd read its configuration again, SIGUSR1
 has it open its log file again, and SIGUSR2 has the program replaced by the one
-that is installed now, while the processes run on.`,
+that is installed now, while the processes run on.
+
+What the file may say is in gaffer.ini(5). gafferd exits with 0 when it was told to
+stop, with 1 for an error and with 2 for wrong usage.`,
 		Example: `  gafferd examples/gaffer.ini
   gafferd -vv --bind 127.0.0.1:5000,unix:/run/gaffer.sock`,
 		Version:       version.Version(),
