@@ -126,6 +126,41 @@ func TestLimitsAreTheirOwn(t *testing.T) {
 	work.Wait()
 }
 
+// TestLimitsTakeNoThreads starts many children from threads of their own: Go ends
+// a program that needs another thread when there may be no more.
+func TestLimitsTakeNoThreads(t *testing.T) {
+	once := func() {
+		s := program("exit", "0")
+		s.Umask, s.Nice = 0o77, intPointer(1)
+		end(t, run(t, s, Options{}))
+	}
+	once()
+	tasks := func() map[string]bool {
+		entries, err := os.ReadDir("/proc/self/task")
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]bool{}
+		for _, e := range entries {
+			found[e.Name()] = true
+		}
+		return found
+	}
+	before := tasks()
+	for range 50 {
+		once()
+	}
+	gone := 0
+	for id := range before {
+		if !tasks()[id] {
+			gone++
+		}
+	}
+	if gone > 5 {
+		t.Errorf("of %d threads %d are gone after 50 children", len(before), gone)
+	}
+}
+
 // The capabilities of these tests are numbers in the kernel's own form.
 const (
 	noCaps = "0000000000000000"

@@ -22,6 +22,13 @@ func TestFewDescriptors(t *testing.T) {
 		t.Errorf("answer %d %s", a.status, a.body)
 	}
 	d.alive()
+	// Who comes now is served nevertheless.
+	http.DefaultClient.CloseIdleConnections()
+	for range 10 {
+		d.ok("GET", "/ping", "")
+		d.ok("GET", "/processes/many/_pids", "")
+		http.DefaultClient.CloseIdleConnections()
+	}
 	d.ok("POST", "/processes/many/_scale/0?wait=true", "")
 	d.run("one", properties{"cmd": "sleep 1000"})
 }
@@ -133,7 +140,7 @@ var badInput = []struct {
 	{"POST", "/processes", `{"name": "x", "cmd": "true", "graceful_timeout": -1}`, 400, "", "graceful_timeout"},
 	{"POST", "/processes", `{"name": "x", "cmd": "true", "stop_signal": "SIGNOSUCH"}`, 400, "", "stop_signal"},
 	{"POST", "/processes", `{"name": "x", "cmd": "true", "restart": "perhaps"}`, 400, "invalid_process_info", "restart"},
-	{"POST", "/processes", `{"name": "x", "cmd": "true", "nice": 5}`, 400, "invalid_process_info", "nice"},
+	{"POST", "/processes", `{"name": "x", "cmd": "true", "nice": 50}`, 400, "invalid_process_info", "nice"},
 	{"POST", "/processes", `{"name": "x", "cmd": "unbalanced 'quote"}`, 400, "invalid_process_info", "cmd"},
 	{"POST", "/processes", `{"name": "x", "cmd": "with\u0000nul"}`, 400, "invalid_process_info", "cmd"},
 	{"POST", "/processes", `{"name": "a/b", "cmd": "true"}`, 400, "invalid_process_info", "name"},

@@ -14,10 +14,6 @@ import (
 // and not to a thread of it.
 func (l *Limits) ofProcess() bool { return len(l.Resources) > 0 || l.OOMScoreAdj.Set }
 
-// ofThread reports whether there is anything that a child has from the thread
-// which makes it.
-func (l *Limits) ofThread() bool { return l.Nice.Set || l.NoNewPrivs || l.LimitCaps }
-
 // setNice is about this thread, and what it makes or becomes.
 func (l *Limits) setNice() error {
 	if !l.Nice.Set {

@@ -2,10 +2,7 @@ package spawn
 
 import (
 	"os"
-	"runtime"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // Start starts a program and returns when it is being executed, or could not
@@ -35,46 +32,16 @@ func Start(a Attr) (pid, pidfd int, err error) {
 }
 
 func start(a *Attr, attr *syscall.ProcAttr) (pid int, err error) {
-	if !a.Umask.Set && !a.Limits.ofThread() {
+	state := threadState{a.Umask, a.Limits.ofThread()}
+	if state == (threadState{}) {
 		pid, _, err = syscall.StartProcess(a.Path, a.Args, attr)
 		return pid, err
 	}
-	// A child inherits these from the thread that makes it. Being locked and never
-	// unlocked, this thread ends with its goroutine, and nothing else runs on it.
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		if err = a.setUmask(); err != nil {
-			return
-		}
-		if err = a.Limits.setNice(); err != nil {
-			return
-		}
-		if err = a.Limits.limitCaps(); err != nil {
-			return
-		}
-		if err = a.Limits.setNoNewPrivs(); err != nil {
-			return
-		}
-		pid, _, err = syscall.StartProcess(a.Path, a.Args, attr)
-	}()
-	<-done
+	threadErr := onThread(state, func() { pid, _, err = syscall.StartProcess(a.Path, a.Args, attr) })
+	if threadErr != nil {
+		return 0, threadErr
+	}
 	return pid, err
-}
-
-// setUmask sets the umask of this thread. It belongs to the whole process, so
-// changing it there would race with every file that is created meanwhile; a
-// thread that has left the shared file system state has one of its own.
-func (a *Attr) setUmask() error {
-	if !a.Umask.Set {
-		return nil
-	}
-	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return &StepError{"umask: unshare", err}
-	}
-	unix.Umask(a.Umask.N)
-	return nil
 }
 
 // user is who the program runs as.
