@@ -33,11 +33,12 @@ func stranger() {
 	must(syscall.Setuid(nobody))
 	conn, err := net.Dial(os.Getenv("TEST_NETWORK"), os.Getenv("TEST_ADDRESS"))
 	must(err)
-	_, err = io.Copy(conn, os.Stdin)
-	must(err)
 	if os.Getenv("TEST_TEXT") == "leave" {
+		_, err = io.Copy(conn, os.Stdin)
+		must(err)
 		os.Exit(0)
 	}
+	go io.Copy(conn, os.Stdin)
 	_, err = io.Copy(os.Stdout, conn)
 	must(err)
 }

@@ -165,6 +165,8 @@ const maxLife = 200 * 366 * 24 * time.Hour
 // lifeOf is how long a token is to be good.
 func lifeOf(v any) (life time.Duration, ok bool) {
 	switch v := v.(type) {
+	case int:
+		life = time.Duration(min(v, int(maxLife/time.Second))) * time.Second
 	case float64:
 		life = time.Duration(min(v, maxLife.Seconds()) * float64(time.Second))
 	case string:

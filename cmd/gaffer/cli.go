@@ -106,7 +106,7 @@ gafferd cannot be reached; what fails under start, and what run runs, give their
 	f.StringArrayVarP(&c.files.Env, "env", "e", nil, "read variables from `FILE` too; may be given several times")
 	f.StringVarP(&c.formation, "concurrency", "c", "", "how many of each: `web=2,worker=1`; all=0 for those not named (default 1)")
 	f.StringVar(&c.endpoint, "endpoint", "", "`URL` of the gafferd: http://, https:// or unix:///path (default $GAFFER_URL or "+defaultEndpoint+")")
-	f.StringVar(&c.tokenFile, "token-file", "", "`FILE` with an access token for the gafferd")
+	f.StringVar(&c.tokenFile, "token-file", "", "`FILE` with an access token for the gafferd (default $GAFFER_TOKEN holds one)")
 	root.Flags().Bool("version", false, "show the version")
 	root.AddCommand(
 		c.startCommand(), c.runCommand(),

@@ -40,6 +40,8 @@ func (c *cli) dial() (*client.Client, error) {
 			return nil, usagef("--token-file: %w", err)
 		}
 		options = append(options, client.WithToken(string(bytes.TrimSpace(token))))
+	} else if token := os.Getenv("GAFFER_TOKEN"); token != "" {
+		options = append(options, client.WithToken(token))
 	}
 	d, err := client.New(c.url(), options...)
 	if err != nil {
@@ -75,7 +77,7 @@ func (c *cli) explain(err error) string {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Sprintf("gafferd at %s did not answer within %v", c.url(), answerTime)
 	case client.Code(err) == "unauthorized":
-		return fmt.Sprintf("%v: give an access token with --token-file", err)
+		return fmt.Sprintf("%v: give an access token with --token-file or $GAFFER_TOKEN", err)
 	}
 	return err.Error()
 }

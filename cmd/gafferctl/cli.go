@@ -65,7 +65,7 @@ func (c *cli) root() *cobra.Command {
 	f.StringVar(&c.certfile, "certfile", "", "client certificate (PEM)")
 	f.StringVar(&c.keyfile, "keyfile", "", "key of the client certificate (PEM)")
 	f.StringVar(&c.cacert, "cacert", "", "authorities that may have signed the daemon's certificate (PEM)")
-	f.StringVar(&c.tokenFile, "token-file", "", "file with an access token")
+	f.StringVar(&c.tokenFile, "token-file", "", "file with an access token (default $GAFFER_TOKEN holds one)")
 	f.StringVarP(&c.output, "output", "o", "", "table, json or plain (default table on a terminal, else plain)")
 	c.addCommands(root)
 	for name, values := range map[string][]string{"output": outputs, "connect": nil} {
@@ -102,6 +102,8 @@ func (c *cli) dial() error {
 			return usagef("--token-file: %s is empty", c.tokenFile)
 		}
 		options = append(options, client.WithToken(string(token)))
+	} else if token := os.Getenv("GAFFER_TOKEN"); token != "" {
+		options = append(options, client.WithToken(token))
 	}
 	var err error
 	if c.client, err = client.New(c.address(), options...); err != nil {

@@ -22,7 +22,7 @@ func (c *cli) addCommands(root *cobra.Command) {
 		}},
 		{"talk", "Talk:", []*cobra.Command{c.logsCommand(), c.streamsCommand(), c.stdinCommand(), c.attachCommand()}},
 		{"change", "Change what there is to run:", []*cobra.Command{
-			c.addProcessCommand(), c.loadProcessCommand(), c.updateProcessCommand(), c.delProcessCommand(), c.reloadCommand(), c.upgradeCommand(),
+			c.addProcessCommand(), c.loadProcessCommand(), c.updateProcessCommand(), c.delProcessCommand(), c.reloadCommand(), c.tokenCommand(), c.upgradeCommand(),
 		}},
 	}
 	for _, g := range groups {

@@ -91,6 +91,14 @@ func namesAndPids(ctx context.Context, c *client.Client) ([]string, error) {
 	return all, err
 }
 
+func tokenNames(ctx context.Context, c *client.Client) (all []string, err error) {
+	tokens, err := c.Tokens(ctx)
+	for _, t := range tokens {
+		all = append(all, t.Name)
+	}
+	return all, err
+}
+
 // labels lists the streams that a process usually has.
 func labels(context.Context, *client.Client) ([]string, error) {
 	return []string{"stdout", "stderr"}, nil

@@ -75,7 +75,7 @@ func (c *cli) report(ctx context.Context, cmd *cobra.Command, err error) int {
 		say("it is under way, but was not done within the time given to --wait")
 		return exitFailed
 	case client.Code(err) == "unauthorized":
-		say("%v: give an access token with --token-file", err)
+		say("%v: give an access token with --token-file or $GAFFER_TOKEN", err)
 		return exitFailed
 	}
 	say("%v", err)

@@ -118,11 +118,15 @@ func TestToken(t *testing.T) {
 	defer s.Close()
 	t.Setenv("GAFFER_URL", s.URL)
 	o := gafferctl(t, "", "processes")
-	if want := "gafferctl: an access token is needed (unauthorized): give an access token with --token-file\n"; o.code != exitFailed || o.stderr != want {
+	if want := "gafferctl: an access token is needed (unauthorized): give an access token with --token-file or $GAFFER_TOKEN\n"; o.code != exitFailed || o.stderr != want {
 		t.Errorf("without a token: exit %d, %q, want %q", o.code, o.stderr, want)
 	}
 	if got := must(t, "--token-file", write(t, "token", "s3cret\n"), "processes"); got != "web\n" {
 		t.Errorf("with a token: got %q", got)
+	}
+	t.Setenv("GAFFER_TOKEN", "s3cret")
+	if got := must(t, "processes"); got != "web\n" {
+		t.Errorf("with a token in the environment: got %q", got)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -140,4 +141,48 @@ func imports(t *testing.T, root string) map[string]map[string]string {
 		t.Fatal("found no package at all")
 	}
 	return arrows
+}
+
+// TestSecurityPageNamesTests fails for a test that docs/security.md counts on and
+// that is not there, and for a threat without one.
+func TestSecurityPageNamesTests(t *testing.T) {
+	root := filepath.Join("..", "..")
+	there := map[string]bool{}
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(file)
+		for _, found := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllStringSubmatch(string(text), -1) {
+			there[found[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join(root, "docs", "security.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	threats := 0
+	for line := range strings.Lines(string(page)) {
+		cells := strings.Split(strings.TrimSpace(line), "|")
+		if len(cells) != 5 || strings.Contains(line, "---") || strings.Contains(line, "held by") {
+			continue
+		}
+		threats++
+		named := regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(cells[3], -1)
+		if len(named) == 0 {
+			t.Errorf("no test holds this: %s", cells[1])
+		}
+		for _, name := range named {
+			if !there[name[1]] {
+				t.Errorf("docs/security.md: there is no %s", name[1])
+			}
+		}
+	}
+	if threats < 15 {
+		t.Errorf("%d threats were found on the page", threats)
+	}
 }
