@@ -67,7 +67,7 @@ func TestAnotherUserIsRefused(t *testing.T) {
 // Who is gone when his request is looked at has a socket of which the kernel says
 // that it is root's.
 func TestAnotherUserWhoLeavesAtOnceIsRefused(t *testing.T) {
-	const times = 20
+	const times = 5
 	var log lockedBuffer
 	m := manager.New(manager.Options{})
 	defer m.Shutdown(context.Background())

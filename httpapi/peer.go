@@ -14,14 +14,18 @@ import (
 //
 // The user is the one who made the other socket. That cannot change while the
 // connection lasts: who is handed the socket acts for the one who made it. So it
-// is asked for once, when the first head has been read, and kept; that it could
-// not be told is not kept. A peer is safe for concurrent use.
+// is asked for when the first head has been read, and kept. If the peer has closed
+// its end by then nobody can tell any more, and what was seen when the connection
+// was accepted stands, both ends having been open then: all that comes on this
+// connection comes from that socket. A peer is safe for concurrent use.
 type peer struct {
 	conn net.Conn // set by peerOf, never changed; nil if only its addresses are known
 
-	mu    sync.Mutex // guards everything below
-	known bool
-	uid   int
+	mu       sync.Mutex // guards everything below
+	known    bool       // uid is
+	uid      int
+	was      int  // the user when the connection was accepted
+	accepted bool // was is known
 }
 
 // peerOf is the other end of a connection that was accepted, also of one that is
@@ -42,10 +46,18 @@ func peerOf(conn net.Conn) *peer {
 func (p *peer) user() (uid int, ok bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.known {
-		p.uid, p.known, err = p.look()
+	if p.known {
+		return p.uid, true, nil
 	}
-	return p.uid, p.known, err
+	uid, ok, err = p.look()
+	switch {
+	case ok && p.accepted && uid != p.was:
+		ok = false // it was given away since
+	case !ok && p.accepted:
+		uid, ok = p.was, true
+	}
+	p.uid, p.known = uid, ok
+	return uid, ok, err
 }
 
 // look asks the kernel for the user.
@@ -63,14 +75,16 @@ func (p *peer) look() (uid int, ok bool, err error) {
 }
 
 // key tells peers apart that share nothing: users where the kernel knows them,
-// addresses elsewhere. It is "" for one of which nothing is known. It is for
-// counting, at any time, and decides nothing that user decides.
+// addresses elsewhere. It is "" for one of which nothing is known. It is for when
+// the connection is accepted.
 func (p *peer) key() string {
 	if p.conn == nil {
 		return ""
 	}
-	if uid, ok, _ := p.look(); ok {
-		return userKey(uid)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.was, p.accepted, _ = p.look(); p.accepted {
+		return userKey(p.was)
 	}
 	if remote := addrPort(p.conn.RemoteAddr()); remote.IsValid() {
 		return remote.Addr().String()
@@ -152,5 +166,7 @@ func withPeer(ctx context.Context, conn net.Conn) context.Context {
 // ConnContext is for the http.Server of a program that serves Handler: it notes
 // the connection, and with it who is at its other end.
 func (s *Server) ConnContext(ctx context.Context, conn net.Conn) context.Context {
-	return withPeer(ctx, conn)
+	p := peerOf(conn)
+	p.key() // while it is there
+	return context.WithValue(context.WithValue(ctx, connKey{}, conn), peerKey{}, p)
 }

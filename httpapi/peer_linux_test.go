@@ -175,6 +175,30 @@ func TestPeerUserOfClosedConnection(t *testing.T) {
 	}
 }
 
+// Whose a connection was when it was accepted it is still when its peer has gone.
+func TestPeerUserOfConnectionThatWasOpen(t *testing.T) {
+	leave := make(chan struct{})
+	gone := make(chan struct{})
+	p := accepted(t, "tcp", "127.0.0.1:0", func(a net.Addr) {
+		defer close(gone)
+		conn, err := net.Dial("tcp", a.String())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		<-leave
+		conn.Close()
+	})
+	if want := userKey(os.Getuid()); p.key() != want {
+		t.Errorf("key %q, want %q", p.key(), want)
+	}
+	close(leave)
+	<-gone
+	if uid, ok, err := p.user(); !ok || uid != os.Getuid() || err != nil {
+		t.Errorf("uid %d, %v, %v", uid, ok, err)
+	}
+}
+
 func TestPeerUserIsAnother(t *testing.T) {
 	for _, network := range []string{"unix", "tcp"} {
 		address := "127.0.0.1:0"

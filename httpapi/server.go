@@ -163,6 +163,7 @@ func (s *Server) Handle(method, path string, h http.Handler, doc RouteDoc) {
 
 // Handler serves the API, for programs that have an http.Server of their own.
 // Such a server should have a ReadHeaderTimeout and must not have a
-// WriteTimeout or ReadTimeout, which would cut streams off. For unix sockets it
-// needs Server.ConnContext; without it nobody comes in there without a token.
+// WriteTimeout or ReadTimeout, which would cut streams off. It needs
+// Server.ConnContext; without that nobody comes in on unix sockets without a token,
+// and on loopback nobody who is gone when his request is looked at.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }

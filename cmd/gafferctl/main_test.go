@@ -58,7 +58,10 @@ func TestScripts(t *testing.T) {
 func newDaemon() (url string, stop func()) {
 	quiet := slog.New(slog.DiscardHandler)
 	m := manager.New(manager.Options{Logger: quiet})
-	s := httptest.NewServer(httpapi.New(m, httpapi.Options{Version: "1.2.3", Logger: quiet}).Handler())
+	api := httpapi.New(m, httpapi.Options{Version: "1.2.3", Logger: quiet})
+	s := httptest.NewUnstartedServer(api.Handler())
+	s.Config.ConnContext = api.ConnContext
+	s.Start()
 	return s.URL, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()

@@ -26,7 +26,10 @@ func gafferd(t testing.TB) (address string) {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	m := manager.New(manager.Options{Logger: quiet})
-	s := httptest.NewServer(httpapi.New(m, httpapi.Options{Logger: quiet}).Handler())
+	api := httpapi.New(m, httpapi.Options{Logger: quiet})
+	s := httptest.NewUnstartedServer(api.Handler())
+	s.Config.ConnContext = api.ConnContext
+	s.Start()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()

@@ -23,7 +23,10 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 	start := runtime.NumGoroutine()
 	quiet := slog.New(slog.DiscardHandler)
 	m := manager.New(manager.Options{Logger: quiet})
-	server := httptest.NewServer(httpapi.New(m, httpapi.Options{Logger: quiet}).Handler())
+	api := httpapi.New(m, httpapi.Options{Logger: quiet})
+	server := httptest.NewUnstartedServer(api.Handler())
+	server.Config.ConnContext = api.ConnContext
+	server.Start()
 	d := &daemon{t: t, url: server.URL}
 	pid := d.run("subscribed", script("echo ready; exec sleep 1000", nil))
 
