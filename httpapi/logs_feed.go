@@ -72,7 +72,7 @@ func (f *logFeed) next(idle time.Duration) (manager.LogLine, error) {
 }
 
 // logBatch is how many bytes of lines travel together while there are more.
-const logBatch = 32 << 10
+const logBatch = batch
 
 // gather appends lines to buf, as append does with each: the first as soon as it
 // comes, and those that are there behind it. A ping is appended if nothing comes
@@ -87,7 +87,9 @@ func (f *logFeed) gather(buf []byte, add func([]byte, *manager.LogLine) []byte, 
 		if buf = add(buf, &line); len(buf) >= logBatch {
 			return buf, nil
 		}
-		line, err = f.next(atOnce)
+		if line, err = f.next(atOnce); err == nil {
+			buf = roomy(buf)
+		}
 	}
 	if errors.Is(err, streams.ErrIdle) {
 		err = nil

@@ -24,7 +24,7 @@ const (
 // logEncoder writes the lines of one answer. It knows what came before.
 type logEncoder struct {
 	stamp [len(stampLayout)]byte // of the line in hand
-	last  time.Time              // of the last line
+	last  time.Time              // of the last line, whose stamp that is
 	open  *logSource             // text only: whose line has no end yet
 }
 
@@ -42,6 +42,9 @@ func (e *logEncoder) begin(l *manager.LogLine) {
 		if at.IsZero() {
 			at = time.Now()
 		}
+	}
+	if e.stamp[0] != 0 && at.Equal(e.last) {
+		return // as of most lines of a flood
 	}
 	e.last = at
 	at.UTC().AppendFormat(e.stamp[:0], stampLayout)

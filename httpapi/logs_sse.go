@@ -21,6 +21,7 @@ func (s *Server) logsEventsource(w http.ResponseWriter, r *http.Request, req *lo
 	f := newLogFeed(ctx, req)
 	defer f.close()
 	out := s.startFeed(w, sseType)
+	out.direct = newDirect(w, r)
 	line := func(b []byte, l *manager.LogLine) []byte {
 		b = append(b, "id: "...)
 		b = l.Cursor.AppendTo(b)

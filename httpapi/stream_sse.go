@@ -19,9 +19,6 @@ const (
 	// pause is how long a reader waited for an event that is not in a row with
 	// the one before.
 	pause = 5 * time.Millisecond
-
-	// batch is how many bytes of events travel together.
-	batch = 32 << 10
 )
 
 // eventsource sends a stream as server-sent events, a line each, or with
@@ -59,7 +56,9 @@ func (s *Server) eventsource(w http.ResponseWriter, r *http.Request, req *readin
 	}
 	ctx, forget := feedContext(r.Context())
 	defer forget()
-	s.sendEvents(s.startFeed(w, sseType), ctx, next, heartbeat)
+	f := s.startFeed(w, sseType)
+	f.direct = newDirect(w, r)
+	s.sendEvents(f, ctx, next, heartbeat)
 	return nil
 }
 
@@ -127,9 +126,15 @@ func chunkEvents(req *reading, start int64) events {
 func (s *Server) sendEvents(f *feedWriter, ctx context.Context, from events, heartbeat time.Duration) {
 	var e sseEvent
 	for row := 1; ; row++ {
-		idle, asked := heartbeat, time.Now()
+		idle := heartbeat
 		if len(e) > 0 {
 			idle = 1 // what is there already, and no waiting
+		}
+		var asked time.Time
+		if row <= burst { // else nobody will want to know
+			asked = time.Now()
+		} else {
+			e = roomy(e)
 		}
 		var err error
 		e, err = from.next(ctx, idle, e)
@@ -158,13 +163,4 @@ func (s *Server) sendEvents(f *feedWriter, ctx context.Context, from events, hea
 			f.breakOff(ctx)
 		}
 	}
-}
-
-// reuse is the buffer of an event that was sent, unless it is larger than an
-// idle reader should hold.
-func reuse(e sseEvent) sseEvent {
-	if cap(e) > 1024 {
-		return nil
-	}
-	return e[:0]
 }

@@ -90,13 +90,13 @@ func (ls *Lines) Close() { ls.cursor.Close() }
 // of Cursor.Next.
 func (ls *Lines) Next(ctx context.Context, idle time.Duration) (Line, error) {
 	var deadline time.Time
-	if idle > 0 {
-		deadline = time.Now().Add(idle)
-	}
 	for {
 		line, hold, err := ls.Poll()
 		if err != ErrIdle {
 			return line, err
+		}
+		if idle > 0 && deadline.IsZero() { // not before there is something to wait for: most often there is not
+			deadline = time.Now().Add(idle)
 		}
 		wait, due := sooner(hold, deadline)
 		err = ls.cursor.log.Wait(ctx, ls.cursor.Offset(), wait)
