@@ -2,9 +2,12 @@ package httpapi
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gafferd/gaffer/manager"
 )
@@ -18,11 +21,22 @@ func writeOK(w http.ResponseWriter) error {
 
 // writeJSON answers 200 with v.
 func writeJSON(w http.ResponseWriter, v any) error {
-	body, err := json.Marshal(v)
+	body, err := encodeJSON(v)
 	if err != nil {
 		return err
 	}
 	return writeBody(w, http.StatusOK, "application/json", append(body, '\n'))
+}
+
+// encodeJSON is json.Marshal, which would read again what an object has written.
+func encodeJSON(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case object:
+		return v.appendTo(nil)
+	case objects:
+		return v.appendTo(nil)
+	}
+	return json.Marshal(v)
 }
 
 // writeBody answers with a whole body, and without it to HEAD (net/http leaves
@@ -67,21 +81,102 @@ func writeProblem(w http.ResponseWriter, status int, p problemBody) {
 type object []manager.Property
 
 // MarshalJSON implements json.Marshaler.
-func (o object) MarshalJSON() ([]byte, error) {
-	buf := []byte{'{'}
+func (o object) MarshalJSON() ([]byte, error) { return o.appendTo(nil) }
+
+// appendTo appends the object as JSON.
+func (o object) appendTo(buf []byte) (_ []byte, err error) {
+	buf = append(buf, '{')
 	for i, p := range o {
-		value, err := json.Marshal(p.Value)
-		if err != nil {
-			return nil, err
-		}
 		if i > 0 {
 			buf = append(buf, ',')
 		}
-		buf = strconv.AppendQuote(buf, p.Name) // names are plain ASCII
-		buf = append(buf, ':')
-		buf = append(buf, value...)
+		buf = append(append(append(buf, '"'), p.Name...), `":`...) // names are plain
+		if buf, err = appendValue(buf, p.Value); err != nil {
+			return nil, err
+		}
 	}
 	return append(buf, '}'), nil
+}
+
+// objects is an array of them.
+type objects []object
+
+// MarshalJSON implements json.Marshaler.
+func (all objects) MarshalJSON() (buf []byte, err error) { return all.appendTo(nil) }
+
+func (all objects) appendTo(buf []byte) (_ []byte, err error) {
+	buf = append(buf, '[')
+	for i, o := range all {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		if buf, err = o.appendTo(buf); err != nil {
+			return nil, err
+		}
+		if i == 0 { // the others will be about as long
+			buf = slices.Grow(buf, len(buf)*len(all)*9/8)
+		}
+	}
+	return append(buf, ']'), nil
+}
+
+// appendValue appends what json.Marshal makes of v, which for most of what a
+// process has is not worth asking it.
+func appendValue(buf []byte, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return append(buf, "null"...), nil
+	case bool:
+		return strconv.AppendBool(buf, v), nil
+	case int:
+		return strconv.AppendInt(buf, int64(v), 10), nil
+	case float64:
+		if v == 0 || math.Abs(v) >= 1e-6 && math.Abs(v) < 1e21 { // else it has an exponent
+			return strconv.AppendFloat(buf, v, 'f', -1, 64), nil
+		}
+	case map[string]string:
+		if v != nil && len(v) == 0 {
+			return append(buf, "{}"...), nil
+		}
+	case string:
+		if isPlain(v) {
+			return append(append(append(buf, '"'), v...), '"'), nil
+		}
+	case []int:
+		if v != nil {
+			return appendArray(buf, v)
+		}
+	case []string:
+		if v != nil {
+			return appendArray(buf, v)
+		}
+	}
+	value, err := json.Marshal(v)
+	return append(buf, value...), err
+}
+
+func appendArray[T any](buf []byte, values []T) (_ []byte, err error) {
+	buf = append(buf, '[')
+	for i, v := range values {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		if buf, err = appendValue(buf, v); err != nil {
+			return nil, err
+		}
+	}
+	return append(buf, ']'), nil
+}
+
+// isPlain reports whether JSON has s as it is between its quotes.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ', c >= utf8.RuneSelf, c == '"', c == '\\', c == '<', c == '>', c == '&':
+			return false
+		}
+	}
+	return true
 }
 
 func (o object) with(name string, value any) object {

@@ -21,21 +21,21 @@ func (s *Server) listProcesses(w http.ResponseWriter, r *http.Request) error {
 	v := visitorOf(r)
 	switch {
 	case running && info:
-		objects := []object{}
+		var all objects
 		for _, i := range v.instances(s.manager) {
-			objects = append(objects, s.instanceObject(v, i))
+			all = append(all, s.instanceObject(v, i))
 		}
-		return writeJSON(w, objects)
+		return writeJSON(w, all)
 	case running:
 		return writeJSON(w, pidsOf(v.instances(s.manager)))
 	case info:
-		objects := []object{}
+		var all objects
 		for _, name := range v.among(s.manager.Names()) {
 			if o, err := s.processObject(v, name); err == nil { // else deleted just now
-				objects = append(objects, o)
+				all = append(all, o)
 			}
 		}
-		return writeJSON(w, objects)
+		return writeJSON(w, all)
 	}
 	return writeJSON(w, v.among(s.manager.Names()))
 }
