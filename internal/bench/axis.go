@@ -20,6 +20,19 @@ type axis struct {
 	run func(ctx context.Context, l *lab, s side) ([]float64, error)
 }
 
+// betweenBuilds is the axis without what a build has to reach beside something
+// else.
+func (a axis) betweenBuilds() axis {
+	a.measures = slices.Clone(a.measures)
+	for i, m := range a.measures {
+		switch m.goal.kind {
+		case ratioAtLeast, ratioAtMost, differenceAtMost:
+			a.measures[i].goal = goal{}
+		}
+	}
+	return a
+}
+
 // scale is where an axis stands among those that do the same with ten times as
 // many of something. The zero value is nowhere.
 type scale struct {

@@ -55,6 +55,20 @@ func TestWrongFlags(t *testing.T) {
 	}
 }
 
+func TestChosenTwiceIsMeasuredOnce(t *testing.T) {
+	chosen, err := choose("boot,flood-both,flood")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, a := range chosen {
+		names = append(names, a.name)
+	}
+	if strings.Join(names[:3], " ") != "boot flood-both flood-both-640mib" || len(names) != 1+len(floodAxes()) {
+		t.Errorf("%q", names)
+	}
+}
+
 func TestListNamesEveryAxisOnce(t *testing.T) {
 	var out bytes.Buffer
 	if err := run(t.Context(), []string{"-list"}, &out, &out); err != nil {

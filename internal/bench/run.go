@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -68,6 +69,9 @@ func (p *plan) measure(ctx context.Context, chosen []axis, stdout, stderr io.Wri
 	sides := [2]side{{name: "raw", gafferd: p.against}, {name: "gafferd", gafferd: p.gafferd}}
 	if p.against != "" {
 		sides[0].name = filepath.Base(p.against)
+		for i := range chosen {
+			chosen[i] = chosen[i].betweenBuilds()
+		}
 	}
 	if p.gafferd == "" {
 		if sides[1].gafferd, err = l.build(ctx); err != nil {
@@ -102,9 +106,12 @@ func choose(words string) ([]axis, error) {
 	for word := range strings.SplitSeq(words, ",") {
 		found := false
 		for _, a := range all {
-			if strings.HasPrefix(a.name+"-", strings.TrimSpace(word)+"-") {
+			if !strings.HasPrefix(a.name+"-", strings.TrimSpace(word)+"-") {
+				continue
+			}
+			found = true
+			if !slices.ContainsFunc(chosen, func(other axis) bool { return other.name == a.name }) {
 				chosen = append(chosen, a)
-				found = true
 			}
 		}
 		if !found {

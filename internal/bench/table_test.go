@@ -56,6 +56,17 @@ func TestJudgeGoesByTheUpperQuartile(t *testing.T) {
 	}
 }
 
+func TestBetweenBuildsAreNoTargetsOfOthers(t *testing.T) {
+	a := axis{measures: []measure{{goal: goal{ratioAtLeast, 1}}, {goal: goal{valueAtMost, 2}}, {goal: goal{differenceAtMost, 3}}}}
+	b := a.betweenBuilds()
+	if b.measures[0].goal != (goal{}) || b.measures[1].goal != a.measures[1].goal || b.measures[2].goal != (goal{}) {
+		t.Errorf("%v", b.measures)
+	}
+	if a.measures[0].goal == (goal{}) {
+		t.Error("the axis itself was changed")
+	}
+}
+
 func TestCompare(t *testing.T) {
 	if got := (goal{ratioAtMost, 1}).compare(4, 6); got != 1.5 {
 		t.Error(got)
