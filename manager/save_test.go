@@ -1,7 +1,9 @@
 package manager
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,11 +39,16 @@ func until(t *testing.T, what string, ok func() bool) {
 // killed is what the next daemon finds if this one is killed now.
 func killed(t *testing.T, dir string) string {
 	t.Helper()
-	after := filepath.Join(t.TempDir(), "state")
-	if err := os.CopyFS(after, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
+	for {
+		after := filepath.Join(t.TempDir(), "state")
+		err := os.CopyFS(after, os.DirFS(dir))
+		if err == nil {
+			return after
+		}
+		if !errors.Is(err, fs.ErrNotExist) { // one that was there has just taken another's place
+			t.Fatal(err)
+		}
 	}
-	return after
 }
 
 // revived is the Manager after that.
