@@ -90,10 +90,14 @@ func serve(ctx context.Context, o *options, signals caught, starter *starter, st
 	}
 	var debugging net.Listener
 	if o.debugAddr != "" {
-		if debugging, err = listenDebug(o.debugAddr); err != nil {
+		switch debugging, err = listenDebug(o.debugAddr); {
+		case err != nil && o.worker.takesOver():
+			log.Error("profiles are not served any more", "error", err)
+		case err != nil:
 			return err
+		default:
+			defer debugging.Close() // in case nobody gets to serve it
 		}
-		defer debugging.Close() // in case nobody gets to serve it
 	}
 	if dir := cfg.Settings.PluginsDir; dir != "" {
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,24 +19,16 @@ import (
 func TestReplacementFails(t *testing.T) {
 	dir := t.TempDir()
 	socket, pidFile := filepath.Join(dir, "s"), filepath.Join(dir, "pid")
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	token := file(t, "token", "secret\n")
+	d := start(t, io.Discard, "--bind=unix:"+socket, "--pidfile="+pidFile, "--token-file="+token)
+	if err := os.Rename(token, token+".away"); err != nil {
 		t.Fatal(err)
 	}
-	debug := taken.Addr().String()
-	taken.Close()
-	d := start(t, io.Discard, "--bind=unix:"+socket, "--pidfile="+pidFile, "--debug-addr="+debug)
 	syscall.Kill(d.worker(), syscall.SIGKILL)
-	for end := time.Now().Add(patience); ; <-time.After(time.Millisecond) {
-		if taken, err = net.Listen("tcp", debug); err == nil {
-			break // before the next worker, which takes longer to come up
-		}
-		if time.Now().After(end) {
-			t.Fatal(err)
-		}
+	d.stderr.wait(t, `gafferd: token file: .*no such file`)
+	if err := os.Rename(token+".away", token); err != nil {
+		t.Fatal(err)
 	}
-	d.stderr.wait(t, `gafferd: .*address already in use`)
-	taken.Close()
 	d.stderr.wait(t, `the worker was replaced`)
 	for _, path := range []string{socket, pidFile} {
 		if _, err := os.Stat(path); err != nil {

@@ -26,6 +26,10 @@ const (
 	stopTime = 10 * time.Second
 )
 
+// readyTime is how long the program of an upgrade may take until it serves, once
+// it has taken over. A variable for tests.
+var readyTime = 30 * time.Second
+
 // keeper is the keeper's state. It belongs to the goroutine of run; the others
 // only bring it what happens.
 type keeper struct {
@@ -190,6 +194,7 @@ func (k *keeper) schedule(now time.Time) {
 	for _, w := range []*worker{k.worker, k.candidate} {
 		if w != nil {
 			due(w.giveUpAt, w.giveUp)
+			due(w.readyBy, w.hangs)
 		}
 	}
 	if k.notices != nil && k.worker != nil && k.worker.well(now) {

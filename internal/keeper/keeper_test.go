@@ -27,6 +27,7 @@ var workers = map[string]func() int{
 	"dying":   dying,
 	"silent":  silent,
 	"picky":   picky,
+	"stuck":   stuck,
 }
 
 func connect() *Conn {
@@ -320,5 +321,42 @@ func TestAttr(t *testing.T) {
 	encoded := encode(nil, &a)
 	for n := range encoded {
 		decode(bytes.Clone(encoded[:n]), func() (int, error) { return 1, nil }, -1) // does not panic
+	}
+}
+
+// stuck is upgraded to a program that takes over, lives on and never serves.
+func stuck() int {
+	c := connect()
+	n, previous := c.Worker()
+	say("worker %d %s", n, previous)
+	if n == 2 {
+		c.Beat(nil, func() {})
+	}
+	c.Ready()
+	if n > 2 {
+		c.Leave(0)
+		return 0
+	}
+	self, err := os.Executable()
+	if err == nil {
+		err = c.Upgrade(self)
+	}
+	if err != nil {
+		say("stays %v", err)
+		return 1
+	}
+	<-c.Yield()
+	return 0
+}
+
+func TestUpgradeThatHangs(t *testing.T) {
+	d := startKeeper(t, "stuck", "TEST_READY_TIME=100ms")
+	d.expect("worker 1")
+	d.expect("worker 2 upgraded")
+	if got := d.expect("worker 3"); got != "not ready in time" {
+		t.Errorf("the second worker ended so: %q", got)
+	}
+	if code := d.exit(); code != 0 {
+		t.Errorf("exit code %d", code)
 	}
 }

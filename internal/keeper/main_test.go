@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 		os.Exit(workers[os.Getenv("TEST_WORKER")]())
 	}
 	if os.Getenv("TEST_WORKER") != "" {
+		if d, err := time.ParseDuration(os.Getenv("TEST_READY_TIME")); err == nil {
+			readyTime = d
+		}
 		os.Exit(Run(os.Args, nil))
 	}
 	os.Exit(m.Run())

@@ -49,6 +49,7 @@ func (k *keeper) handOver() {
 	k.program, k.previous = k.previous, k.program
 	w.candidate, w.isReady = false, false
 	w.beat(time.Now())
+	w.readyBy = time.Now().Add(readyTime)
 	k.handAll(w)
 	k.catchUp(w)
 }

@@ -43,7 +43,8 @@ type worker struct {
 
 	heard    time.Time
 	giveUpAt time.Time
-	late     bool // it was silent for too long, and gets one more moment
+	readyBy  time.Time // after an upgrade, until it is ready; else zero
+	late     bool      // it was silent for too long, and gets one more moment
 }
 
 // startWorker makes the next worker of the program as it is now.
@@ -155,7 +156,7 @@ func (k *keeper) handState(w *worker) {
 
 // ready notes that a worker does its work, or that a candidate could.
 func (k *keeper) ready(w *worker) {
-	w.isReady = true
+	w.isReady, w.readyBy = true, time.Time{}
 	if w != k.candidate {
 		k.lives.served = true
 		k.settle()
@@ -291,6 +292,12 @@ func (w *worker) giveUp(now time.Time) {
 		return
 	}
 	w.kill("no heartbeat")
+}
+
+// hangs kills a worker that has not come up, though it may say that it is alive.
+func (w *worker) hangs(time.Time) {
+	w.readyBy = time.Time{}
+	w.kill("not ready in time")
 }
 
 // well reports whether the worker was heard of lately.
