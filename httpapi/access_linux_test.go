@@ -278,7 +278,22 @@ func TestEnvironmentIsForAdmins(t *testing.T) {
 	if a := d.do("PUT", "/processes/web", shown, admin...); a.status != 400 {
 		t.Errorf("what is hidden was sent back: %d %s", a.status, a.body)
 	}
-	for _, path := range []string{"/watch?since=0", "/status/web", "/stats", "/processes/web/_exits"} {
+	// Nor is it where a command line has it, and what is told of that.
+	description = child("bad", "hang")
+	delete(description, "args")
+	description["env"].(map[string]string)["PASSWORD"] = "s3cret"
+	description["cmd"] = "/nonexistent/$PASSWORD/program"
+	d.do("POST", "/processes?wait=true", string(mustJSON(description))) // it fails
+	described := child("said", "hang", "args", []any{"--password", "$PASSWORD"})
+	described["env"].(map[string]string)["PASSWORD"] = "s3cret"
+	d.create(described)
+	if a := d.get("/processes/bad/_exits"); !strings.Contains(a.body, "s3cret") {
+		t.Errorf("for an admin: %s", a.body)
+	}
+	if a := d.get("/stats/said"); !strings.Contains(a.body, "s3cret") {
+		t.Errorf("for an admin: %s", a.body)
+	}
+	for _, path := range []string{"/watch?since=0", "/status/web", "/status/bad", "/stats", "/stats/said", "/processes/web/_exits", "/processes/bad/_exits", "/processes?info=true"} {
 		if a := d.do("GET", path, "", reader...); strings.Contains(a.body, "s3cret") {
 			t.Errorf("%s: %s", path, a.body)
 		}

@@ -61,7 +61,7 @@ func (s *Server) processObject(v *visitor, name string) (object, error) {
 		with("pids", pidsOf(instances)).
 		with("next_retry_at", timeOrNull(status.NextRetryAt))
 	if status.LastError != "" {
-		o = o.with("last_error", status.LastError)
+		o = o.with("last_error", v.secrets(s.manager, name).Replace(status.LastError))
 	}
 	return o, nil
 }
@@ -180,10 +180,12 @@ func (s *Server) listPIDs(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) listExits(w http.ResponseWriter, r *http.Request) error {
-	exits, err := s.manager.Exits(mux.Vars(r)["name"])
+	name := mux.Vars(r)["name"]
+	exits, err := s.manager.Exits(name)
 	if err != nil {
 		return err
 	}
+	secrets := visitorOf(r).secrets(s.manager, name)
 	objects := []object{}
 	for _, e := range exits {
 		objects = append(objects, object{
@@ -193,7 +195,7 @@ func (s *Server) listExits(w http.ResponseWriter, r *http.Request) error {
 			{Name: "ended_at", Value: timeOrNull(e.EndedAt)},
 			{Name: "exit_status", Value: e.ExitStatus},
 			{Name: "term_signal", Value: e.TermSignal},
-			{Name: "reason", Value: e.Reason},
+			{Name: "reason", Value: secrets.Replace(e.Reason)},
 			{Name: "next_retry_at", Value: timeOrNull(e.NextRetryAt)},
 			{Name: "stderr", Value: append([]string{}, e.Stderr...)},
 		})

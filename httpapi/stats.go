@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gafferd/gaffer/manager"
 	"github.com/gafferd/gaffer/process"
@@ -29,8 +30,8 @@ func (m measured) MarshalJSON() ([]byte, error) {
 }
 
 // usageObject is one entry of the stats, with gaffer's keys and then ours. id
-// is 0 for a child of an instance.
-func usageObject(id int, st process.Stats) object {
+// is 0 for a child of an instance. hide is for command lines.
+func usageObject(id int, st process.Stats, hide *strings.Replacer) object {
 	can := func(what string) bool { return !slices.Contains(st.Unreadable, what) }
 	gaffers := func(what string, v any) any {
 		if !can(what) {
@@ -46,7 +47,7 @@ func usageObject(id int, st process.Stats) object {
 	}
 	children := []object{}
 	for _, child := range st.Children {
-		children = append(children, usageObject(0, child))
+		children = append(children, usageObject(0, child, hide))
 	}
 	var o object
 	if id > 0 {
@@ -61,7 +62,7 @@ func usageObject(id int, st process.Stats) object {
 		{Name: "ctime", Value: gaffers("CPUSeconds", humanTime(st.CPUSeconds))},
 		{Name: "username", Value: gaffers("Username", st.Username)},
 		{Name: "nice", Value: gaffers("Nice", st.Nice)},
-		{Name: "cmdline", Value: gaffers("Cmdline", st.Cmdline)},
+		{Name: "cmdline", Value: gaffers("Cmdline", hide.Replace(st.Cmdline))},
 		{Name: "children", Value: children},
 		{Name: "rss", Value: ours("RSS", st.RSS)},
 		{Name: "vms", Value: ours("VMS", st.VMS)},
@@ -73,11 +74,11 @@ func usageObject(id int, st process.Stats) object {
 
 // statsObject is what a process uses: its instances, and in all. What could not
 // be read of one instance is not known of all.
-func statsObject(name string, all []manager.InstanceStats) object {
+func statsObject(name string, all []manager.InstanceStats, hide *strings.Replacer) object {
 	entries := []object{}
 	var cpu, mem []measured
 	for _, one := range all {
-		entries = append(entries, usageObject(one.PID, one.Stats))
+		entries = append(entries, usageObject(one.PID, one.Stats, hide))
 		cpu = append(cpu, measured{one.CPU, !slices.Contains(one.Unreadable, "CPU")})
 		mem = append(mem, measured{float64(one.Mem), !slices.Contains(one.Unreadable, "Mem")})
 	}

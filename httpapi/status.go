@@ -30,7 +30,8 @@ func (s *Server) showVersion(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
-	status, err := s.manager.Status(mux.Vars(r)["name"])
+	name := mux.Vars(r)["name"]
+	status, err := s.manager.Status(name)
 	if err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 		o = o.with("next_retry_at", status.NextRetryAt.UTC())
 	}
 	if status.LastError != "" {
-		o = o.with("last_error", status.LastError)
+		o = o.with("last_error", visitorOf(r).secrets(s.manager, name).Replace(status.LastError))
 	}
 	return writeJSON(w, o)
 }

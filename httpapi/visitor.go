@@ -1,10 +1,13 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/gafferd/gaffer/httpapi/tokens"
 	"github.com/gafferd/gaffer/manager"
@@ -82,6 +85,26 @@ func (v *visitor) description(t manager.Template) object {
 		}
 	}
 	return o
+}
+
+// secrets replaces values of a template's environment in texts in which they may
+// be, the command line and what is told of it, by the variables' names; "" is in
+// every text, and so it stays. For an admin nothing is replaced.
+func (v *visitor) secrets(m *manager.Manager, name string) *strings.Replacer {
+	t, err := m.Template(name)
+	if err != nil || v.may(tokens.Admin) {
+		return strings.NewReplacer()
+	}
+	keys := slices.SortedFunc(maps.Keys(t.Env), func(a, b string) int {
+		return cmp.Or(len(t.Env[b])-len(t.Env[a]), strings.Compare(a, b))
+	})
+	var pairs []string
+	for _, key := range keys {
+		if value := t.Env[key]; value != "" {
+			pairs = append(pairs, value, "$"+key)
+		}
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // only is sees for a visitor who does not see everything, else nil.

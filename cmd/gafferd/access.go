@@ -20,9 +20,12 @@ import (
 // tokenVariable is the environment variable with the administrator's token.
 const tokenVariable = "GAFFER_TOKEN"
 
-// keptTokens is the name by which the keeper holds the tokens of a daemon that has
-// no state directory.
-const keptTokens = "tokens"
+// The names by which the keeper holds the tokens of a daemon that has no state
+// directory, and what was in the token file.
+const (
+	keptTokens     = "tokens"
+	keptAdminToken = "admin-token"
+)
 
 // maxTokenFile is far above any token.
 const maxTokenFile = 64 << 10
@@ -36,7 +39,7 @@ func (s setup) access() (a httpapi.Access, closing func() error, err error) {
 	}
 	settings := s.config.Settings
 	a = httpapi.Access{Tokens: set, RequireToken: settings.RequireToken, TrustLoopback: settings.TrustLoopback, SharedSockets: sharedSockets(s.config.Endpoints)}
-	secret, err := readTokenFile(settings.TokenFile, s.log)
+	secret, err := s.adminToken()
 	if err == nil {
 		err = cmp.Or(fix(&a, "--token-file", secret), fix(&a, "$"+tokenVariable, os.Getenv(tokenVariable)), s.checkAccess(a))
 	}
@@ -69,6 +72,9 @@ func (s setup) tokens() (set *tokens.Set, closing func() error, err error) {
 			kept = nil
 		}
 		set, err = tokens.New(kept, func(text []byte) error { return s.worker.holdText(keptTokens, text) })
+		if err == nil && kept != nil {
+			err = s.worker.holdText(keptTokens, kept)
+		}
 		return set, closing, err
 	}
 	folder, err := s.state.Folder("tokens")
@@ -80,6 +86,22 @@ func (s setup) tokens() (set *tokens.Set, closing func() error, err error) {
 		return nil, nil, fmt.Errorf("state directory: %w", err)
 	}
 	return set, folder.Close, nil
+}
+
+// adminToken is what the token file holds, or "". If another worker has read it
+// and it cannot be read any more, it is what that one has read: the daemon goes on
+// as it was started.
+func (s setup) adminToken() (string, error) {
+	secret, err := readTokenFile(s.config.Settings.TokenFile, s.log)
+	if err == nil {
+		return secret, s.worker.holdText(keptAdminToken, []byte(secret))
+	}
+	kept, keptErr := s.worker.takeText(keptAdminToken)
+	if keptErr != nil || len(kept) == 0 {
+		return "", err
+	}
+	s.log.Warn("the token file cannot be read any more: the token that was in it stays good", "error", err)
+	return string(kept), s.worker.holdText(keptAdminToken, kept)
 }
 
 // readTokenFile reads the one token in a file; "" for no file.

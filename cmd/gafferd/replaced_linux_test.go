@@ -122,3 +122,32 @@ func TestEndedWithoutOutput(t *testing.T) {
 		t.Errorf("%q, before the worker died %q", after, before)
 	}
 }
+
+// TestTokensOutliveTheWorker has a worker die that made a token, without a state
+// directory, and takes the token file away.
+func TestTokensOutliveTheWorker(t *testing.T) {
+	file := file(t, "token", "s3cret-s3cret\n")
+	d := start(t, io.Discard, "--token-file", file)
+	token := d.addToken(`{"name": "ci", "scope": "read"}`, "s3cret-s3cret")
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		worker := d.worker()
+		syscall.Kill(worker, syscall.SIGKILL)
+		for end := time.Now().Add(patience); ; <-time.After(time.Millisecond) {
+			if now := d.worker(); now != 0 && now != worker {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatal("no other worker came")
+			}
+		}
+		for shown, want := range map[string]int{token: 200, "s3cret-s3cret": 200, "": 401, "gaffer_x": 401} {
+			if status := d.ask("GET", "/processes", "", shown); status != want {
+				t.Errorf("token %q: %d, want %d", shown, status, want)
+			}
+		}
+	}
+	says(t, d.stderr.String(), "the token file cannot be read any more")
+}
