@@ -2,8 +2,11 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -218,5 +221,59 @@ func TestAuditLog(t *testing.T) {
 	}
 	if len(again) != 1 || again[0].Request != "DELETE /processes/web" {
 		t.Errorf("after SIGUSR1: %+v", again)
+	}
+}
+
+// A client certificate is let in for what the token of its subject says, and not at
+// all without one.
+func TestClientCertificateStandsForAToken(t *testing.T) {
+	certFile, keyFile, pool := certificate(t)
+	shown, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(t.TempDir(), "s")
+	d := begun(t, command(t, file(t, "gaffer.ini", `[gaffer]
+http_endpoints = public, local
+require_token = true
+[endpoint:public]
+bind = 127.0.0.1:0
+certfile = `+certFile+`
+keyfile = `+keyFile+`
+cacert = `+certFile+`
+[endpoint:local]
+bind = unix:`+socket+"\n")), nil)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{shown}}}}
+	defer client.CloseIdleConnections()
+	ask := func(method, path string) int {
+		t.Helper()
+		r, err := http.NewRequest(method, d.url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	if status := ask("GET", "/processes"); status != 401 {
+		t.Errorf("without a token for it: %d", status)
+	}
+	local := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}}
+	defer local.CloseIdleConnections()
+	resp, err := local.Post("http://localhost/tokens", "", strings.NewReader(`{"name": "me", "scope": "read", "subject": "CN=gafferd test"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	for request, want := range map[string]int{"GET /processes": 200, "POST /processes/web/_stop": 403, "GET /tokens": 403} {
+		method, path, _ := strings.Cut(request, " ")
+		if status := ask(method, path); status != want {
+			t.Errorf("%s: %d, want %d", request, status, want)
+		}
 	}
 }
