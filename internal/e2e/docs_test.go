@@ -97,6 +97,9 @@ var standIns = map[string]string{
 	"make test": "make --no-print-directory -n test >/dev/null",
 }
 
+// erased is what a terminal does not show any more: a line of progress.
+var erased = regexp.MustCompile(`(?m)^.*\x1b\[K`)
+
 // check types one command and compares what it prints.
 func (term *terminal) check(t *testing.T, c shown) {
 	t.Helper()
@@ -112,7 +115,7 @@ func (term *terminal) check(t *testing.T, c shown) {
 
 	want, interrupt := strings.CutSuffix(c.output, "^C\n")
 	got, err := term.run(command, pattern(want, false), interrupt)
-	got = strings.ReplaceAll(got, term.addr, "localhost:5000")
+	got = erased.ReplaceAllString(strings.ReplaceAll(got, term.addr, "localhost:5000"), "")
 	if interrupt {
 		got, _, _ = strings.Cut(got, "^C")
 	}
