@@ -122,6 +122,14 @@ func (c *cli) lost(err error, pause time.Duration) {
 	}
 }
 
+// expectLoss keeps lost from telling for a moment: the connection is going to be
+// lost because that is what was asked for.
+func (c *cli) expectLoss() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastTold = time.Now()
+}
+
 // back tells that a feed is connected again, if it was told that it was not.
 func (c *cli) back() {
 	c.mu.Lock()

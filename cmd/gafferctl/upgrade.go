@@ -21,6 +21,7 @@ func (c *cli) upgradeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c.expectLoss()
 			stop := c.progress("upgrading")
 			now, err := c.client.Upgrade(ctx, path)
 			stop()
