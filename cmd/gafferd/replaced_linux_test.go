@@ -19,14 +19,23 @@ import (
 func TestReplacementFails(t *testing.T) {
 	dir := t.TempDir()
 	socket, pidFile := filepath.Join(dir, "s"), filepath.Join(dir, "pid")
-	token := file(t, "token", "secret\n")
-	d := start(t, io.Discard, "--bind=unix:"+socket, "--pidfile="+pidFile, "--token-file="+token)
-	if err := os.Rename(token, token+".away"); err != nil {
+	state := t.TempDir()
+	d := start(t, io.Discard, "--bind=unix:"+socket, "--pidfile="+pidFile, "--state-dir="+state)
+	templates := filepath.Join(state, "templates.json")
+	for end := time.Now().Add(patience); ; <-time.After(time.Millisecond) {
+		if _, err := os.Stat(templates); err == nil {
+			break // and is not written any more, since nothing changes
+		}
+		if time.Now().After(end) {
+			t.Fatal("nothing is saved")
+		}
+	}
+	if err := os.WriteFile(templates, []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	syscall.Kill(d.worker(), syscall.SIGKILL)
-	d.stderr.wait(t, `gafferd: token file: .*no such file`)
-	if err := os.Rename(token+".away", token); err != nil {
+	d.stderr.wait(t, `gafferd: .*templates.json is damaged`)
+	if err := os.Remove(templates); err != nil {
 		t.Fatal(err)
 	}
 	d.stderr.wait(t, `the worker was replaced`)
