@@ -139,11 +139,15 @@ func (f flood) measure(ctx context.Context, fan fanout, of group, addr, gate, re
 	if err != nil {
 		return nil, err
 	}
+	lost := unknown
+	if f.healthy {
+		lost = float64(fan.size - r.Payload)
+	}
 	return []float64{
 		float64(fan.size) / 1e6 / seconds,
 		(after - before).Seconds() / (float64(fan.size) / 1e9),
 		float64(most) / (1 << 20),
-		float64(fan.size - r.Payload), // a measure of those axes alone that have a healthy one
+		lost, // a measure of those axes alone in which there is a healthy one
 	}, nil
 }
 
