@@ -28,6 +28,31 @@ func writeJSON(w http.ResponseWriter, v any) error {
 	return writeBody(w, http.StatusOK, "application/json", append(body, '\n'))
 }
 
+// writeArray answers 200 with an array of what is JSON already, a batch at a time.
+func writeArray(w http.ResponseWriter, all []json.RawMessage) error {
+	size := len("[]\n") + max(len(all)-1, 0)
+	for _, text := range all {
+		size += len(text)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(size))
+	w.WriteHeader(http.StatusOK)
+	buf := append(roomy(nil), '[')
+	for i, text := range all {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		if buf = append(buf, text...); len(buf) >= batch {
+			_, _ = w.Write(buf)
+			buf = buf[:0]
+		}
+	}
+	_, _ = w.Write(append(buf, "]\n"...))
+	reuse(buf)
+	return nil
+}
+
 // encodeJSON is json.Marshal, which would read again what an object has written.
 func encodeJSON(v any) ([]byte, error) {
 	switch v := v.(type) {

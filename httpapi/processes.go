@@ -1,12 +1,15 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/gorilla/mux"
 
+	"github.com/gafferd/gaffer/httpapi/tokens"
 	"github.com/gafferd/gaffer/manager"
 	"github.com/gafferd/gaffer/process"
 )
@@ -29,41 +32,37 @@ func (s *Server) listProcesses(w http.ResponseWriter, r *http.Request) error {
 	case running:
 		return writeJSON(w, pidsOf(v.instances(s.manager)))
 	case info:
-		var all objects
-		for _, name := range v.among(s.manager.Names()) {
-			if o, err := s.processObject(v, name); err == nil { // else deleted just now
-				all = append(all, o)
+		var all []json.RawMessage
+		for _, p := range s.manager.Snapshots() {
+			if v.sees(p.Template.Name) {
+				all = append(all, v.processJSON(p))
 			}
 		}
-		return writeJSON(w, all)
+		return writeArray(w, all)
 	}
 	return writeJSON(w, v.among(s.manager.Names()))
 }
 
-// processObject is a template with its state, as a visitor may see it.
-func (s *Server) processObject(v *visitor, name string) (object, error) {
-	t, err := s.manager.Template(name)
-	if err != nil {
-		return nil, err
-	}
-	status, err := s.manager.Status(name)
-	if err != nil {
-		return nil, err
-	}
-	instances, err := s.manager.InstancesOf(name)
-	if err != nil {
-		return nil, err
-	}
-	o := v.description(t).
-		with("state", status.State).
-		with("active", status.Active).
-		with("running", status.Running).
-		with("pids", pidsOf(instances)).
-		with("next_retry_at", timeOrNull(status.NextRetryAt))
-	if status.LastError != "" {
-		o = o.with("last_error", v.secrets(s.manager, name).Replace(status.LastError))
-	}
-	return o, nil
+// processJSON is a template with its state, as a visitor may see it. It is made
+// once for all who may see the same of it.
+func (v *visitor) processJSON(p *manager.Snapshot) json.RawMessage {
+	type unredacted bool
+	return p.Memo(unredacted(v.may(tokens.Admin)), func() any {
+		o := v.description(p.Template).
+			with("state", p.Status.State).
+			with("active", p.Status.Active).
+			with("running", p.Status.Running).
+			with("pids", p.PIDs).
+			with("next_retry_at", timeOrNull(p.Status.NextRetryAt))
+		if trouble := p.Status.LastError; trouble != "" {
+			o = o.with("last_error", v.secretsOf(&p.Template).Replace(trouble))
+		}
+		text, err := o.appendTo(nil)
+		if err != nil {
+			panic(err) // what a description is made of always marshals
+		}
+		return json.RawMessage(slices.Clip(text))
+	}).(json.RawMessage)
 }
 
 func pidsOf(instances []manager.Instance) []int {

@@ -92,7 +92,14 @@ func (v *visitor) description(t manager.Template) object {
 // every text, and so it stays. For an admin nothing is replaced.
 func (v *visitor) secrets(m *manager.Manager, name string) *strings.Replacer {
 	t, err := m.Template(name)
-	if err != nil || v.may(tokens.Admin) {
+	if err != nil {
+		return strings.NewReplacer()
+	}
+	return v.secretsOf(&t)
+}
+
+func (v *visitor) secretsOf(t *manager.Template) *strings.Replacer {
+	if v.may(tokens.Admin) {
 		return strings.NewReplacer()
 	}
 	keys := slices.SortedFunc(maps.Keys(t.Env), func(a, b string) int {

@@ -41,7 +41,7 @@ func (s *supervisor) scale(o *Operation, to func(now int) (int, error)) (int, er
 	s.supersede(o)
 	s.publish("update", nil)
 	s.template.NumProcesses = n
-	s.saved.description, s.records.description = nil, true
+	s.described()
 	s.plan()
 	return n, nil
 }
@@ -83,7 +83,7 @@ func (s *supervisor) update(t Template) {
 	s.publish("update", nil)
 	replaces := !s.template.sameProgram(&t)
 	s.template = t
-	s.saved.description, s.records.description = nil, true
+	s.described()
 	if replaces {
 		s.renew("updated")
 	}

@@ -46,6 +46,7 @@ type supervisor struct {
 	trouble  string // why the last start failed; "" since one succeeded
 	exits    []*instance
 	saved    saved
+	shown    *Snapshot // the last one that was taken; nil: none of this template
 	records  journal
 	over     time.Time   // when what was to run once had ended; else zero
 	expiry   *time.Timer // then forgets it; else nil
