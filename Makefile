@@ -7,7 +7,8 @@
 # make install PREFIX=/usr/local DESTDIR=   programs, man pages, completions and units
 # make package                              a Debian package, in build/
 
-FUZZTIME ?= 3s
+# By count, for go test is known to fail now and then when a time runs out: go.dev/issue/75804.
+FUZZTIME ?= 10000x
 
 PREFIX    ?= /usr/local
 DESTDIR   ?=
