@@ -128,7 +128,7 @@ func (s *supervisor) forgetExits(keep int) {
 		s.m.pids.remove(inst)
 		s.m.outputs.remove(s.app, inst.pid)
 		s.noteForgotten(inst)
-		inst.discard()
+		s.discarded = append(s.discarded, inst)
 	}
 }
 

@@ -102,6 +102,7 @@ func (s *supervisor) launched(sl *slot, inst *instance, detached bool) {
 	if detached {
 		s.setState(sl, finished)
 		s.note(s.key(".i%d", inst.pid), nil)
+		s.discarded = append(s.discarded, inst)
 	} else {
 		sl.instance = inst
 		s.setState(sl, running)

@@ -235,6 +235,11 @@ func (m *Manager) Resume(why string) (complete bool, err error) {
 		}
 		all = append(all, s)
 	}
+	if keeper, ok := m.options.Launcher.(process.Keeper); ok {
+		if n := keeper.LetGoRest(); n > 0 { // all is recorded of them but that they are forgotten
+			m.options.Logger.Debug("let go", "programs", n)
+		}
+	}
 	if m.options.State != nil && snap.loaded {
 		m.options.State.exits.Exits = nil // they are in the vault
 		if !snap.closing {
@@ -346,9 +351,7 @@ func (s *supervisor) recall(inst *instance, made json.RawMessage) {
 	file := s.archived(inst.pid)
 	if t, err := parseDescription(made); err == nil {
 		o := s.optionsFor(inst, file)
-		logs, err := process.Recall(t.Spec, o)
-		if err == nil {
-			inst.logs, inst.kept = logs, func() { process.Forget(o) }
+		if inst.logs, inst.kept, err = process.Recall(t.Spec, o); err == nil {
 			return
 		}
 	}
@@ -392,6 +395,10 @@ func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorSnapshot)
 	if err != nil {
 		s.m.options.Logger.Warn("not there any more", "process", s.name, "pid", inst.pid, "error", err)
 		s.missing(sl, inst, r)
+		return nil
+	}
+	if t.Detach {
+		s.launched(sl, inst, true)
 		return nil
 	}
 	s.follow(inst, &t.Spec, file)

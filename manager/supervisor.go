@@ -58,7 +58,8 @@ type supervisor struct {
 	refusal   error      // why it could not start something
 	cause     string     // why instances are replaced, for their exit
 
-	stops []stopOrder // given out when the mutex is free
+	stops     []stopOrder // given out when the mutex is free
+	discarded []*instance // of which nothing is kept any more, once that is recorded
 }
 
 // source is where a template came from.
@@ -109,6 +110,10 @@ func (s *supervisor) takeOrders() []stopOrder {
 	default:
 	}
 	s.commit()
+	for _, inst := range s.discarded {
+		inst.discard()
+	}
+	s.discarded = nil
 	s.m.saver.changed()
 	orders := s.stops
 	s.stops = nil

@@ -23,6 +23,8 @@ type Was struct {
 // and with its stop, if one was under way. o must say what it did then, with a
 // Marker, and o's Launcher be a Keeper. What the instance did meanwhile is seen now.
 //
+// One that was detached is as after its Start.
+//
 // It returns ErrNotRunning if the Keeper has no such child.
 func Adopt(spec Spec, o Options, was Was) (*Process, error) {
 	p, err := adopt(spec, o, was)
@@ -33,11 +35,15 @@ func Adopt(spec Spec, o Options, was Was) (*Process, error) {
 }
 
 func adopt(spec Spec, o Options, was Was) (*Process, error) {
-	child, err := o.keptChild()
+	child, err := o.keptChild(&spec)
 	if err != nil {
 		return nil, err
 	}
 	p := newProcess(spec, child, was.StartedAt)
+	if spec.Detach {
+		p.letGo()
+		return p, nil
+	}
 	ends, err := p.adoptStreams(child)
 	if err != nil {
 		return nil, err
@@ -54,12 +60,12 @@ func adopt(spec Spec, o Options, was Was) (*Process, error) {
 	return p, nil
 }
 
-func (o *Options) keptChild() (KeptChild, error) {
+func (o *Options) keptChild(s *Spec) (KeptChild, error) {
 	keeper, ok := o.Launcher.(Keeper)
 	if !ok {
 		return nil, fmt.Errorf("the launcher keeps nothing: %w", ErrNotRunning)
 	}
-	return keeper.Adopt(o.PID, newMarker(o.Marker))
+	return keeper.Adopt(Command{ID: o.PID, Marker: newMarker(o.Marker), Detach: s.Detach})
 }
 
 // adoptStreams takes what was kept of all streams. An end that is nil was
@@ -93,32 +99,27 @@ func (p *Process) adoptStreams(child KeptChild) (pipes, error) {
 }
 
 // Recall returns the logs of an instance that has ended and been released, as far
-// as a Keeper still has them, by label. Forget lets go of them.
-func Recall(spec Spec, o Options) (map[string]*streams.Log, error) {
-	child, err := o.keptChild()
+// as a Keeper still has them, by label. forget is Forget for them.
+func Recall(spec Spec, o Options) (logs map[string]*streams.Log, forget func(), err error) {
+	child, err := o.keptChild(&spec)
 	if err != nil {
-		return nil, fmt.Errorf("recall %s: %w", spec.Name, err)
+		return nil, nil, fmt.Errorf("recall %s: %w", spec.Name, err)
 	}
 	p := newProcess(spec, child, time.Time{})
-	if _, err := p.adoptStreams(child); err != nil {
-		return nil, err
+	ends, err := p.adoptStreams(child)
+	closeFiles(ends.ours) // there are none left but of a stream that failed
+	if err != nil {
+		return nil, nil, err
 	}
 	if err := p.connect(context.Background(), pipes{ours: make([]*os.File, firstCustomFD+len(spec.CustomStreams))}, &o); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return p.logs, nil
+	return p.logs, p.Forget, nil
 }
 
-// Forget has a Keeper give back what it holds of the streams of an instance that
-// has ended.
-func Forget(o Options) {
-	if child, err := o.keptChild(); err == nil {
-		child.Forget()
-	}
-}
-
-// Forget has a Keeper give back what it holds of the streams, once Done is
-// closed. Their logs go on with what is in memory.
+// Forget has a Keeper give back what it holds, once Done is closed: of the
+// streams, whose logs go on with what is in memory, or of a program that was
+// detached. It comes when it is recorded what has become of the instance.
 func (p *Process) Forget() {
 	child, ok := p.child.(KeptChild)
 	if !ok {

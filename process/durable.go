@@ -100,6 +100,9 @@ func (d *durable) adoptFiles(files map[byte]*os.File) (end *os.File, err error) 
 	d.input = take(keptInput)
 	if r, w := take(keptRelayR), take(keptRelayW); r != nil && w != nil {
 		d.relay = &relay{r, w}
+	} else if r != nil { // it was about to be kept, and nothing is in it
+		r.Close()
+		d.child.CloseFile(fileNumber(d.fd, keptRelayR))
 	}
 	if f := take(keptBacking); f != nil {
 		if d.backing, err = streams.OpenBacking(f); err != nil {

@@ -90,23 +90,26 @@ func (l *KeptLauncher) Launch(c Command) (Child, error) {
 }
 
 // Adopt implements Keeper.
-func (l *KeptLauncher) Adopt(id int, marker string) (KeptChild, error) {
-	kept := l.conn.Children()[uint64(id)]
+func (l *KeptLauncher) Adopt(c Command) (KeptChild, error) {
+	kept := l.conn.Claim(uint64(c.ID))
 	if kept == nil {
-		return nil, fmt.Errorf("instance %d: %w", id, ErrNotRunning)
+		return nil, fmt.Errorf("instance %d: %w", c.ID, ErrNotRunning)
 	}
 	if err := kept.Started(); err != nil {
 		return nil, err
 	}
-	child := &keptChild{lineage: lineage{pid: kept.Pid(), marker: marker}, launcher: l, kept: kept}
+	child := &keptChild{lineage: lineage{pid: kept.Pid(), marker: c.Marker}, launcher: l, kept: kept, detached: c.Detach}
 	if !kept.Released() {
 		family.add(child.pid)
-		if l.cgroups != nil {
-			child.cgroup = l.cgroups.named(strconv.Itoa(id))
+		if l.cgroups != nil && !c.Detach {
+			child.cgroup = l.cgroups.named(strconv.Itoa(c.ID))
 		}
 	}
 	return child, nil
 }
+
+// LetGoRest implements Keeper.
+func (l *KeptLauncher) LetGoRest() int { return l.conn.LetGoRest() }
 
 // keptChild is a child of a keeper.
 type keptChild struct {
@@ -131,8 +134,7 @@ func (c *keptChild) Wait() Status {
 
 func (c *keptChild) Release() {
 	if c.detached {
-		c.kept.LetGo()
-		return
+		return // its zombie goes when there is one: see Forget
 	}
 	family.release(c.pid)
 	c.kept.Release()
@@ -142,7 +144,14 @@ func (c *keptChild) Release() {
 }
 
 func (c *keptChild) Released() bool { return c.kept.Released() }
-func (c *keptChild) Forget() error  { return c.kept.Forget() }
+
+func (c *keptChild) Forget() error {
+	if c.detached {
+		family.release(c.pid)
+		return c.kept.LetGo()
+	}
+	return c.kept.Forget()
+}
 
 func (c *keptChild) Files() map[byte]*os.File {
 	files := make(map[byte]*os.File)

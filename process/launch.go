@@ -23,9 +23,15 @@ type Launcher interface {
 type Keeper interface {
 	Launcher
 
-	// Adopt is the child that Launch was given the ID and the Marker for, by an
-	// earlier program. It returns ErrNotRunning when there is none.
-	Adopt(id int, marker string) (KeptChild, error)
+	// Adopt is the child that Launch was given such a Command for, by an earlier
+	// program: its ID, Marker and Detach count. It returns ErrNotRunning when
+	// there is none, or it was adopted before.
+	Adopt(c Command) (KeptChild, error)
+
+	// LetGoRest lets go of the children of earlier programs that nobody has
+	// adopted, and says how many there were. What of them still runs is on its
+	// own. Adopt and LetGoRest are for one goroutine.
+	LetGoRest() int
 }
 
 // KeptChild is a Child of a Keeper. Files are kept by numbers, which mean
@@ -39,7 +45,8 @@ type KeptChild interface {
 	// Released says that only files are left: Wait and Release have been called.
 	Released() bool
 
-	// Forget closes all files. It is the last method called, after Release.
+	// Forget closes all files, and releases a detached child. It is the last method
+	// called, after Release, when it is recorded what has become of the child.
 	Forget() error
 }
 

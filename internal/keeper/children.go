@@ -23,7 +23,7 @@ type childEntry struct {
 	pidfd     int // -1 before that and when it is released
 	kept      []keptFile
 	released  bool
-	letGo     bool // to be released when it ends
+	letGo     bool // forgotten, and to be released when it ends
 	forgotten bool // to be gone when it is released
 	hasEnded  bool
 	status    exitStatus
@@ -121,16 +121,24 @@ func (k *keeper) ended(id uint64) {
 // process group, are nobody else's.
 func (k *keeper) release(id uint64, later bool) {
 	c := k.children[id]
-	if c == nil || c.pidfd < 0 {
+	if c == nil {
 		return
 	}
-	if later && !c.hasEnded {
-		c.letGo = true
+	if later {
+		c.closeFiles()
+		c.letGo, c.forgotten = true, true
+		if !c.hasEnded {
+			return // it may not even have begun
+		}
+	}
+	if c.pid == 0 {
 		return
 	}
-	reap(c.pid)
-	unix.Close(c.pidfd)
-	c.pidfd, c.released = -1, true
+	if !c.released {
+		reap(c.pid)
+		unix.Close(c.pidfd)
+		c.pidfd, c.released = -1, true
+	}
 	if c.forgotten {
 		delete(k.children, id)
 	} // else the next worker may have to tell how it ended

@@ -39,6 +39,7 @@ type Conn struct {
 	yield    chan struct{}
 
 	held map[string][]*os.File // at the beginning, until they are taken
+	left map[uint64]*Child     // by earlier workers, until they are claimed
 
 	mu       sync.Mutex // guards everything below
 	children map[uint64]*Child
@@ -92,7 +93,7 @@ func Connect(prove func(state []*os.File) error) (*Conn, error) {
 	_ = os.WriteFile("/proc/self/comm", []byte(filepath.Base(os.Args[0])), 0)
 	c := &Conn{
 		link: l, gone: make(chan struct{}), yield: make(chan struct{}),
-		held: make(map[string][]*os.File), children: make(map[uint64]*Child),
+		held: make(map[string][]*os.File), left: make(map[uint64]*Child), children: make(map[uint64]*Child),
 	}
 	if err := c.takeOver(prove); err != nil {
 		return nil, fmt.Errorf("take over from the keeper: %w", err)
@@ -165,7 +166,7 @@ func (c *Conn) adopt(m message) {
 	if m.b&childEnded != 0 {
 		ch.finish(Status{Code: int(m.b & 0xff), Signal: int(m.b >> 8 & 0xff), Known: true})
 	}
-	c.children[m.id] = ch
+	c.children[m.id], c.left[m.id] = ch, ch
 }
 
 // opened are files for descriptors. Those that do not block are polled.
@@ -409,15 +410,26 @@ func (c *Conn) Take(name string) []*os.File {
 	return files
 }
 
-// Children are those of earlier workers, by id.
-func (c *Conn) Children() map[uint64]*Child {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := make(map[uint64]*Child, len(c.children))
-	for id, ch := range c.children {
-		out[id] = ch
+// Claim returns the child of an earlier worker that has an id, once; nil if there
+// is none. Claim and LetGoRest are for one goroutine.
+func (c *Conn) Claim(id uint64) *Child {
+	ch := c.left[id]
+	delete(c.left, id)
+	return ch
+}
+
+// LetGoRest lets go of the children of earlier workers that nobody has claimed,
+// and says how many there were.
+func (c *Conn) LetGoRest() int {
+	n := len(c.left)
+	for id, ch := range c.left {
+		delete(c.left, id)
+		for _, f := range ch.files {
+			f.Close()
+		}
+		ch.LetGo() // fails when the keeper is gone, with all that it had
 	}
-	return out
+	return n
 }
 
 // descriptor is that of a file, which stays in the mode that it is in.
@@ -456,12 +468,10 @@ func (ch *Child) Release() error {
 	return ch.conn.link.send(message{kind: release, id: ch.ID})
 }
 
-// LetGo is Release, and Forget, for a child that has yet to end.
+// LetGo is Release, and Forget, for a child that may have yet to end.
 func (ch *Child) LetGo() error {
-	if err := ch.conn.link.send(message{kind: release, id: ch.ID, a: 1}); err != nil {
-		return err
-	}
-	return ch.Forget()
+	ch.drop()
+	return ch.conn.link.send(message{kind: release, id: ch.ID, a: 1})
 }
 
 // Keep has one more file kept for the child. The caller keeps its own.
@@ -481,9 +491,13 @@ func (ch *Child) CloseFile(number byte) error {
 
 // Forget has the keeper close all files of the child.
 func (ch *Child) Forget() error {
+	ch.drop()
+	return ch.conn.link.send(message{kind: forget, id: ch.ID})
+}
+
+func (ch *Child) drop() {
 	c := ch.conn
 	c.mu.Lock()
 	delete(c.children, ch.ID)
 	c.mu.Unlock()
-	return c.link.send(message{kind: forget, id: ch.ID})
 }

@@ -63,7 +63,7 @@ func holder() int {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
 	go c.Beat(nil, func() {})
-	ch := c.Children()[5]
+	ch := c.Claim(5)
 	var in, out *os.File
 	if ch == nil {
 		theirIn, ourIn := pipe()

@@ -30,7 +30,7 @@ func init() {
 func forgetful() int {
 	c := connect()
 	n, _ := c.Worker()
-	switch ch := c.Children()[5]; {
+	switch ch := c.Claim(5); {
 	case n == 1:
 		ch, err := c.Start(5, spawn.Attr{Path: "/bin/sh", Args: []string{"sh", "-c", "exit 6"}, Files: []int{-1, -1, -1}}, nil)
 		if err != nil {
@@ -45,7 +45,7 @@ func forgetful() int {
 		say("child %v %d", ch.Released(), ch.Wait().Code)
 		ch.Forget()
 	default:
-		say("children %d", len(c.Children()))
+		say("children %d", c.LetGoRest())
 		c.Leave(0)
 		return 0
 	}

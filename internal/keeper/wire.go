@@ -30,7 +30,7 @@ const (
 	hold    kind = 4  // keep files under the name data, in the place of those before
 	drop    kind = 5  // close what is kept under the name data
 	launch  kind = 6  // start a program as child id; data or files[0]: see launch.go
-	release kind = 7  // take the zombie of child id away; a: 1 if that is to wait for its end
+	release kind = 7  // take the zombie of child id away; a: 1 to forget it, and wait for its end
 	unkeep  kind = 8  // close file a of child id
 	keep    kind = 13 // keep a file for child id, by the number a
 	forget  kind = 9  // close all files of child id
