@@ -19,21 +19,21 @@ func (r *relay) close() {
 	r.w.Close()
 }
 
-// read is one read of what the child has written, into p and into the stream's
-// backing alike.
-func (d *durable) read(log *streams.Log, fd int, p []byte) (int, error) {
+// read is one read of what the child has written, into log by way of the
+// stream's backing. more says that it took as much as it had room for.
+func (d *durable) read(log *streams.Log, fd int) (n int, more bool, err error) {
 	if d.backing == nil {
 		if err := readable(fd); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		if err := d.begin(log); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 	}
 	if d.fd < firstCustomFD {
-		return d.backing.Fill(fd, p)
+		return log.Splice(fd)
 	}
-	return d.relayed(fd, p)
+	return d.relayed(log, fd)
 }
 
 // readable reports in the manner of read(2) whether there is anything to read.
@@ -57,37 +57,37 @@ func readable(fd int) error {
 }
 
 // relayed is read from a socket.
-func (d *durable) relayed(fd int, p []byte) (int, error) {
+func (d *durable) relayed(log *streams.Log, fd int) (n int, more bool, err error) {
 	if d.relay == nil {
 		r, w, err := pipe()
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		d.relay = &relay{os.NewFile(uintptr(r), "relay"), os.NewFile(uintptr(w), "relay")}
 		unix.SetNonblock(r, true) // cannot fail
 		if err := d.keep(keptRelayR, d.relay.r); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		if err := d.keep(keptRelayW, d.relay.w); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 	}
 	relayR, relayW := int(d.relay.r.Fd()), int(d.relay.w.Fd())
-	// What is in the relay already was left there by an earlier program.
-	if n, err := d.backing.Fill(relayR, p); err != syscall.EAGAIN {
-		return n, err
+	// What is in the relay already was left there by an earlier read, or program.
+	if n, more, err := log.Splice(relayR); err != syscall.EAGAIN {
+		return n, more, err
 	}
 	for {
-		n, err := unix.Splice(fd, nil, relayW, nil, min(len(p), calmPipe), unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
+		n, err := unix.Splice(fd, nil, relayW, nil, calmPipe, unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
 		switch {
 		case err == unix.EINTR:
 			continue
 		case err != nil:
-			return 0, err
+			return 0, false, err
 		case n == 0:
-			return 0, io.EOF
+			return 0, false, io.EOF
 		}
-		return d.backing.Fill(relayR, p)
+		return log.Splice(relayR)
 	}
 }
 

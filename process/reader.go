@@ -56,7 +56,7 @@ func (r *reader) drain(fd uintptr) bool {
 		if r.ctx.Err() != nil || r.log.Pace(r.ctx) != nil {
 			return false // the deadline that comes with it ends the wait
 		}
-		_, err := r.log.Fill(r.fill)
+		_, err := r.once()
 		switch {
 		case err == syscall.EAGAIN:
 			return false
@@ -70,13 +70,19 @@ func (r *reader) drain(fd uintptr) bool {
 	}
 }
 
+// once moves what is there, as far as there is room for it together. Its errors
+// are those of read(2), but io.EOF at the end.
+func (r *reader) once() (n int, err error) {
+	if r.kept == nil {
+		return r.log.Fill(r.fill)
+	}
+	n, more, err := r.kept.read(r.log, r.fd)
+	r.short = !more
+	return n, err
+}
+
 // read is one read(2), told apart from the end of the pipe by its error.
 func (r *reader) read(p []byte) (int, error) {
-	if r.kept != nil {
-		n, err := r.kept.read(r.log, r.fd, p)
-		r.short = n < len(p)
-		return n, err
-	}
 	for {
 		n, err := syscall.Read(r.fd, p)
 		switch {
@@ -97,7 +103,7 @@ func (r *reader) read(p []byte) (int, error) {
 func (r *reader) rest(fd uintptr) {
 	r.fd = int(fd)
 	for left := buffered(r.fd); left > 0; {
-		n, err := r.log.Fill(r.fill)
+		n, err := r.once()
 		if n <= 0 || err != nil {
 			return
 		}

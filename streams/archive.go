@@ -2,6 +2,7 @@ package streams
 
 import (
 	"iter"
+	"slices"
 	"time"
 )
 
@@ -80,23 +81,31 @@ func (l *Log) recall(c *Cursor) (Chunk, bool) {
 }
 
 // runs yields what is kept before offset end, the newest first: pieces that do
-// not change and are not empty, each with its offset.
+// not change until the next one comes and are not empty, each with its offset.
 func (l *Log) runs(end int64) iter.Seq2[int64, []byte] {
-	l.mu.Lock()
-	var blocks [][]byte
-	for _, b := range l.store.blocks {
-		if n := min(end, b.end()) - b.start; n > 0 {
-			blocks = append(blocks, b.data[:n])
-			b.lent = true
-		}
-	}
-	start := l.store.start()
-	l.mu.Unlock()
 	return func(yield func(int64, []byte) bool) {
+		l.mu.Lock()
+		start := l.store.start()
+		var blocks []*block
+		var runs [][]byte
+		for _, b := range l.store.blocks {
+			if n := min(end, b.end()) - b.start; n > 0 {
+				b.inHand++
+				blocks, runs = append(blocks, b), append(runs, b.data[:n])
+			}
+		}
+		l.mu.Unlock()
+		defer func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			for _, b := range blocks {
+				l.letGo(b)
+			}
+		}()
 		at := end
-		for i := len(blocks) - 1; i >= 0; i-- {
-			at -= int64(len(blocks[i]))
-			if !yield(at, blocks[i]) {
+		for _, run := range slices.Backward(runs) {
+			at -= int64(len(run))
+			if !yield(at, run) {
 				return
 			}
 		}

@@ -3,201 +3,201 @@ package streams
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
+	"unsafe"
 )
 
 // Backing is a file in memory that holds what a Log keeps, for a program that
-// goes on with the stream when this one dies. The file's position, which both
-// share, is the stream's end: the bytes are moved by splice(2) and counted in one
-// step, so that nobody can die between the two.
+// goes on with the stream when this one dies. The bytes are moved there by
+// splice(2), which counts them in one step by the file's position, so that nobody
+// can die between the two; and readers are given the file's own pages, so that
+// nothing is copied once more.
 //
-// Bytes lie at their offset. Marks lie above all of them, in pages, and above
-// those the place where both begin. What is no longer kept is punched out.
+// The Log's blocks are runs of the file, in any order, with a page between any
+// two, so that a position says in which of them it is. Far above them lie records
+// of what was done, in the order in which it was done: where a block begins, and
+// each read's mark. Records are put into mapped memory, which outlives the program
+// like the rest. A block that nobody reads any more is used again or punched out,
+// and so are the records before the oldest block.
 //
 // A Backing belongs to the one Log that it is given to, by NewLog's Options, and
 // to its writer. It is not closed by them.
 type Backing struct {
 	file *os.File
 
-	end   int64  // the position; the writer's alone, all below is guarded by Log.mu
-	marks int64  // how many were written
-	buf   []byte // for one mark
-
-	first int64 // the first page of marks that is kept
-	start int64 // what is before was punched out
+	// Guarded by Log.mu.
+	window   []byte // the part of the records that is mapped; nil: none
+	windowAt int64  // the first record in it
+	records  int64  // how many were written
+	next     int64  // where the next new block may lie
+	first    int64  // the first page of records that is kept
+	start    int64  // what ends up to there was punched out
 }
 
-// The layout. Marks do not cross pages, so that a page is all that has to be
+// place is where a block lies in the Backing.
+type place struct {
+	at     int64 // the position of its first byte; 0: it is on the heap alone
+	record int64 // which one tells of it
+	mapped bool  // its memory is the file's, not a copy on the heap
+}
+
+// The layout. Records do not cross pages, so that a page is all that has to be
 // looked at.
 const (
-	markBytes    = 4 * 8 // offset, time, number, end
-	marksPage    = 4096
-	marksInPage  = marksPage / markBytes
-	marksBase    = int64(1) << 50
-	headerBase   = int64(1) << 60
-	punchPiece   = 256 << 10 // data is punched out in pieces of that size
-	restorePiece = 64 << 10
+	filePage      = 4096
+	recordBytes   = 4 * 8
+	recordsInPage = filePage / recordBytes
+	recordsBase   = int64(1) << 50
+	windowBytes   = 16 * filePage // of records that are mapped at a time
+	headerAt      = int64(1) << 60
+	fileSize      = headerAt + filePage // memory is only taken where something is
 )
+
+// blockKind is what a record that tells of a block has in the place of a number.
+const blockKind = ^uint64(0)
+
+// record is a mark with the end of its bytes, which for that of the stream's end
+// is its offset, or says where a block begins.
+type record struct {
+	offset int64
+	what   int64 // a mark's time; the position of a block
+	kind   uint64
+	end    int64 // the size of a block
+}
 
 // OpenBacking goes on with a file that NewBacking has made, in this program or
 // in one that is gone.
 func OpenBacking(f *os.File) (*Backing, error) {
-	b := &Backing{file: f}
-	end, err := f.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return nil, err
-	}
-	b.end = end
+	b := &Backing{file: f, next: filePage}
 	var header [16]byte
-	switch _, err := f.ReadAt(header[:], headerBase); {
-	case errors.Is(err, io.EOF): // nothing was ever punched out
-	case err != nil:
+	if _, err := f.ReadAt(header[:], headerAt); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
-	default:
-		b.start = int64(binary.LittleEndian.Uint64(header[:]))
-		b.first = int64(binary.LittleEndian.Uint64(header[8:]))
 	}
+	b.start = int64(binary.NativeEndian.Uint64(header[:]))
+	b.first = int64(binary.NativeEndian.Uint64(header[8:]))
+	b.records = b.first * recordsInPage
 	return b, nil
 }
 
 // File is the file.
 func (b *Backing) File() *os.File { return b.file }
 
+// block makes a block that begins at offset start, for the next reads.
+func (b *Backing) block(start int64, size int) *block {
+	size = (size + filePage - 1) / filePage * filePage
+	bl := &block{start: start, place: place{at: b.next}}
+	b.next += int64(size) + filePage
+	b.lend(bl, size)
+	b.begin(bl)
+	return bl
+}
+
+// lend gives a block its memory.
+func (b *Backing) lend(bl *block, size int) {
+	if bl.data = b.mapped(bl.place.at, size); bl.data == nil {
+		bl.data = make([]byte, 0, size)
+		return
+	}
+	bl.data = bl.data[:0]
+	bl.place.mapped = true
+}
+
+// begin makes the next reads go to a block, which is empty.
+func (b *Backing) begin(bl *block) {
+	bl.place.record = b.records
+	b.write(record{bl.start, bl.place.at, blockKind, int64(cap(bl.data))})
+	// Who dies here has a position in no block or in an older one.
+	b.file.Seek(bl.place.at, io.SeekStart) // cannot fail
+}
+
 // mark writes the mark of what was read up to offset end, before anyone sees the
 // bytes. That of the stream's end has no bytes.
 func (b *Backing) mark(m Mark, end int64) {
-	b.buf = binary.LittleEndian.AppendUint64(b.buf[:0], uint64(m.Offset))
-	b.buf = binary.LittleEndian.AppendUint64(b.buf, uint64(m.UnixNano))
-	b.buf = binary.LittleEndian.AppendUint64(b.buf, m.Number)
-	b.buf = binary.LittleEndian.AppendUint64(b.buf, uint64(end))
-	b.file.WriteAt(b.buf, markAt(b.marks)) // without it the bytes will get another number
-	b.marks++
+	b.write(record{m.Offset, m.UnixNano, m.Number, end})
 }
 
-func markAt(i int64) int64 { return marksBase + i/marksInPage*marksPage + i%marksInPage*markBytes }
-
-// keptMark is a mark with the end of its bytes.
-type keptMark struct {
-	Mark
-	end int64
+// write adds a record. Its kind comes last: without it there is none.
+func (b *Backing) write(r record) {
+	at := b.records
+	b.records++
+	if b.window == nil || at >= b.windowAt+windowBytes/recordBytes {
+		b.unmapWindow()
+		b.windowAt = at / recordsInPage * recordsInPage
+		b.window = b.mapped(recordsBase+b.windowAt*recordBytes, windowBytes)
+	}
+	if b.window == nil {
+		var raw [recordBytes]byte
+		for i, w := range []uint64{uint64(r.offset), uint64(r.what), r.kind, uint64(r.end)} {
+			binary.NativeEndian.PutUint64(raw[i*8:], w)
+		}
+		b.file.WriteAt(raw[:], recordsBase+at*recordBytes) // without it the bytes will get another number
+		return
+	}
+	raw := b.window[(at-b.windowAt)*recordBytes:][:recordBytes]
+	binary.NativeEndian.PutUint64(raw, uint64(r.offset))
+	binary.NativeEndian.PutUint64(raw[8:], uint64(r.what))
+	binary.NativeEndian.PutUint64(raw[24:], uint64(r.end))
+	atomic.StoreUint64((*uint64)(unsafe.Pointer(&raw[16])), r.kind)
 }
 
-// readPage reads the marks of a page.
-func (b *Backing) readPage(page int64) (marks []keptMark, err error) {
-	var buf [marksPage]byte
-	n, err := b.file.ReadAt(buf[:], marksBase+page*marksPage)
-	if err != nil && err != io.EOF {
+// close gives back what is needed to write. The blocks stay.
+func (b *Backing) close() { b.unmapWindow() }
+
+func (b *Backing) unmapWindow() {
+	if b.window != nil {
+		unmap(b.window)
+		b.window = nil
+	}
+}
+
+// free gives back a block that nobody reads. Errors only cost memory.
+func (b *Backing) free(bl *block) {
+	if bl.place.at == 0 {
+		return
+	}
+	size := int64(cap(bl.data))
+	b.start = max(b.start, bl.end())
+	b.writeHeader() // first, for what is punched out reads as zeros
+	b.punch(bl.place.at, bl.place.at+size)
+	if bl.place.mapped {
+		unmap(bl.data[:size])
+	}
+	bl.data = nil
+}
+
+// trim gives back the records before the oldest block. Errors only cost memory.
+func (b *Backing) trim(oldest *block) {
+	page := oldest.place.record / recordsInPage
+	if oldest.place.at == 0 || page <= b.first {
+		return
+	}
+	from := b.first
+	b.first = page
+	b.writeHeader()
+	b.punch(recordsBase+from*filePage, recordsBase+page*filePage)
+}
+
+func (b *Backing) writeHeader() {
+	var header [16]byte
+	binary.NativeEndian.PutUint64(header[:], uint64(b.start))
+	binary.NativeEndian.PutUint64(header[8:], uint64(b.first))
+	b.file.WriteAt(header[:], headerAt)
+}
+
+// readPage reads the records of a page.
+func (b *Backing) readPage(page int64) (records []record, err error) {
+	var buf [filePage]byte
+	if _, err := b.file.ReadAt(buf[:], recordsBase+page*filePage); err != nil {
 		return nil, err
 	}
-	for i := 0; i+markBytes <= n; i += markBytes {
-		word := func(at int) uint64 { return binary.LittleEndian.Uint64(buf[i+8*at:]) }
+	for i := 0; i < filePage; i += recordBytes {
+		word := func(at int) uint64 { return binary.NativeEndian.Uint64(buf[i+8*at:]) }
 		if word(2) == 0 {
 			break
 		}
-		marks = append(marks, keptMark{Mark{int64(word(0)), int64(word(1)), word(2)}, int64(word(3))})
+		records = append(records, record{int64(word(0)), int64(word(1)), word(2), int64(word(3))})
 	}
-	return marks, nil
-}
-
-// trim gives back what is before start. Errors only cost memory.
-func (b *Backing) trim(start int64) {
-	if start-b.start < punchPiece {
-		return
-	}
-	from := b.start / marksPage * marksPage
-	b.start = start
-	first := b.first
-	for ; (first+1)*marksInPage < b.marks; first++ {
-		page, err := b.readPage(first)
-		if err != nil || len(page) > 0 && page[len(page)-1].Offset >= start {
-			break // the last one may cover start
-		}
-	}
-	var header [16]byte
-	binary.LittleEndian.PutUint64(header[:], uint64(start))
-	binary.LittleEndian.PutUint64(header[8:], uint64(max(first-1, b.first)))
-	if _, err := b.file.WriteAt(header[:], headerBase); err != nil {
-		return
-	}
-	b.punch(from, start/marksPage*marksPage)
-	if first-1 > b.first {
-		b.punch(marksBase+b.first*marksPage, marksBase+(first-1)*marksPage)
-		b.first = first - 1
-	}
-}
-
-// Restore reads what the Log's Backing holds, of a stream whose program has died.
-// If the stream had ended, the Log is closed; else the writer goes on. Restore
-// comes before anything else.
-func (l *Log) Restore() error {
-	l.mu.Lock()
-	closed, err := l.restore()
-	freed := l.settle()
-	l.mu.Unlock()
-	l.memory.account(-freed)
-	if err != nil {
-		return fmt.Errorf("restore a stream: %w", err)
-	}
-	if closed.Number != 0 {
-		l.end(closed)
-	}
-	return nil
-}
-
-// Back gives the Log a Backing later than NewLog. Nothing may have been written
-// by then.
-func (l *Log) Back(b *Backing) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.backing = b
-}
-
-// restore reads what the Backing holds. The mark at the end, if there is one, is
-// that of the stream's end. l.mu must be held.
-func (l *Log) restore() (closed Mark, err error) {
-	b := l.backing
-	var marks []keptMark
-	b.marks = b.first * marksInPage
-	for page := b.first; ; page++ {
-		more, err := b.readPage(page)
-		if err != nil {
-			return Mark{}, err
-		}
-		b.marks += int64(len(more))
-		marks = append(marks, more...)
-		if len(more) < marksInPage {
-			break
-		}
-	}
-	from := max(b.start, b.end-l.maxWindow)
-	l.store.end = from
-	for _, m := range marks {
-		l.sequence.Skip(m.Number)
-		if m.Offset == b.end && m.end == b.end {
-			closed = m.Mark
-		}
-		if err := l.recover(m); err != nil {
-			return Mark{}, err
-		}
-	}
-	if at := l.store.end; at < b.end { // taken from the pipe, and then there was no time for a mark
-		m := keptMark{l.sequence.mark(at), b.end}
-		b.mark(m.Mark, m.end)
-		return Mark{}, l.recover(m)
-	}
-	return closed, nil
-}
-
-// recover adds the bytes of a mark that are not there yet.
-func (l *Log) recover(m keptMark) error {
-	for at := l.store.end; at < min(m.end, l.backing.end); at = l.store.end {
-		piece := make([]byte, min(m.end-at, restorePiece))
-		if _, err := l.backing.file.ReadAt(piece, at); err != nil {
-			return err
-		}
-		l.store.add(piece, m.Mark)
-	}
-	return nil
+	return records, nil
 }

@@ -58,7 +58,7 @@ func (b *backed) put(t *testing.T, text string) {
 	t.Helper()
 	io.WriteString(b.w, text)
 	for left := len(text); left > 0; {
-		n, err := b.Fill(func(p []byte) (int, error) { return b.b.Fill(int(b.r.Fd()), p) })
+		n, _, err := b.Splice(int(b.r.Fd()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +129,7 @@ func TestRestoreUnmarked(t *testing.T) {
 	b := newBacked(t, Options{})
 	b.put(t, "one\n")
 	io.WriteString(b.w, "two\n")
-	if _, err := b.b.Fill(int(b.r.Fd()), make([]byte, 10)); err != nil {
+	if _, err := b.b.splice(int(b.r.Fd()), 10); err != nil {
 		t.Fatal(err)
 	}
 	last := b.Number()
@@ -174,5 +174,153 @@ func TestBackingGivesBack(t *testing.T) {
 	}
 	if other.Number() != b.Number() {
 		t.Errorf("last number is %d, want %d", other.Number(), b.Number())
+	}
+}
+
+// TestRestoreBetweenBlocks has a program die when it has said where the next block
+// is, and before any read goes there.
+func TestRestoreBetweenBlocks(t *testing.T) {
+	b := newBacked(t, Options{})
+	b.put(t, "one\n")
+	position, _ := b.b.file.Seek(0, io.SeekCurrent)
+	b.mu.Lock()
+	b.b.block(b.store.end, filePage)
+	b.mu.Unlock()
+	b.b.file.Seek(position, io.SeekStart)
+	other, err := restored(Options{Backing: again(t, b.b)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Log, b.b = other, other.backing
+	b.put(t, "two\n")
+	for _, l := range []*Log{other, mustRestore(t, b.b)} {
+		if got, _ := l.Read(0, 100); string(got) != "one\ntwo\n" {
+			t.Errorf("restored %q", got)
+		}
+	}
+}
+
+func mustRestore(t *testing.T, b *Backing) *Log {
+	t.Helper()
+	l, err := restored(Options{Backing: again(t, b)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// TestRestoreForgotten restores a stream of which nothing is kept.
+func TestRestoreForgotten(t *testing.T) {
+	b := newBacked(t, Options{})
+	b.put(t, "forgotten\n")
+	b.release(1 << 30)
+	other := mustRestore(t, b.b)
+	if got, missed := other.Read(0, 100); len(got) != 0 || missed != 10 || other.End() != 10 {
+		t.Errorf("restored %q up to %d, missed %d", got, other.End(), missed)
+	}
+	b.Log, b.b = other, other.backing
+	b.put(t, "kept\n")
+	if got, _ := mustRestore(t, b.b).Read(10, 100); string(got) != "kept\n" {
+		t.Errorf("restored %q", got)
+	}
+}
+
+// flood puts pieces of 60,000 equal letters, each another one than before.
+func (b *backed) flood(t *testing.T, letter *int, pieces int) {
+	t.Helper()
+	for range pieces {
+		*letter++
+		b.put(t, strings.Repeat(string(rune('a'+*letter%26)), 60_000))
+	}
+}
+
+// TestBackedBytesInHandStay floods a Log of which a reader has some in hand.
+func TestBackedBytesInHandStay(t *testing.T) {
+	b := newBacked(t, Options{Window: 1 << 20, MaxWindow: 1 << 20})
+	before := mappings.Load()
+	letter := 0
+	b.flood(t, &letter, 40)
+	c := b.Subscribe(0)
+	chunk, err := c.Poll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := bytes.Clone(chunk.Data)
+	for range 20 {
+		b.flood(t, &letter, 7)
+		if !bytes.Equal(chunk.Data, want) {
+			t.Fatal("what was in hand has changed")
+		}
+	}
+	b.Discard()
+	if !bytes.Equal(chunk.Data, want) {
+		t.Error("what was in hand has changed at the end")
+	}
+	c.Close()
+	if left := mappings.Load() - before; left != 0 {
+		t.Errorf("%d mappings are left", left)
+	}
+}
+
+// TestRestoreFlood has one program after the other die in the middle of a flood.
+func TestRestoreFlood(t *testing.T) {
+	o := Options{Window: 1 << 20, MaxWindow: 1 << 20}
+	b := newBacked(t, o)
+	letter := 0
+	for life := range 30 {
+		b.flood(t, &letter, 20+life)
+		want, _ := b.Read(b.Start(), 2<<20)
+		marks := marksOf(b.Log)
+		start, number := b.Start(), b.Number()
+
+		o.Backing = again(t, b.b)
+		other, err := restored(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, missed := other.Read(start, 2<<20)
+		if len(want) < 1<<19 || missed > 0 || !bytes.Equal(got, want) {
+			t.Fatalf("life %d: restored %d bytes, missed %d, that differ from the %d that were kept", life, len(got), missed, len(want))
+		}
+		if got := marksOf(other); !strings.HasSuffix(got, marks) {
+			t.Fatalf("life %d: marks are\n%s\nwant\n%s", life, got, marks)
+		}
+		if other.Number() != number {
+			t.Errorf("last number is %d, want %d", other.Number(), number)
+		}
+		b.Log, b.b = other, o.Backing
+	}
+}
+
+// TestBackedOnHeap has no part of the file mapped.
+func TestBackedOnHeap(t *testing.T) {
+	mappings.Add(maxMappings)
+	t.Cleanup(func() { mappings.Add(-maxMappings) })
+	b := newBacked(t, Options{})
+	for range 30 {
+		b.put(t, strings.Repeat("0123456789", 6000))
+	}
+	other := mustRestore(t, b.b)
+	want, _ := b.Read(0, 1<<20)
+	if got, _ := other.Read(0, 1<<20); !bytes.Equal(got, want) || len(want) < 1<<19 {
+		t.Errorf("restored %d bytes that differ from the %d that were kept", len(got), len(want))
+	}
+	if got, want := marksOf(other), marksOf(b.Log); got != want {
+		t.Errorf("marks are\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestQuietWriteStaysTogether fills blocks with writes that do not fit their ends.
+func TestQuietWriteStaysTogether(t *testing.T) {
+	b := newBacked(t, Options{})
+	c := b.Subscribe(0)
+	defer c.Close()
+	for i := range 100 {
+		text := strings.Repeat("x", 1+i*37%1500)
+		b.put(t, text)
+		chunk, err := c.Poll()
+		if err != nil || len(chunk.Data) != len(text) {
+			t.Fatalf("write %d of %d bytes came as %d, %v", i, len(text), len(chunk.Data), err)
+		}
 	}
 }

@@ -25,14 +25,15 @@ type Chunk struct {
 // Cursor is a reader's place in a Log. It is attached: while it keeps up, a
 // flooding writer waits for it (see Log.Pace).
 //
-// A Cursor belongs to one goroutine, except that Close may be called by any.
+// A Cursor belongs to one goroutine, which is done with the chunk in hand when
+// Close is called, be it by another.
 type Cursor struct {
 	log *Log
 
 	// Guarded by log.mu.
-	pos     int64 // all before it is done with
-	next    int64 // end of the chunk in hand
-	loose   bool  // not attached, so the Log does not know what is in hand
+	pos     int64  // all before it is done with
+	next    int64  // end of the chunk in hand
+	inHand  *block // what the chunk in hand is a part of; nil: the archive, or there is none
 	patient patience
 }
 
@@ -55,7 +56,6 @@ func (l *Log) attach(c *Cursor) (reserved *Cursor) {
 		l.cursors = make(map[*Cursor]struct{})
 	}
 	l.cursors[c] = struct{}{}
-	c.loose = false
 	if c != l.tap {
 		reserved, l.reserved = l.reserved, nil
 	}
@@ -69,7 +69,7 @@ func (l *Log) at(offset int64) *Cursor {
 	if offset < 0 || offset > l.store.end {
 		offset = l.store.end
 	}
-	return &Cursor{log: l, pos: offset, next: offset, loose: true}
+	return &Cursor{log: l, pos: offset, next: offset}
 }
 
 // Close detaches the Cursor. Closing again does nothing.
@@ -92,8 +92,7 @@ func (c *Cursor) detach() (last bool) {
 	if l.tap == c {
 		l.tap = nil
 	}
-	l.store.lend(c.pos, c.next) // whoever closes it need not be who reads
-	c.loose = true
+	c.putDown()
 	c.pos, c.next = l.store.end, l.store.end
 	l.pass(c) // a writer need not wait for it
 	if l.closed && len(l.cursors) == 0 {
@@ -175,13 +174,30 @@ func (c *Cursor) take() (Chunk, bool) {
 		missed = start - c.next
 		c.pos, c.next = start, start
 	}
-	data, marks, ok := s.at(c.next)
+	data, marks, from := s.at(c.next)
 	chunk := Chunk{Offset: c.next, Data: data, Missed: missed, Marks: marks}
 	c.next += int64(len(data))
-	if c.loose {
-		s.lend(chunk.Offset, c.next)
+	if from != nil {
+		from.inHand++
+		c.inHand = from
 	}
-	return chunk, ok || missed > 0
+	return chunk, from != nil || missed > 0
+}
+
+// putDown says that the reader is done with the chunk in hand. c.log.mu must be
+// held.
+func (c *Cursor) putDown() {
+	if c.inHand != nil {
+		c.log.letGo(c.inHand)
+		c.inHand = nil
+	}
+}
+
+// release is putDown, for a Cursor that is not attached.
+func (c *Cursor) release() {
+	c.log.mu.Lock()
+	defer c.log.mu.Unlock()
+	c.putDown()
 }
 
 // waiter is the wait of one call: its idle time runs from the first wait on.

@@ -228,6 +228,7 @@ func (l *Log) charge(cost time.Duration) {
 func (l *Log) took(c *Cursor) {
 	n := c.next - c.pos
 	c.pos = c.next
+	c.putDown()
 	l.flow.taken += n
 	p := &c.patient
 	p.used = max(0, p.used-time.Duration(float64(maxPatience)*float64(n)/float64(l.maxWindow)))

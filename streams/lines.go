@@ -44,7 +44,8 @@ type Line struct {
 // line end when the Log ends is a line.
 //
 // Lines is a view made on the reader's side, over a Cursor of its own. It
-// belongs to one goroutine, except that Close may be called by any.
+// belongs to one goroutine, which is done with the line in hand when Close is
+// called, be it by another.
 type Lines struct {
 	cursor *Cursor
 	only   Filter

@@ -2,7 +2,6 @@ package streams
 
 import (
 	"context"
-	"math"
 	"sync"
 	"time"
 )
@@ -42,7 +41,7 @@ type Options struct {
 	Bell *Bell
 
 	// Backing holds what the Log keeps beyond the end of this program. nil means
-	// that nothing does. Only Backing.Fill may then bring what is appended.
+	// that nothing does. Only Splice may then bring what is appended.
 	Backing *Backing
 
 	// Archive is where readers find what is no longer in memory. nil means
@@ -55,7 +54,7 @@ type Options struct {
 // window; older ones are forgotten, and a reader that still wanted them is told
 // how many it missed.
 //
-// One goroutine at a time may write (Pace, Fill, Write). All other methods may
+// One goroutine at a time may write (Pace, Fill, Splice, Write). All other methods may
 // be called by any number of goroutines at any time. A Log starts no
 // goroutines.
 type Log struct {
@@ -76,6 +75,7 @@ type Log struct {
 	endNumber uint64        // of the end in the sequence, once closed
 	endNano   int64         // when that was
 	retired   bool          // to be discarded when no Cursor is attached
+	discarded bool          // nothing is kept any more
 	grown     chan struct{} // closed to wake waiting readers; nil when none waits
 	cursors   map[*Cursor]struct{}
 	tap       *Cursor // one of them that the writer never waits for; nil: none
@@ -184,8 +184,10 @@ func (l *Log) append(p []byte, inPlace bool, err error) (int, error) {
 		l.wake()
 	}
 	urgent := l.tap != nil && l.store.end-l.tap.pos > urgentBytes
+	if l.discarded {
+		l.dropAll()
+	}
 	freed := l.settle()
-	l.trimBacking()
 	l.mu.Unlock()
 	l.bell.ring(urgent)
 	l.memory.account(-freed)
@@ -214,6 +216,9 @@ func (l *Log) end(m Mark) {
 	}
 	l.closed = true
 	l.endNumber, l.endNano = m.Number, m.UnixNano
+	if l.backing != nil {
+		l.backing.close()
+	}
 	close(l.done)
 	l.wake()
 	l.mu.Unlock()
@@ -225,7 +230,14 @@ func (l *Log) end(m Mark) {
 // (Options.Memory) and want the room back. Readers are told what they missed.
 func (l *Log) Discard() {
 	l.Close()
-	l.memory.account(-l.release(math.MaxInt64))
+	l.mu.Lock()
+	l.discarded = true
+	if !l.writing { // else the writer does it
+		l.dropAll()
+	}
+	freed := l.settle()
+	l.mu.Unlock()
+	l.memory.account(-freed)
 	l.memory.forget(l)
 }
 
@@ -276,6 +288,7 @@ func (l *Log) endsAt(offset int64) bool {
 // returned are no longer kept.
 func (l *Log) Read(from int64, limit int) (data []byte, missed int64) {
 	c := l.at(from)
+	defer c.release()
 	end := l.End()
 	data = make([]byte, 0, min(max(end-c.next, 0), int64(limit)))
 	for len(data) < limit {
@@ -305,39 +318,58 @@ func (l *Log) Wait(ctx context.Context, after int64, idle time.Duration) error {
 	return nil
 }
 
-// spare forgets the block whose place the next read's will take, if the window is
-// full, and returns it if nobody reads it any more. l.mu must be held.
+// spare forgets the block whose place the next read's will take and returns it,
+// if the window is full and nobody reads it any more. l.mu must be held.
 func (l *Log) spare() *block {
 	size := l.store.grows()
 	if size == 0 || l.store.full == 0 || len(l.store.blocks) < 2 || l.store.size+int64(size) <= l.flow.limit {
 		return nil
 	}
-	b := l.store.drop()
-	if b.lent || cap(b.data) != size {
+	if b := l.store.blocks[0]; b.inHand > 0 || cap(b.data) != size {
 		return nil
 	}
-	for c := range l.cursors {
-		if c.pos < b.end() && c.next > b.start { // it has a chunk of b in hand
-			return nil
-		}
-	}
-	return b
+	return l.store.drop()
 }
 
 // trim forgets whole blocks until what is kept fits the window. l.mu must be
 // held.
 func (l *Log) trim() {
 	for l.store.size > l.flow.limit && len(l.store.blocks) > 1 {
-		l.store.drop()
+		l.drop()
+	}
+	if l.backing != nil && len(l.store.blocks) > 0 {
+		l.backing.trim(l.store.blocks[0])
 	}
 }
 
-// trimBacking gives back what the Backing need not hold any more. l.mu must be
-// held.
-func (l *Log) trimBacking() {
-	if l.backing != nil {
-		l.backing.trim(l.store.start())
+// drop forgets the oldest block and returns how large it was. Its memory is
+// given back when nobody has a part of it in hand. l.mu must be held.
+func (l *Log) drop() (size int64) {
+	b := l.store.drop()
+	size = b.size()
+	b.dropped = true
+	l.free(b)
+	return size
+}
+
+func (l *Log) dropAll() {
+	for len(l.store.blocks) > 0 {
+		l.drop()
 	}
+}
+
+// free gives back the memory of a block that was dropped, unless somebody has a
+// part of it in hand. l.mu must be held.
+func (l *Log) free(b *block) {
+	if b.dropped && b.inHand == 0 && l.backing != nil {
+		l.backing.free(b)
+	}
+}
+
+// letGo says that one reader less has a part of b in hand. l.mu must be held.
+func (l *Log) letGo(b *block) {
+	b.inHand--
+	l.free(b)
 }
 
 // settle brings what Memory is to know up to date and returns how much less it
@@ -365,9 +397,8 @@ func (l *Log) release(n int64) int64 {
 		keep = 1
 	}
 	for n > 0 && len(l.store.blocks) > keep {
-		n -= l.store.drop().size()
+		n -= l.drop()
 	}
-	l.trimBacking()
 	return l.settle()
 }
 

@@ -71,11 +71,6 @@ func TestBytesInHandStay(t *testing.T) {
 		chunk, _ := c.Poll()
 		return chunk.Data, func() {}
 	})
-	hold("by a reader that was closed", func(l *Log, c *Cursor) ([]byte, func()) {
-		chunk, _ := c.Poll()
-		c.Close()
-		return chunk.Data, func() {}
-	})
 	hold("by a reader that is not attached", func(l *Log, c *Cursor) ([]byte, func()) {
 		chunk, _ := l.at(0).Poll()
 		return chunk.Data, func() {}

@@ -26,14 +26,17 @@ type block struct {
 	start int64
 	data  []byte // committed; the capacity is the block's size
 	marks []Mark // where each write began, the first at or before start
-	lent  bool   // to somebody of whom it is not known when he is done with it
+
+	inHand  int   // how many readers have a part of it
+	dropped bool  // the store has it no more
+	place   place // in the Log's Backing
 }
 
 func (b *block) end() int64  { return b.start + int64(len(b.data)) }
 func (b *block) free() int   { return cap(b.data) - len(b.data) }
 func (b *block) size() int64 { return int64(cap(b.data)) + int64(cap(b.marks))*markSize }
 
-// store holds the bytes of one Log as blocks on the heap. Its methods need the
+// store holds the bytes of one Log as blocks. Its methods need the
 // Log's lock, except that the space which direct returned may be written to
 // without it by the one writer.
 type store struct {
@@ -126,24 +129,13 @@ func (s *store) direct() []byte {
 // block. In a flood that saves to have memory cleared, and to have it collected.
 func (s *store) reuse(b *block) {
 	b.start, b.data, b.marks = s.end, b.data[:0], b.marks[:0]
-	s.blocks = append(s.blocks, b)
-	s.size += b.size()
-}
-
-// lend notes that somebody has the bytes from one offset to another, and it will
-// not be known for how long.
-func (s *store) lend(from, to int64) {
-	for i := len(s.blocks) - 1; i >= 0 && s.blocks[i].end() > from; i-- {
-		if b := s.blocks[i]; b.start < to {
-			b.lent = true
-		}
-	}
+	s.push(b)
 }
 
 // commit makes n bytes that were written into direct's space part of the stream.
 func (s *store) commit(n int, m Mark) {
 	b := s.last()
-	if n == b.free() {
+	if n == b.free() && n >= min(floodBlock, s.maxBlock)/4 {
 		s.full++
 	} else if n < minDirect {
 		s.full = 0
@@ -172,7 +164,11 @@ func (s *store) add(p []byte, m Mark) {
 }
 
 func (s *store) grow(size int) *block {
-	b := &block{start: s.end, data: make([]byte, 0, size)}
+	return s.push(&block{start: s.end, data: make([]byte, 0, size)})
+}
+
+// push makes b the last block.
+func (s *store) push(b *block) *block {
 	s.blocks = append(s.blocks, b)
 	s.size += b.size()
 	return b
@@ -200,11 +196,11 @@ func (s *store) drop() *block {
 	return b
 }
 
-// at returns the bytes from offset on up to the end of their block, and the
-// marks that cover them. ok is false when nothing is kept there.
-func (s *store) at(offset int64) (data []byte, marks []Mark, ok bool) {
+// at returns the bytes from offset on up to the end of their block, the marks
+// that cover them, and that block: nil when nothing is kept there.
+func (s *store) at(offset int64) (data []byte, marks []Mark, from *block) {
 	if offset >= s.end || offset < s.start() {
-		return nil, nil, false
+		return nil, nil, nil
 	}
 	i := len(s.blocks) - 1
 	if b := s.blocks[i]; b.start > offset { // not in the newest, where most readers are
@@ -213,5 +209,5 @@ func (s *store) at(offset int64) (data []byte, marks []Mark, ok bool) {
 	b := s.blocks[i]
 	data = b.data[offset-b.start:]
 	first := sort.Search(len(b.marks), func(i int) bool { return b.marks[i].Offset > offset }) - 1
-	return data[:len(data):len(data)], b.marks[max(first, 0):len(b.marks):len(b.marks)], true
+	return data[:len(data):len(data)], b.marks[max(first, 0):len(b.marks):len(b.marks)], b
 }

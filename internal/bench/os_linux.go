@@ -48,7 +48,8 @@ func bytesRead(pid int) (int64, error) {
 	return n, err
 }
 
-// memoryOf is what a process holds.
+// memoryOf is what a process holds, without files that lie in memory alone: see
+// filesInMemory.
 func memoryOf(pid int) (memory, error) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {
@@ -65,7 +66,9 @@ func memoryOf(pid int) (memory, error) {
 		kib, _ := strconv.ParseInt(fields[1], 10, 64) // the heading has none, nor is it asked for
 		switch fields[0] {
 		case "Pss:":
-			m.pss = kib << 10
+			m.pss += kib << 10
+		case "Pss_Shmem:":
+			m.pss -= kib << 10
 		case "Pss_Anon:":
 			m.anon = kib << 10
 		}
@@ -74,7 +77,7 @@ func memoryOf(pid int) (memory, error) {
 }
 
 // filesInMemory is what the files take up that a process has open and that lie
-// in memory alone. They are in nobody's Pss.
+// in memory alone.
 func filesInMemory(pid int) (bytes int64, err error) {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	entries, err := os.ReadDir(dir)

@@ -1,0 +1,177 @@
+package streams
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// Restore reads what the Log's Backing holds, of a stream whose program has died.
+// If the stream had ended, the Log is closed; else the writer goes on. Restore
+// comes before anything else.
+func (l *Log) Restore() error {
+	l.mu.Lock()
+	closed, err := l.restore()
+	freed := l.settle()
+	l.mu.Unlock()
+	l.memory.account(-freed)
+	if err != nil {
+		return fmt.Errorf("restore a stream: %w", err)
+	}
+	if closed.Number != 0 {
+		l.end(closed)
+	}
+	return nil
+}
+
+// Back gives the Log a Backing later than NewLog. Nothing may have been written
+// by then.
+func (l *Log) Back(b *Backing) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.backing = b
+}
+
+// restore reads what the Backing holds. The mark at the end, if there is one, is
+// that of the stream's end. l.mu must be held.
+func (l *Log) restore() (closed Mark, err error) {
+	b, s := l.backing, &l.store
+	r, err := b.replay()
+	if err != nil {
+		return Mark{}, err
+	}
+	l.sequence.Skip(r.number)
+	if len(r.blocks) == 0 {
+		return r.end, nil
+	}
+	if err := l.remap(r.blocks); err != nil {
+		return Mark{}, err
+	}
+	if s.end > r.marked { // taken from the pipe, and then there was no time for a mark
+		m, last := l.sequence.mark(r.marked), s.last()
+		b.mark(m, s.end)
+		last.marks = append(last.marks, m)
+		r.end = Mark{}
+	}
+	for _, kept := range s.blocks {
+		s.size += int64(cap(kept.marks)) * markSize
+		if n := len(kept.marks); n > 0 {
+			s.number = kept.marks[n-1].Number
+			if s.began.Number == 0 {
+				s.began = kept.marks[0]
+			}
+		}
+	}
+	return r.end, nil
+}
+
+// remap gives the blocks that were not punched out their memory and their bytes,
+// and makes the next reads go to the last of them. l.mu must be held.
+func (l *Log) remap(blocks []*replayedBlock) error {
+	b, s := l.backing, &l.store
+	position, err := b.file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
+	}
+	for i, kept := range blocks {
+		if i+1 < len(blocks) {
+			kept.length = int(blocks[i+1].start - kept.start)
+		} else {
+			kept.reach(position)
+		}
+		s.end = kept.end()
+		if s.end <= b.start {
+			continue
+		}
+		b.lend(&kept.block, kept.size)
+		kept.data = kept.data[:kept.length]
+		if !kept.place.mapped {
+			if _, err := b.file.ReadAt(kept.data, kept.place.at); err != nil {
+				return err
+			}
+		}
+		s.push(&kept.block)
+	}
+	if last := s.last(); last != nil {
+		b.file.Seek(last.place.at+int64(len(last.data)), io.SeekStart)
+	}
+	b.clear(s.blocks)
+	return nil
+}
+
+// replayed is what the records of a Backing tell.
+type replayed struct {
+	blocks []*replayedBlock // oldest first; together they are one run of the stream
+	number uint64           // the last that was given
+	marked int64            // the end of what has a mark
+	end    Mark             // of the stream, if it had ended
+}
+
+// replayedBlock is a block before its memory is there.
+type replayedBlock struct {
+	block
+	size, length int
+}
+
+func (b *replayedBlock) end() int64 { return b.start + int64(b.length) }
+
+// reach makes the block end where the file's position is, which is elsewhere when
+// its record is the last thing that was done.
+func (b *replayedBlock) reach(position int64) {
+	if n := position - b.place.at; n >= 0 && n <= int64(b.size) {
+		b.length = int(n)
+	}
+}
+
+// replay reads all records.
+func (b *Backing) replay() (r replayed, err error) {
+	for page := b.first; ; page++ {
+		records, err := b.readPage(page)
+		if err != nil {
+			return r, err
+		}
+		for _, rec := range records {
+			b.apply(&r, rec)
+			b.records++
+		}
+		if len(records) < recordsInPage {
+			return r, nil
+		}
+	}
+}
+
+func (b *Backing) apply(r *replayed, rec record) {
+	if rec.kind == blockKind {
+		b.next = max(b.next, rec.what+rec.end+filePage)
+		// One that lay there before was dropped, and so were those before that one.
+		again := slices.IndexFunc(r.blocks, func(old *replayedBlock) bool { return old.place.at == rec.what })
+		r.blocks = append(r.blocks[again+1:], &replayedBlock{
+			block: block{start: rec.offset, place: place{at: rec.what, record: b.records}},
+			size:  int(rec.end),
+		})
+		r.marked = max(r.marked, rec.offset)
+		return
+	}
+	r.number = max(r.number, rec.kind)
+	r.marked = max(r.marked, rec.end)
+	m := Mark{rec.offset, rec.what, rec.kind}
+	r.end = Mark{}
+	if rec.offset == rec.end {
+		r.end = m
+	} else if n := len(r.blocks); n > 0 {
+		r.blocks[n-1].marks = append(r.blocks[n-1].marks, m)
+	}
+}
+
+// clear punches out whatever is not of these blocks: what was dropped, and then
+// there was no time.
+func (b *Backing) clear(kept []*block) {
+	kept = slices.SortedFunc(slices.Values(kept), func(x, y *block) int { return cmp.Compare(x.place.at, y.place.at) })
+	from := int64(0)
+	for _, bl := range kept {
+		b.punch(from, bl.place.at)
+		from = bl.place.at + int64(cap(bl.data))
+	}
+	b.punch(from, recordsBase)
+}
