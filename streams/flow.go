@@ -46,7 +46,8 @@ const (
 // a flood whole, and a slow one among them is soon waited for alone, uses up the
 // patience with it and is let go.
 type flow struct {
-	limit int64 // the window now
+	limit   int64 // the window now
+	resized int64 // the Log's end when that was set
 
 	drained chan struct{} // not nil while the writer waits; gets one message when behind is 0
 	barrier int64         // where the oldest blocks end, which have to go
@@ -123,6 +124,7 @@ func (l *Log) widen() bool {
 		return false
 	}
 	l.flow.limit = min(2*l.flow.limit, l.maxWindow)
+	l.flow.resized = l.store.end
 	return true
 }
 
@@ -147,11 +149,14 @@ func (l *Log) stragglers(barrier int64) (slowest int64) {
 	return slowest
 }
 
-// shrink gives back a window when a quarter of it would do for its readers.
-// l.mu must be held.
+// shrink gives back half of a window that was written through since it got that
+// size, when a quarter of it would do for its readers. Most floods come in
+// bursts: they would have it grow again at once. l.mu must be held.
 func (l *Log) shrink(slowest, needs int64) {
-	if l.flow.limit > l.window && slowest >= l.store.barrier(needs, l.flow.limit/4) {
-		l.flow.limit = max(l.flow.limit/2, l.window)
+	f := &l.flow
+	if f.limit > l.window && l.store.end-f.resized >= f.limit && slowest >= l.store.barrier(needs, f.limit/4) {
+		f.limit = max(f.limit/2, l.window)
+		f.resized = l.store.end
 	}
 }
 

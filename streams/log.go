@@ -141,8 +141,10 @@ func (l *Log) Fill(read func(p []byte) (n int, err error)) (int, error) {
 		l.mu.Unlock()
 		return 0, ErrClosed
 	}
-	if b := l.spare(); b != nil {
-		l.store.reuse(b)
+	if size := l.store.grows(); size > 0 && l.store.full > 0 {
+		if b := l.spare(size); b != nil {
+			l.store.reuse(b)
+		}
 	}
 	free := l.store.direct()
 	l.writing = true
@@ -318,14 +320,14 @@ func (l *Log) Wait(ctx context.Context, after int64, idle time.Duration) error {
 	return nil
 }
 
-// spare forgets the block whose place the next read's will take and returns it,
-// if the window is full and nobody reads it any more. l.mu must be held.
-func (l *Log) spare() *block {
-	size := l.store.grows()
-	if size == 0 || l.store.full == 0 || len(l.store.blocks) < 2 || l.store.size+int64(size) <= l.flow.limit {
+// spare forgets the block whose place one of that size will take and returns it,
+// if the window is full, it is no smaller or at least of a flood, and nobody
+// reads it any more. l.mu must be held.
+func (l *Log) spare(size int) *block {
+	if len(l.store.blocks) < 2 || l.store.size+int64(size) <= l.flow.limit {
 		return nil
 	}
-	if b := l.store.blocks[0]; b.inHand > 0 || cap(b.data) != size {
+	if b := l.store.blocks[0]; b.inHand > 0 || cap(b.data) < min(size, floodBlock) {
 		return nil
 	}
 	return l.store.drop()

@@ -36,16 +36,10 @@ func (l *Log) room(pipe int) (*block, error) {
 	s := &l.store
 	b := s.last()
 	if s.full > 0 {
-		size := s.grows()
-		if spare := l.spare(); spare != nil {
-			s.reuse(spare)
-			l.backing.begin(spare)
-			return spare, nil
+		if size := s.grows(); size > 0 {
+			b = l.next(size)
 		}
-		if size == 0 {
-			return b, nil
-		}
-		return s.push(l.backing.block(s.end, size)), nil
+		return b, nil
 	}
 	if b != nil && b.free() >= minDirect {
 		return b, nil
@@ -54,8 +48,19 @@ func (l *Log) room(pipe int) (*block, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b != nil && (b.free() >= n || b.free() > 0 && len(b.data) == 0) {
-		return b, nil
+	if b == nil || b.free() < n && len(b.data) > 0 {
+		b = l.next(s.follows(n))
 	}
-	return s.push(l.backing.block(s.end, s.follows(n))), nil
+	return b, nil
+}
+
+// next makes a block the last one: the oldest, if its place is needed anyway.
+func (l *Log) next(size int) *block {
+	b := l.spare(size)
+	if b == nil {
+		return l.store.push(l.backing.block(l.store.end, size))
+	}
+	l.store.reuse(b)
+	l.backing.begin(b)
+	return b
 }
