@@ -26,6 +26,9 @@ import (
 //	log_failed, log_resumed
 //	          the output of instances cannot be written to disk, with the
 //	          reason, or can again; of no template, and so under one name only
+//	keep_failed
+//	          the output of an instance, from the beginning, does not outlive this
+//	          program if it crashes or is replaced; the reason says which and why
 //	worker    the daemon goes on in a new process, os_pid, and everything runs on;
 //	          the reason says how the one before ended; of no template, too
 //	audit     somebody asked for something: see Audit
@@ -37,7 +40,7 @@ import (
 // spawn for one instance after the other.
 var eventTypes = []string{
 	"create", "start", "stop", "restart", "update", "delete",
-	"spawn", "reap", "exit", "stop_pid", "flap", "log_failed", "log_resumed", "worker", auditEvent,
+	"spawn", "reap", "exit", "stop_pid", "flap", "log_failed", "log_resumed", "keep_failed", "worker", auditEvent,
 }
 
 // Event is one happening under one of its two names.
@@ -72,6 +75,7 @@ type Events struct {
 	count   uint64     // happenings so far
 	closed  bool
 	keep    func([]change) // records events with changes; nil: they are not recorded
+	prefix  string         // of the keys under which they are recorded
 	changed chan struct{}  // closed and dropped by wake; nil while nobody waits
 }
 
@@ -96,17 +100,23 @@ func (e *Events) record(ev Event, changes []change) {
 	if e.keep == nil {
 		return
 	}
-	changes = append(changes, change{eventKey(e.count), encode(eventRecord(ev))})
+	changes = append(changes, change{e.key(e.count), encode(eventRecord(ev))})
 	if e.count >= happenings {
-		changes = append(changes, change{eventKey(e.count - happenings), nil})
+		changes = append(changes, change{e.key(e.count - happenings), nil})
 	}
 	e.keep(changes)
 }
 
+// The prefixes of the keys of events and of audits.
+const (
+	eventPrefix = "e"
+	auditPrefix = "a"
+)
+
 // eventRecord is how an Event is recorded.
 type eventRecord Event
 
-func eventKey(happening uint64) string { return "e" + strconv.FormatUint(happening, 10) }
+func (e *Events) key(happening uint64) string { return e.prefix + strconv.FormatUint(happening, 10) }
 
 // close lets cursors end once they have read what there is.
 func (e *Events) close() {

@@ -134,6 +134,7 @@ func (s *supervisor) optionsFor(inst *instance, file *archive.File) process.Opti
 		Memory:   s.m.memory,
 		Sequence: s.m.sequence,
 		NewLog:   s.newLog(inst, file),
+		Unkept:   func(label string, err error) { s.unkept(inst, label, err) },
 	}
 }
 

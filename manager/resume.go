@@ -22,6 +22,7 @@ type snapshot struct {
 	closing     bool
 	loaded      bool
 	events      map[uint64]Event
+	audits      map[uint64]Event
 	supervisors map[int]*supervisorSnapshot
 }
 
@@ -32,7 +33,6 @@ type supervisorSnapshot struct {
 	slots  map[int]slotRecord
 	exits  map[int]exitRecord
 	made   map[int]json.RawMessage // descriptions of instances, by pid
-	told   map[int]bool
 }
 
 // Check reports whether this program can read what is in the vault: it may be
@@ -73,7 +73,7 @@ func (s *supervisorSnapshot) check() error {
 
 // snapshot reads all records.
 func (v *Vault) snapshot() (*snapshot, error) {
-	snap := &snapshot{events: make(map[uint64]Event), supervisors: make(map[int]*supervisorSnapshot)}
+	snap := &snapshot{events: make(map[uint64]Event), audits: make(map[uint64]Event), supervisors: make(map[int]*supervisorSnapshot)}
 	for key, value := range v.records {
 		if err := snap.read(key, value); err != nil {
 			return nil, fmt.Errorf("state %s: %w", key, err)
@@ -98,14 +98,11 @@ func (snap *snapshot) read(key string, value []byte) error {
 		snap.loaded = true
 		return nil
 	}
-	if n, ok := strings.CutPrefix(key, "e"); ok {
-		var ev eventRecord
-		number, err := strconv.ParseUint(n, 10, 64)
-		if err == nil {
-			err = json.Unmarshal(value, &ev)
-		}
-		snap.events[number] = Event(ev)
-		return err
+	if n, ok := strings.CutPrefix(key, eventPrefix); ok {
+		return readEvent(snap.events, n, value)
+	}
+	if n, ok := strings.CutPrefix(key, auditPrefix); ok {
+		return readEvent(snap.audits, n, value)
 	}
 	id, part, _ := strings.Cut(strings.TrimPrefix(key, "s"), ".")
 	number, err := strconv.Atoi(id)
@@ -116,11 +113,22 @@ func (snap *snapshot) read(key string, value []byte) error {
 	if s == nil {
 		s = &supervisorSnapshot{
 			slots: make(map[int]slotRecord), exits: make(map[int]exitRecord),
-			made: make(map[int]json.RawMessage), told: make(map[int]bool),
+			made: make(map[int]json.RawMessage),
 		}
 		snap.supervisors[number] = s
 	}
 	return s.read(part, value)
+}
+
+func readEvent(into map[uint64]Event, number string, value []byte) error {
+	n, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return err
+	}
+	var ev eventRecord
+	err = json.Unmarshal(value, &ev)
+	into[n] = Event(ev)
+	return err
 }
 
 func (s *supervisorSnapshot) read(part string, value []byte) error {
@@ -133,7 +141,7 @@ func (s *supervisorSnapshot) read(part string, value []byte) error {
 	case "state":
 		return json.Unmarshal(value, &s.wanted)
 	}
-	digits := strings.TrimLeft(part, "xit")
+	digits := strings.TrimLeft(part, "xi")
 	n, err := strconv.Atoi(digits)
 	if err != nil {
 		return fmt.Errorf("is not known to this version")
@@ -149,8 +157,6 @@ func (s *supervisorSnapshot) read(part string, value []byte) error {
 		s.exits[n] = r
 	case "i":
 		s.made[n] = value
-	case "t":
-		s.told[n] = true
 	}
 	return err
 }
@@ -159,7 +165,8 @@ func (s *supervisorSnapshot) read(part string, value []byte) error {
 // has ended. What there was is taken over by Resume.
 func (m *Manager) openVault(v *Vault) {
 	m.vault = v
-	m.events.keep = m.record
+	m.events.prefix, m.events.keep = eventPrefix, m.record
+	m.audits.prefix, m.audits.keep = auditPrefix, m.record
 	snap, err := v.snapshot()
 	if err != nil || snap.before == nil {
 		m.record([]change{
@@ -172,6 +179,7 @@ func (m *Manager) openVault(v *Vault) {
 	m.before = before{snap.before.Number, snap.before.PID}
 	m.pids.last = max(m.pids.last, snap.pid)
 	m.events.restore(snap.events)
+	m.audits.restore(snap.audits)
 	for id, s := range snap.supervisors {
 		m.lastID.Store(max(m.lastID.Load(), int64(id)))
 		for _, sl := range s.slots {
@@ -386,12 +394,8 @@ func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorSnapshot)
 		return err
 	}
 	inst := &instance{pid: r.PID, index: sl.index, generation: r.Generation, owner: s}
-	was := process.Was{StartedAt: r.StartedAt}
-	if saved.told[r.PID] {
-		was.Reason, was.KillAt = r.Stop, r.KillAt
-	}
 	file := s.reopen(inst, &t.Spec)
-	inst.proc, err = process.Adopt(t.Spec, s.optionsFor(inst, file), was)
+	inst.proc, err = process.Adopt(t.Spec, s.optionsFor(inst, file), process.Was{StartedAt: r.StartedAt, Reason: r.Stop, KillAt: r.KillAt})
 	if err != nil {
 		s.m.options.Logger.Warn("not there any more", "process", s.name, "pid", inst.pid, "error", err)
 		s.missing(sl, inst, r)
@@ -409,9 +413,7 @@ func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorSnapshot)
 		s.setState(sl, running)
 		s.emit(Event{Type: "spawn", Name: s.name, PID: inst.pid, OSPid: inst.proc.OSPid(), Index: inst.index})
 	case stopping:
-		if !saved.told[r.PID] {
-			s.stops = append(s.stops, stopOrder{inst, r.Stop})
-		}
+		s.stops = append(s.stops, stopOrder{inst, r.Stop}) // does nothing to one that was told
 	}
 	return nil
 }

@@ -14,13 +14,13 @@ import (
 //	loaded            there once Restore has ended
 //	pid               the last one, once nothing else tells
 //	e<number>         Event
+//	a<number>         Event, of the audits
 //	s<id>             supervisorRecord, of the supervisor with that number
 //	s<id>.filed       the description that the file had when it was last read
 //	s<id>.state       wantedRecord
 //	s<id>.<index>     slotRecord
 //	s<id>.x<pid>      exitRecord
 //	s<id>.i<pid>      the description that an instance was made from
-//	s<id>.t<pid>      there when an instance was told what its slot's Stop says
 
 type beforeRecord struct {
 	Number uint64 `json:"number"`
@@ -202,18 +202,10 @@ func (s *supervisor) noteExit(inst *instance) {
 	}
 	exits := s.keptExits()
 	s.note(s.key(".x%d", inst.pid), encode(exitRecord{exits[len(exits)-1], inst.record.NextRetryAt}))
-	s.note(s.key(".t%d", inst.pid), nil)
 }
 
 // noteForgotten notes that nothing of an instance is kept. s.mu must be held.
 func (s *supervisor) noteForgotten(inst *instance) {
 	s.note(s.key(".x%d", inst.pid), nil)
 	s.note(s.key(".i%d", inst.pid), nil)
-}
-
-// told records that an instance has been told to stop.
-func (s *supervisor) told(inst *instance) {
-	if s.m.vault != nil {
-		s.m.record([]change{{s.key(".t%d", inst.pid), []byte("true")}})
-	}
 }

@@ -124,7 +124,6 @@ func (s *supervisor) takeOrders() []stopOrder {
 func giveOut(orders []stopOrder) {
 	for _, o := range orders {
 		o.proc.Stop(o.reason)
-		o.owner.told(o.instance)
 	}
 }
 

@@ -39,6 +39,13 @@ func (t *trouble) state(err error) {
 	}
 }
 
+// unkept makes known that what is read of a stream would be lost with this program.
+func (s *supervisor) unkept(inst *instance, label string, err error) {
+	reason := label + ": " + err.Error()
+	s.m.options.Logger.Warn("output will be lost if gafferd crashes or is upgraded", "process", s.name, "pid", inst.pid, "error", reason)
+	s.m.events.publish(Event{Type: "keep_failed", Name: s.name, PID: inst.pid, Index: inst.index, Reason: reason})
+}
+
 // same reports whether two errors have one reason: a disk that is full is full
 // for all.
 func same(a, b error) bool {

@@ -13,14 +13,14 @@ import (
 type Was struct {
 	StartedAt time.Time
 
-	// Of one that was told to stop.
-	Reason string    // "" if it was not
+	// Of one that was told to stop, or was going to be.
+	Reason string
 	KillAt time.Time // when it is to be killed
 }
 
 // Adopt takes over an instance that an earlier program has started with spec,
 // and a Keeper has kept since: with its streams, which go on where they were,
-// and with its stop, if one was under way. o must say what it did then, with a
+// and with its stop, if it has been told. o must say what it did then, with a
 // Marker, and o's Launcher be a Keeper. What the instance did meanwhile is seen now.
 //
 // One that was detached is as after its Start.
@@ -54,7 +54,7 @@ func adopt(spec Spec, o Options, was Was) (*Process, error) {
 		return nil, err
 	}
 	p.begin()
-	if was.Reason != "" {
+	if child.Told() {
 		p.goOnStopping(was)
 	}
 	return p, nil

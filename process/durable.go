@@ -22,6 +22,21 @@ const (
 // as there are numbers for.
 func fileNumber(fd, kind int) byte { return byte(fd*keptKinds + kind) }
 
+// keptLater is how many files come to be kept, at most, for the streams behind our
+// ends.
+func keptLater(ours []*os.File) (n int) {
+	for fd, f := range ours {
+		switch {
+		case f == nil:
+		case fd < firstCustomFD:
+			n++ // what is written, or read
+		default:
+			n += keptKinds - 1 - keptBacking
+		}
+	}
+	return n
+}
+
 // durable is one stream of an instance whose child a Keeper has: what has to
 // outlive this program is handed over before it is used.
 type durable struct {
@@ -31,25 +46,52 @@ type durable struct {
 	backing *streams.Backing // nil before the first byte
 	relay   *relay           // between a socket and the backing; nil: it is a pipe
 	input   *os.File         // nil before the first byte that is written
+	unkept  func(error)      // is told why what is read is lost with this program
+	lost    bool             // it has been told, and nothing is kept
 }
 
 func (d *durable) keep(kind int, f *os.File) error {
 	return d.child.Keep(fileNumber(d.fd, kind), f)
 }
 
-// begin makes the backing of a stream that has something to be read.
-func (d *durable) begin(log *streams.Log) error {
-	b, err := streams.NewBacking("gaffer-" + d.label)
-	if err != nil {
+// begin makes the backing of a stream that has something to be read. If that
+// cannot be, the stream goes on without one: it is no reason to stop a program.
+func (d *durable) begin(log *streams.Log) {
+	if err := d.open(); err != nil {
+		d.lost = true
+		d.abandon()
+		d.unkept(err)
+		return
+	}
+	log.Back(d.backing)
+}
+
+func (d *durable) open() (err error) {
+	if d.backing, err = streams.NewBacking("gaffer-" + d.label); err != nil {
 		return err
 	}
-	if err := d.keep(keptBacking, b.File()); err != nil {
-		b.File().Close()
+	if err := d.keep(keptBacking, d.backing.File()); err != nil {
 		return err
 	}
-	d.backing = b
-	log.Back(b)
-	return nil
+	if d.fd < firstCustomFD {
+		return nil
+	}
+	return d.openRelay()
+}
+
+// abandon undoes what open has done, if it has failed or did not come to its end.
+func (d *durable) abandon() {
+	if d.backing != nil {
+		d.backing.File().Close()
+		d.backing = nil
+	}
+	if d.relay != nil {
+		d.relay.close()
+		d.relay = nil
+	}
+	for _, kind := range []int{keptBacking, keptRelayR, keptRelayW} {
+		d.child.CloseFile(fileNumber(d.fd, kind))
+	}
 }
 
 // closeEnd has the keeper close its copy of our end, which must go first: the
@@ -98,16 +140,19 @@ func (d *durable) adoptFiles(files map[byte]*os.File) (end *os.File, err error) 
 	}
 	end = take(keptEnd)
 	d.input = take(keptInput)
-	if r, w := take(keptRelayR), take(keptRelayW); r != nil && w != nil {
-		d.relay = &relay{r, w}
-	} else if r != nil { // it was about to be kept, and nothing is in it
-		r.Close()
-		d.child.CloseFile(fileNumber(d.fd, keptRelayR))
-	}
 	if f := take(keptBacking); f != nil {
 		if d.backing, err = streams.OpenBacking(f); err != nil {
 			return end, fmt.Errorf("take over %s: %w", d.label, err)
 		}
+	}
+	switch r, w := take(keptRelayR), take(keptRelayW); {
+	case r != nil && w != nil:
+		d.relay = &relay{r, w}
+	case r != nil:
+		r.Close()
+		fallthrough
+	case end != nil && d.fd >= firstCustomFD:
+		d.abandon() // it was just about to begin, and nothing is in it
 	}
 	return end, nil
 }

@@ -20,14 +20,15 @@ func (r *relay) close() {
 }
 
 // read is one read of what the child has written, into log by way of the
-// stream's backing. more says that it took as much as it had room for.
+// stream's backing. more says that it took as much as it had room for. If it turns
+// out that the stream is lost with this program, it has read nothing.
 func (d *durable) read(log *streams.Log, fd int) (n int, more bool, err error) {
 	if d.backing == nil {
 		if err := readable(fd); err != nil {
 			return 0, false, err
 		}
-		if err := d.begin(log); err != nil {
-			return 0, false, err
+		if d.begin(log); d.lost {
+			return 0, false, nil
 		}
 	}
 	if d.fd < firstCustomFD {
@@ -56,22 +57,22 @@ func readable(fd int) error {
 	}
 }
 
+// openRelay makes the pipe through which a socket is read.
+func (d *durable) openRelay() error {
+	r, w, err := pipe()
+	if err != nil {
+		return err
+	}
+	d.relay = &relay{os.NewFile(uintptr(r), "relay"), os.NewFile(uintptr(w), "relay")}
+	unix.SetNonblock(r, true) // cannot fail
+	if err := d.keep(keptRelayR, d.relay.r); err != nil {
+		return err
+	}
+	return d.keep(keptRelayW, d.relay.w)
+}
+
 // relayed is read from a socket.
 func (d *durable) relayed(log *streams.Log, fd int) (n int, more bool, err error) {
-	if d.relay == nil {
-		r, w, err := pipe()
-		if err != nil {
-			return 0, false, err
-		}
-		d.relay = &relay{os.NewFile(uintptr(r), "relay"), os.NewFile(uintptr(w), "relay")}
-		unix.SetNonblock(r, true) // cannot fail
-		if err := d.keep(keptRelayR, d.relay.r); err != nil {
-			return 0, false, err
-		}
-		if err := d.keep(keptRelayW, d.relay.w); err != nil {
-			return 0, false, err
-		}
-	}
 	relayR, relayW := int(d.relay.r.Fd()), int(d.relay.w.Fd())
 	// What is in the relay already was left there by an earlier read, or program.
 	if n, more, err := log.Splice(relayR); err != syscall.EAGAIN {

@@ -76,7 +76,7 @@ func (l *KeptLauncher) Launch(c Command) (Child, error) {
 			kept = append(kept, keeper.File{Number: fileNumber(fd, keptEnd), File: f})
 		}
 	}
-	child.kept, err = l.conn.Start(uint64(c.ID), attr, kept)
+	child.kept, err = l.conn.Start(uint64(c.ID), attr, kept, keptLater(c.Ours))
 	runtime.KeepAlive(c.Files)
 	if err != nil {
 		if child.cgroup != nil {
@@ -143,6 +143,21 @@ func (c *keptChild) Release() {
 	}
 }
 
+func (c *keptChild) Tell(sig syscall.Signal) error {
+	var others []int
+	for _, p := range c.members() {
+		if p.group != c.pid {
+			others = append(others, p.pid)
+		}
+	}
+	if c.kept.Tell(sig, others) != nil { // without a keeper there will be nobody else to send it
+		return c.SignalAll(sig)
+	}
+	c.wake(sig)
+	return nil
+}
+
+func (c *keptChild) Told() bool     { return c.kept.Told() }
 func (c *keptChild) Released() bool { return c.kept.Released() }
 
 func (c *keptChild) Forget() error {

@@ -42,6 +42,11 @@ type KeptChild interface {
 	Keep(number byte, f *os.File) error
 	CloseFile(number byte) error
 
+	// Tell is SignalAll for the signal that tells the child to stop, which has an
+	// effect once, whoever sends it. Told says that an earlier program has.
+	Tell(sig syscall.Signal) error
+	Told() bool
+
 	// Released says that only files are left: Wait and Release have been called.
 	Released() bool
 

@@ -34,12 +34,18 @@ func (c *lineage) SignalAll(sig syscall.Signal) error {
 		return nil
 	}
 	err := c.signalAll(sig)
+	c.wake(sig)
+	return err
+}
+
+// wake continues what is stopped, so that it sees the signal that was sent. It is
+// a courtesy.
+func (c *lineage) wake(sig syscall.Signal) {
 	switch sig {
 	case syscall.SIGKILL, syscall.SIGCONT, syscall.SIGSTOP, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU:
 	default:
-		c.signalAll(syscall.SIGCONT) // a courtesy; what it is for was sent
+		c.signalAll(syscall.SIGCONT)
 	}
-	return err
 }
 
 func (c *lineage) signalAll(sig syscall.Signal) error {

@@ -78,6 +78,9 @@ func closeFiles(files []*os.File) {
 // connect gives each of our ends its log, its reader and its input.
 func (p *Process) connect(ctx context.Context, ends pipes, o *Options) error {
 	read := func(label string, fd int, f *os.File, kept *durable) error {
+		if kept != nil {
+			kept.unkept = func(err error) { o.unkept(label, err) }
+		}
 		log, err := p.openLog(label, fd, kept, o)
 		if err != nil {
 			return err
@@ -140,6 +143,12 @@ func (p *Process) openLog(label string, fd int, kept *durable, o *Options) (*str
 		}
 	}
 	return log, nil
+}
+
+func (o *Options) unkept(label string, err error) {
+	if o.Unkept != nil {
+		o.Unkept(label, explain(err))
+	}
 }
 
 func (o *Options) newLog(label string, fd int, lo streams.Options) *streams.Log {

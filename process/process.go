@@ -35,6 +35,10 @@ type Options struct {
 	// on. It is called before anything of the stream is read, with options that
 	// it may add to. nil is streams.NewLog.
 	NewLog func(label string, fd int, o streams.Options) *streams.Log
+
+	// Unkept is told why a Keeper does not have what is read of a stream, which then
+	// is lost with this program. nil: nobody is told.
+	Unkept func(label string, err error)
 }
 
 // Process is one running instance of a program, with its streams. It owns the

@@ -73,12 +73,14 @@ func (r *reader) drain(fd uintptr) bool {
 // once moves what is there, as far as there is room for it together. Its errors
 // are those of read(2), but io.EOF at the end.
 func (r *reader) once() (n int, err error) {
-	if r.kept == nil {
-		return r.log.Fill(r.fill)
+	if r.kept != nil && !r.kept.lost {
+		n, more, err := r.kept.read(r.log, r.fd)
+		if !r.kept.lost {
+			r.short = !more
+			return n, err
+		}
 	}
-	n, more, err := r.kept.read(r.log, r.fd)
-	r.short = !more
-	return n, err
+	return r.log.Fill(r.fill)
 }
 
 // read is one read(2), told apart from the end of the pipe by its error.

@@ -29,7 +29,7 @@ func (p *Process) goOnStopping(was Was) {
 	if p.state != running {
 		return
 	}
-	p.exit.Reason = was.Reason
+	p.exit.Reason = cmp.Or(was.Reason, ReasonStopped)
 	p.setState(stopping)
 	p.work.Go(func() { p.killAfter(time.Until(was.KillAt)) })
 }
@@ -37,7 +37,11 @@ func (p *Process) goOnStopping(was Was) {
 // stop carries out what Stop began. It ends when no descendant is left, or has
 // them all killed.
 func (p *Process) stop() {
-	p.child.SignalAll(p.spec.StopSignal) // its failure shows when the time is over
+	tell := p.child.SignalAll
+	if child, ok := p.child.(KeptChild); ok {
+		tell = child.Tell
+	}
+	tell(p.spec.StopSignal) // its failure shows when the time is over
 	p.killAfter(p.spec.GracefulTimeout)
 }
 

@@ -3,10 +3,12 @@
 package keeper
 
 import (
+	"encoding/binary"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -22,7 +24,9 @@ type childEntry struct {
 	pid       int // 0 while it is being started
 	pidfd     int // -1 before that and when it is released
 	kept      []keptFile
+	promised  int // files that are yet to be kept
 	released  bool
+	told      bool // by signalOnce
 	letGo     bool // forgotten, and to be released when it ends
 	forgotten bool // to be gone when it is released
 	hasEnded  bool
@@ -43,6 +47,7 @@ type exitStatus struct{ code, signal int }
 const (
 	childEnded    = 1 << 16 // bits 0 to 7 have the status, 8 to 15 the signal
 	childReleased = 1 << 17
+	childTold     = 1 << 18
 )
 
 // message tells a worker of the child: the files are those that are kept, and
@@ -54,6 +59,9 @@ func (c *childEntry) message(id uint64) message {
 	}
 	if c.released {
 		m.b |= childReleased
+	}
+	if c.told {
+		m.b |= childTold
 	}
 	for _, f := range c.kept {
 		m.data, m.files = append(m.data, f.number), append(m.files, f.fd)
@@ -117,6 +125,23 @@ func (k *keeper) ended(id uint64) {
 	k.tell(message{kind: ended, id: id, a: int64(status.code), b: int64(status.signal)})
 }
 
+// signalOnce signals a child and its group, and others that descend from it. It
+// does so once in the child's life: that a signal was sent and that it is known
+// to have been are one step, which the death of no worker comes between.
+func (k *keeper) signalOnce(id uint64, sig unix.Signal, others []byte) {
+	c := k.children[id]
+	if c == nil || c.told || c.pidfd < 0 {
+		return
+	}
+	c.told = true
+	unix.Kill(-c.pid, sig)
+	for ; len(others) >= 4; others = others[4:] {
+		if pid := int32(binary.LittleEndian.Uint32(others)); pid > 1 {
+			unix.Kill(int(pid), sig)
+		}
+	}
+}
+
 // release takes a zombie away. Until then its pid, and the number of its
 // process group, are nobody else's.
 func (k *keeper) release(id uint64, later bool) {
@@ -137,7 +162,7 @@ func (k *keeper) release(id uint64, later bool) {
 	if !c.released {
 		reap(c.pid)
 		unix.Close(c.pidfd)
-		c.pidfd, c.released = -1, true
+		c.pidfd, c.released, c.promised = -1, true, 0
 	}
 	if c.forgotten {
 		delete(k.children, id)
@@ -145,12 +170,15 @@ func (k *keeper) release(id uint64, later bool) {
 }
 
 // keep keeps one more file for a child.
-func (k *keeper) keep(id uint64, number byte, files []int) {
-	if c := k.children[id]; c != nil && len(files) == 1 && len(c.kept) < maxFiles {
-		c.kept = append(c.kept, keptFile{number, files[0]})
-		return
+func (k *keeper) keep(id uint64, number byte, files []int) syscall.Errno {
+	c := k.children[id]
+	if c == nil || len(files) != 1 || len(c.kept) >= maxFiles {
+		closeAll(files)
+		return syscall.EINVAL
 	}
-	closeAll(files)
+	c.kept = append(c.kept, keptFile{number, files[0]})
+	c.promised = max(0, c.promised-1)
+	return 0
 }
 
 // unkeep closes a file of a child.
@@ -185,7 +213,7 @@ func (c *childEntry) closeFiles() {
 	for _, f := range c.kept {
 		unix.Close(f.fd)
 	}
-	c.kept = nil
+	c.kept, c.promised = nil, 0
 }
 
 // abandon stops the children when no worker is left that could.

@@ -3,6 +3,7 @@
 package keeper
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -44,6 +46,8 @@ type Conn struct {
 	mu       sync.Mutex // guards everything below
 	children map[uint64]*Child
 	upgrade  chan error // the answer to an upgrade; nil: none is under way
+	asked    map[int64]chan error
+	asks     int64 // so far
 }
 
 // Child is a child that the keeper has for this worker.
@@ -52,6 +56,7 @@ type Child struct {
 	conn     *Conn
 	pid      int
 	released bool
+	told     bool
 	files    []File // that were kept when an earlier worker ended
 
 	started chan struct{} // closed when pid is known, or err
@@ -94,6 +99,7 @@ func Connect(prove func(state []*os.File) error) (*Conn, error) {
 	c := &Conn{
 		link: l, gone: make(chan struct{}), yield: make(chan struct{}),
 		held: make(map[string][]*os.File), left: make(map[uint64]*Child), children: make(map[uint64]*Child),
+		asked: make(map[int64]chan error),
 	}
 	if err := c.takeOver(prove); err != nil {
 		return nil, fmt.Errorf("take over from the keeper: %w", err)
@@ -154,7 +160,7 @@ func (c *Conn) closeHeld() {
 // adopt notes a child of an earlier worker.
 func (c *Conn) adopt(m message) {
 	ch := &Child{
-		ID: m.id, conn: c, pid: int(m.a), released: m.b&childReleased != 0,
+		ID: m.id, conn: c, pid: int(m.a), released: m.b&childReleased != 0, told: m.b&childTold != 0,
 		started: make(chan struct{}), ended: make(chan struct{}),
 	}
 	for i, f := range opened(m.files, "child") {
@@ -194,6 +200,8 @@ func (c *Conn) listen() {
 			if ch := c.child(m.id); ch != nil {
 				ch.finish(Status{Code: int(m.a), Signal: int(m.b), Known: true})
 			}
+		case answered:
+			c.answered(m)
 		case yield:
 			c.answer(nil)
 			select {
@@ -373,13 +381,49 @@ func (c *Conn) answer(err error) {
 	}
 }
 
-// Hold has files kept under a name, in the place of those before; none takes the
-// name away. The caller keeps its own.
-func (c *Conn) Hold(name string, files ...*os.File) error {
-	m := message{kind: hold, data: []byte(name)}
-	if len(files) == 0 {
-		m.kind = drop
+// ask sends a message and waits until it has had its effect.
+func (c *Conn) ask(m message) error {
+	answer := make(chan error, 1)
+	c.mu.Lock()
+	c.asks++
+	m.b = c.asks
+	c.asked[m.b] = answer
+	c.mu.Unlock()
+	err := c.link.send(m)
+	if err == nil {
+		select {
+		case err = <-answer:
+		case <-c.gone:
+			err = ErrGone
+		}
 	}
+	c.mu.Lock()
+	delete(c.asked, m.b)
+	c.mu.Unlock()
+	return err
+}
+
+// answered is the answer to ask.
+func (c *Conn) answered(m message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	answer := c.asked[int64(m.id)]
+	switch {
+	case answer == nil: // nobody waits any more
+	case m.a != 0:
+		answer <- fmt.Errorf("the keeper: %w", syscall.Errno(m.a))
+	default:
+		answer <- nil
+	}
+}
+
+// Hold has files kept under a name, in the place of those before, and returns when
+// they are; none takes the name away. The caller keeps its own.
+func (c *Conn) Hold(name string, files ...*os.File) error {
+	if len(files) == 0 {
+		return c.link.send(message{kind: drop, data: []byte(name)})
+	}
+	m := message{kind: hold, data: []byte(name)}
 	for _, f := range files {
 		fd, err := descriptor(f)
 		if err != nil {
@@ -388,7 +432,7 @@ func (c *Conn) Hold(name string, files ...*os.File) error {
 		m.files = append(m.files, fd)
 	}
 	defer runtime.KeepAlive(files)
-	return c.link.send(m)
+	return c.ask(m)
 }
 
 // Held are the names of what was kept when this worker began, and has not been
@@ -457,6 +501,22 @@ func (ch *Child) Files() []File { return ch.files }
 // Released says that an earlier worker has released the child already.
 func (ch *Child) Released() bool { return ch.released }
 
+// maxOthers is how many others Tell takes.
+const maxOthers = maxData / 4
+
+// Tell has the keeper signal the child, its process group and others, unless it
+// has done so before, for an earlier worker.
+func (ch *Child) Tell(sig unix.Signal, others []int) error {
+	m := message{kind: tell, id: ch.ID, a: int64(sig)}
+	for _, pid := range others[:min(len(others), maxOthers)] {
+		m.data = binary.LittleEndian.AppendUint32(m.data, uint32(pid))
+	}
+	return ch.conn.link.send(m)
+}
+
+// Told says that an earlier worker has had the child signalled by Tell.
+func (ch *Child) Told() bool { return ch.told }
+
 // Wait returns when the child has ended.
 func (ch *Child) Wait() Status {
 	<-ch.ended
@@ -474,14 +534,15 @@ func (ch *Child) LetGo() error {
 	return ch.conn.link.send(message{kind: release, id: ch.ID, a: 1})
 }
 
-// Keep has one more file kept for the child. The caller keeps its own.
+// Keep has one more file kept for the child, and returns when it is. The caller
+// keeps its own.
 func (ch *Child) Keep(f File) error {
 	fd, err := descriptor(f.File)
 	if err != nil {
 		return err
 	}
 	defer runtime.KeepAlive(f)
-	return ch.conn.link.send(message{kind: keep, id: ch.ID, a: int64(f.Number), files: []int{fd}})
+	return ch.conn.ask(message{kind: keep, id: ch.ID, a: int64(f.Number), files: []int{fd}})
 }
 
 // CloseFile has the keeper close one of the child's files.

@@ -54,9 +54,9 @@ type keeper struct {
 	pending   int       // launches under way
 	orphans   time.Time // when to look for them; zero: no child has ended
 
-	stopping os.Signal // the last signal to stop, for a worker that is yet to come
-	hangUp   bool      // SIGHUP has come, and no worker that could act on it was there
-	killAt   time.Time // no worker will come: when the children are killed; zero: not so
+	stopping os.Signal   // the last signal to stop, for a worker that is yet to come
+	missed   []os.Signal // those of all other kinds that came while no worker could act on them
+	killAt   time.Time   // no worker will come: when the children are killed; zero: not so
 	over     bool
 	code     int // to exit with, once over
 }
@@ -223,6 +223,7 @@ func (k *keeper) receive(d delivery) {
 		k.ready(w)
 	case hold:
 		k.hold(string(m.data), m.files)
+		k.answer(m, 0)
 	case drop:
 		k.hold(string(m.data), nil)
 	case launch:
@@ -230,7 +231,9 @@ func (k *keeper) receive(d delivery) {
 	case release:
 		k.release(m.id, m.a == 1)
 	case keep:
-		k.keep(m.id, byte(m.a), m.files)
+		k.answer(m, k.keep(m.id, byte(m.a), m.files))
+	case tell:
+		k.signalOnce(m.id, unix.Signal(m.a), m.data)
 	case unkeep:
 		k.unkeep(m.id, byte(m.a))
 	case forget:
@@ -255,7 +258,14 @@ func (k *keeper) refuse(m message) {
 		k.tell(refusal(m.id, syscall.EMFILE))
 		return
 	}
-	fmt.Fprintf(os.Stderr, "gafferd: keeper: too many open files: something will not outlive the worker (message %d); raise the limit (ulimit -n)\n", m.kind)
+	k.answer(m, syscall.EMFILE)
+}
+
+// answer tells the worker whether what it has asked for is done.
+func (k *keeper) answer(m message, errno syscall.Errno) {
+	if m.b != 0 {
+		k.tell(message{kind: answered, id: uint64(m.b), a: int64(errno)})
+	}
 }
 
 // hold puts files in the place of those that were kept under a name; none takes
@@ -271,8 +281,8 @@ func (k *keeper) hold(name string, files []int) {
 	}
 }
 
-// signal passes signals on to the worker. Those to stop, and SIGHUP, are not lost
-// when there is none, or one that is about to go.
+// signal passes signals on to the worker. None is lost when there is no worker, or
+// one that is about to go: the next one gets it.
 func (k *keeper) signal(s os.Signal) {
 	switch s {
 	case syscall.SIGCHLD:
@@ -288,8 +298,13 @@ func (k *keeper) signal(s os.Signal) {
 			k.lives.startNow()
 			return
 		}
-	case syscall.SIGHUP:
-		k.hangUp = k.worker == nil || !k.worker.greeted || k.yields()
+	default:
+		if k.worker == nil || !k.worker.greeted || k.yields() {
+			if !slices.Contains(k.missed, s) {
+				k.missed = append(k.missed, s)
+			}
+			return
+		}
 	}
 	if k.worker != nil && k.worker.greeted {
 		k.worker.signal(s)
@@ -298,10 +313,10 @@ func (k *keeper) signal(s os.Signal) {
 
 // catchUp passes on what came while nobody could act on it.
 func (k *keeper) catchUp(w *worker) {
-	if k.hangUp {
-		k.hangUp = false
-		w.signal(syscall.SIGHUP)
+	for _, s := range k.missed {
+		w.signal(s)
 	}
+	k.missed = nil
 	if k.stopping != nil {
 		w.signal(k.stopping)
 	}

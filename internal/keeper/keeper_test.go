@@ -72,7 +72,7 @@ func holder() int {
 		ch, err = c.Start(5, spawn.Attr{
 			Path: "/bin/cat", Args: []string{"cat"}, Env: os.Environ(), Setpgid: true, Umask: spawn.To(0o77),
 			Files: []int{int(theirIn.Fd()), int(theirOut.Fd()), -1},
-		}, []File{{0, ourIn}, {1, ourOut}})
+		}, []File{{0, ourIn}, {1, ourOut}}, 0)
 		if err != nil {
 			say("error %v", err)
 			return 1

@@ -30,10 +30,15 @@ func (k *keeper) launch(m message) {
 		k.tell(refusal(m.id, syscall.EINVAL))
 		return
 	}
-	c := &childEntry{pidfd: -1}
+	c := &childEntry{pidfd: -1, promised: int(min(max(0, m.a), maxFiles))}
 	theirs := files[:len(files)-n]
 	for i, fd := range files[len(theirs):] {
 		c.kept = append(c.kept, keptFile{m.data[1+i], fd})
+	}
+	if k.full(c) {
+		closeAll(files)
+		k.tell(refusal(m.id, syscall.EMFILE))
+		return
 	}
 	k.children[m.id] = c
 	k.pending++
@@ -68,9 +73,6 @@ func start(data []byte, files []int, inFile bool) (pid, pidfd int, err error) {
 		return 0, -1, err
 	}
 	defer unix.Close(null)
-	if full(null) {
-		return 0, -1, syscall.EMFILE
-	}
 	attr, err := decode(data, next, null)
 	if err != nil {
 		return 0, -1, err
@@ -78,17 +80,34 @@ func start(data []byte, files []int, inFile bool) (pid, pidfd int, err error) {
 	return spawn.Start(attr)
 }
 
-// reserve is how many descriptors are left to what is more important than one
-// more child.
-const reserve = 16
+const (
+	// reserve is how many descriptors are left to the keeper itself and to what is
+	// more important than one more child.
+	reserve = 32
 
-// full says whether there are too few descriptors left, given the lowest that
-// was free.
-func full(lowest int) bool {
+	// launchFiles is how many a launch needs for a moment.
+	launchFiles = 4
+)
+
+// full says whether there are too few descriptors left for one more child, when
+// all come that the others were promised.
+func (k *keeper) full(c *childEntry) bool {
 	var limit unix.Rlimit
-	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
-	return err == nil && uint64(lowest)+reserve > limit.Cur
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return false
+	}
+	n := reserve + (k.pending+1)*launchFiles + c.files()
+	for _, it := range k.held {
+		n += len(it.files)
+	}
+	for _, other := range k.children {
+		n += other.files()
+	}
+	return uint64(n) > limit.Cur
 }
+
+// files is how many descriptors a child takes, or will.
+func (c *childEntry) files() int { return len(c.kept) + c.promised + btoi(!c.released) }
 
 // readAll reads a file from its beginning.
 func readAll(fd int) ([]byte, error) {
@@ -151,12 +170,13 @@ type File struct {
 }
 
 // Start has the keeper start a program, as a child with an id that no other has,
-// and keep some files for it until Forget. Descriptors in a that are negative are
-// /dev/null. The caller keeps its own files and closes them.
+// and keep some files for it until Forget, beside those that Keep will add: more
+// of them always find room. Descriptors in a that are negative are /dev/null. The
+// caller keeps its own files and closes them.
 //
 // An error wraps the syscall.Errno that says why it could not be started.
-func (c *Conn) Start(id uint64, a spawn.Attr, files []File) (*Child, error) {
-	m := message{kind: launch, id: id, data: []byte{byte(len(files))}}
+func (c *Conn) Start(id uint64, a spawn.Attr, files []File, more int) (*Child, error) {
+	m := message{kind: launch, id: id, a: int64(more), data: []byte{byte(len(files))}}
 	for _, f := range files {
 		m.data = append(m.data, f.Number)
 	}

@@ -4,6 +4,7 @@ package keeper
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -24,6 +25,8 @@ func init() {
 	workers["slow"] = slow
 	workers["late"] = late
 	workers["careless"] = careless
+	workers["teller"] = teller
+	workers["full"] = full
 }
 
 // forgetful dies after it has released its child, before it has forgotten it.
@@ -32,7 +35,7 @@ func forgetful() int {
 	n, _ := c.Worker()
 	switch ch := c.Claim(5); {
 	case n == 1:
-		ch, err := c.Start(5, spawn.Attr{Path: "/bin/sh", Args: []string{"sh", "-c", "exit 6"}, Files: []int{-1, -1, -1}}, nil)
+		ch, err := c.Start(5, spawn.Attr{Path: "/bin/sh", Args: []string{"sh", "-c", "exit 6"}, Files: []int{-1, -1, -1}}, nil, 0)
 		if err != nil {
 			say("error %v", err)
 			return 1
@@ -174,7 +177,7 @@ func TestWorkerDiesDuringUpgrade(t *testing.T) {
 // late connects when it is told to over stdin.
 func late() int {
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGHUP)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 	say("late")
 	bufio.NewReader(os.Stdin).ReadString('\n')
 	c := connect()
@@ -189,15 +192,127 @@ func late() int {
 	return 0
 }
 
-// TestHangUpWaits sends what asks for a reload while no worker can hear it.
-func TestHangUpWaits(t *testing.T) {
-	d := startKeeper(t, "late")
-	d.expect("late")
-	d.cmd.Process.Signal(syscall.SIGHUP)
-	io.WriteString(d.stdin, "go\n")
-	if got := d.expect("got "); got != "hangup" {
-		t.Errorf("the worker got %s", got)
+// TestSignalsWait sends what asks for a reload, for new log files and for an
+// upgrade while no worker can hear it.
+func TestSignalsWait(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2} {
+		d := startKeeper(t, "late")
+		d.expect("late")
+		d.cmd.Process.Signal(s)
+		io.WriteString(d.stdin, "go\n")
+		if got := d.expect("got "); got != s.String() {
+			t.Errorf("the worker got %s, want %v", got, s)
+		}
+		d.exit()
 	}
+}
+
+// teller tells its child to stop, and dies. So does the next.
+func teller() int {
+	c := connect()
+	n, _ := c.Worker()
+	ch := c.Claim(5)
+	if n == 1 {
+		r, w := pipe()
+		var err error
+		ch, err = c.Start(5, spawn.Attr{
+			Path: "/bin/sh", Args: []string{"sh", "-c", `
+				trap 'echo child told' TERM
+				trap 'echo child ends; exit' WINCH
+				echo up >&3
+				while :; do sleep 0.01; done`},
+			Env: os.Environ(), Setpgid: true, Files: []int{-1, 1, -1, int(w.Fd())},
+		}, nil, 0)
+		if err != nil {
+			say("error %v", err)
+			return 1
+		}
+		r.Read(make([]byte, 3))
+	}
+	say("worker %d %v", n, ch.Told())
+	ch.Tell(unix.SIGTERM, nil)
+	c.Ready()
+	if n == 3 {
+		c.Hold("tag", os.Stdin) // by now the keeper has read all
+		unix.Kill(ch.Pid(), unix.SIGWINCH)
+		ch.Wait()
+		c.Leave(0)
+		return 0
+	}
+	return 1
+}
+
+// TestToldOnce has three workers tell a child to stop, which hears it once.
+func TestToldOnce(t *testing.T) {
+	d := startKeeper(t, "teller")
+	told := 0
+	for line := range d.lines {
+		switch {
+		case line == "child told":
+			told++
+		case line == "worker 1 true", line == "worker 2 false", line == "worker 3 false":
+			t.Errorf("a worker finds %q", line)
+		}
+	}
+	if told != 1 {
+		t.Errorf("the child was told %d times", told)
+	}
+	d.exit()
+}
+
+// full has the keeper keep more than it has room for.
+func full() int {
+	c := connect()
+	limit := unix.Rlimit{Cur: 64, Max: 64}
+	if err := unix.Prlimit(c.KeeperPID(), unix.RLIMIT_NOFILE, &limit, nil); err != nil {
+		say("error %v", err)
+	}
+	attr := spawn.Attr{Path: "/bin/cat", Args: []string{"cat"}, Env: os.Environ(), Setpgid: true}
+	var children []*Child
+	for id := uint64(1); ; id++ {
+		r, w := pipe()
+		attr.Files = []int{int(r.Fd()), -1, -1}
+		ch, err := c.Start(id, attr, []File{{0, w}}, 3)
+		r.Close()
+		w.Close()
+		if err != nil {
+			say("refused %v", errors.Is(err, unix.EMFILE))
+			break
+		}
+		children = append(children, ch)
+	}
+	var err error
+	for n := byte(1); n <= 3 && err == nil; n++ {
+		for _, ch := range children {
+			err = errors.Join(err, ch.Keep(File{n, os.Stdin}))
+		}
+	}
+	say("kept for %d %v", len(children), err)
+	for n := 0; err == nil && n < 100; n++ {
+		err = c.Hold(strconv.Itoa(n), os.Stdin)
+	}
+	say("held %v", errors.Is(err, unix.EMFILE))
+	for _, ch := range children {
+		unix.Kill(ch.Pid(), unix.SIGKILL)
+	}
+	c.Leave(0)
+	return 0
+}
+
+// TestKeeperIsFull holds that a keeper starts no child for whose files it would
+// have no room, and says so when it has none for something else.
+func TestKeeperIsFull(t *testing.T) {
+	d := startKeeper(t, "full")
+	if got := d.expect("refused "); got != "true" {
+		t.Error("the start fails for another reason")
+	}
+	if got := d.expect("kept for "); got != "5 <nil>" {
+		t.Errorf("%s children were started, whose files should all be kept", got)
+	}
+	if got := d.expect("held "); got != "true" {
+		t.Error("it is not said that there is no room")
+	}
+	d.exit()
 }
 
 // careless asks to be replaced by itself, and ends as a candidate: what it leaves

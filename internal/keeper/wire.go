@@ -27,12 +27,13 @@ const (
 	hello   kind = 1  // it is there; a: its Version
 	beat    kind = 2  // it is well
 	ready   kind = 3  // it does its work: from now on it is replaced when it dies
-	hold    kind = 4  // keep files under the name data, in the place of those before
+	hold    kind = 4  // keep files under the name data, in the place of those before; b: see answered
 	drop    kind = 5  // close what is kept under the name data
-	launch  kind = 6  // start a program as child id; data or files[0]: see launch.go
+	launch  kind = 6  // start a program as child id, for which a more files will be kept; data or files[0]: see launch.go
 	release kind = 7  // take the zombie of child id away; a: 1 to forget it, and wait for its end
 	unkeep  kind = 8  // close file a of child id
-	keep    kind = 13 // keep a file for child id, by the number a
+	keep    kind = 13 // keep a file for child id, by the number a; b: see answered
+	tell    kind = 15 // signal child id, its group and the processes data, 4 bytes each, once; a: the signal
 	forget  kind = 9  // close all files of child id
 	notify  kind = 10 // tell the service manager data
 	leave   kind = 11 // end with the exit code a when the worker does
@@ -49,6 +50,7 @@ const (
 	ended    kind = 71 // child id ended with the status a or by the signal b
 	yield    kind = 72 // to a worker: another one waits for its end; to a candidate: say ready if the state can be read
 	stays    kind = 73 // the upgrade failed; data: why
+	answered kind = 74 // what a worker has asked with b = id is done, or failed with the errno a
 )
 
 // message is one datagram between keeper and worker. Files are descriptors: the
