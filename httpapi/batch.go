@@ -4,7 +4,7 @@ import "sync"
 
 const (
 	// batch is how many bytes of events travel together while there are more.
-	batch = 32 << 10
+	batch = 64 << 10
 
 	// smallBatch is as large a buffer as an idle reader should hold.
 	smallBatch = 1 << 10
@@ -28,7 +28,7 @@ func reuse(b []byte) []byte {
 	if cap(b) <= smallBatch {
 		return b[:0]
 	}
-	if cap(b) <= 2*batch { // one that a very long line has made is left to the collector
+	if cap(b) >= batch && cap(b) <= 2*batch { // others, which a long line has made, are left to the collector
 		batches.Put(&b)
 	}
 	return nil

@@ -41,7 +41,7 @@ func (c *corkedConn) Write(p []byte) (int, error) {
 	if !c.corked {
 		return c.Conn.Write(p)
 	}
-	if c.held = append(c.held, p...); len(c.held) < logBatch {
+	if c.held = append(roomy(c.held), p...); len(c.held) < logBatch {
 		return len(p), nil
 	}
 	return len(p), c.flush()

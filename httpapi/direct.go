@@ -16,8 +16,9 @@ type direct struct {
 	answer *answer
 	conn   net.Conn
 
+	held []byte // chunks that go first
 	head []byte
-	vec  [3][]byte
+	vec  [4][]byte
 	bufs net.Buffers // what is left of vec
 }
 
@@ -37,13 +38,34 @@ func newDirect(w http.ResponseWriter, r *http.Request) *direct {
 	return nil
 }
 
-// chunk sends p, which is not empty.
+// hold keeps p, as a chunk, for the next call of chunk.
+func (d *direct) hold(p []byte) {
+	if len(p) == 0 {
+		return // that would be the last one
+	}
+	if len(d.held) > 0 {
+		d.held = roomy(d.held)
+	}
+	d.held = strconv.AppendInt(d.held, int64(len(p)), 16)
+	d.held = append(d.held, "\r\n"...)
+	d.held = append(append(d.held, p...), "\r\n"...)
+	d.answer.bytes += int64(len(p))
+}
+
+// chunk sends what is held and then p, as one chunk if it is not empty.
 func (d *direct) chunk(p []byte) error {
-	d.head = append(strconv.AppendInt(d.head[:0], int64(len(p)), 16), "\r\n"...)
-	d.vec = [3][]byte{d.head, p, d.head[len(d.head)-2:]}
-	d.bufs = d.vec[:]
+	d.vec[0], d.bufs = d.held, d.vec[:1]
+	if len(p) > 0 {
+		d.head = append(strconv.AppendInt(d.head[:0], int64(len(p)), 16), "\r\n"...)
+		d.vec[1], d.vec[2], d.vec[3] = d.head, p, d.head[len(d.head)-2:]
+		d.bufs = d.vec[:]
+	}
+	if len(d.held) == 0 {
+		d.bufs = d.bufs[1:]
+	}
 	_, err := d.bufs.WriteTo(d.conn)
-	d.vec[1] = nil // it is only borrowed
+	clear(d.vec[:]) // they are only borrowed
+	d.held = reuse(d.held)
 	d.answer.bytes += int64(len(p))
 	return err
 }

@@ -32,8 +32,21 @@ func (s *Server) startFeed(w http.ResponseWriter, contentType string) *feedWrite
 	return f
 }
 
-// send writes p and flushes it.
+// put has p sent as a chunk of its own, together with what is sent next: at once,
+// unless that costs another write.
+func (f *feedWriter) put(p []byte) {
+	if f.direct == nil {
+		f.send(p)
+	} else if f.direct.hold(p); len(f.direct.held) >= batch {
+		f.send(nil)
+	}
+}
+
+// send writes p, behind what was put, and flushes it.
 func (f *feedWriter) send(p []byte) {
+	if len(p) == 0 && (f.direct == nil || len(f.direct.held) == 0) {
+		return
+	}
 	f.extend()
 	if f.direct != nil {
 		if f.direct.chunk(p) != nil {

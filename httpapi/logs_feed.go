@@ -74,17 +74,24 @@ func (f *logFeed) next(idle time.Duration) (manager.LogLine, error) {
 // logBatch is how many bytes of lines travel together while there are more.
 const logBatch = batch
 
-// gather appends lines to buf, as append does with each: the first as soon as it
-// comes, and those that are there behind it. A ping is appended if nothing comes
-// for as long as the feed may be silent. The error is io.EOF when these were the
-// last, or why the request has ended.
-func (f *logFeed) gather(buf []byte, add func([]byte, *manager.LogLine) []byte, ping func([]byte) []byte) ([]byte, error) {
+// gather appends lines to buf as server-sent events: the first as soon as it comes,
+// and those that are there behind it. A ping is appended if nothing comes for as
+// long as the feed may be silent. The error is io.EOF when these were the last, or
+// why the request has ended.
+func (f *logFeed) gather(buf []byte) ([]byte, error) {
 	line, err := f.next(f.heartbeat)
 	if errors.Is(err, streams.ErrIdle) {
-		return ping(buf), nil
+		buf = appendPing(append(buf, "data: "...), time.Now())
+		return append(buf, "\r\n\r\n"...), nil
 	}
 	for err == nil {
-		if buf = add(buf, &line); len(buf) >= logBatch {
+		buf = f.encoder.appendEvent(buf, &line)
+		if lines, ok := f.reader.Ahead(); ok {
+			var n int
+			buf, n = f.encoder.appendEvents(roomy(buf), &lines)
+			f.reader.Skip(n)
+		}
+		if len(buf) >= logBatch {
 			return buf, nil
 		}
 		if line, err = f.next(atOnce); err == nil {

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"bytes"
+	"encoding/binary"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -26,6 +28,13 @@ type logEncoder struct {
 	stamp [len(stampLayout)]byte // of the line in hand
 	last  time.Time              // of the last line, whose stamp that is
 	open  *logSource             // text only: whose line has no end yet
+
+	// JSON only: what the text of a line stands between, up to its cursor. It is
+	// the same for all lines of one write.
+	from          logSource
+	at            time.Time
+	before, after []byte
+	cursor        []byte // of the line in hand
 }
 
 // logSource is one output of one instance.
@@ -98,8 +107,46 @@ func (e *logEncoder) endText(b []byte) []byte {
 	return append(b, '\n')
 }
 
+// appendEvent appends a line as a server-sent event, whose id is its cursor.
+func (e *logEncoder) appendEvent(b []byte, l *manager.LogLine) []byte {
+	e.cursor = l.Cursor.AppendTo(e.cursor[:0])
+	return e.appendEventAt(b, l)
+}
+
+// appendEvents appends an event for each of the lines of LogReader.Ahead, until there
+// is a batch: n is how much of their text was taken.
+func (e *logEncoder) appendEvents(b []byte, all *manager.LogLine) (_ []byte, n int) {
+	line := *all
+	before, at, after := all.Cursor.Split()
+	for n < len(all.Text) && len(b) < logBatch {
+		line.Text = all.Text[n:]
+		line.Text = line.Text[:bytes.IndexByte(line.Text, '\n')]
+		n += len(line.Text) + 1
+		e.cursor = append(e.cursor[:0], before...)
+		e.cursor = strconv.AppendInt(e.cursor, at+int64(n), 10)
+		e.cursor = append(e.cursor, after...)
+		b = e.appendEventAt(b, &line)
+	}
+	return b, n
+}
+
+// appendEventAt is appendEvent once the line's cursor is there.
+func (e *logEncoder) appendEventAt(b []byte, l *manager.LogLine) []byte {
+	b = append(b, "id: "...)
+	b = append(b, e.cursor...)
+	b = append(b, "\r\ndata: "...)
+	b = e.appendObject(b, l)
+	return append(b, "\r\n\r\n"...)
+}
+
 // appendJSON appends a line as an object.
 func (e *logEncoder) appendJSON(b []byte, l *manager.LogLine) []byte {
+	e.cursor = l.Cursor.AppendTo(e.cursor[:0])
+	return e.appendObject(b, l)
+}
+
+// appendObject is appendJSON once the line's cursor is there.
+func (e *logEncoder) appendObject(b []byte, l *manager.LogLine) []byte {
 	e.begin(l)
 	if l.Missed > 0 {
 		b = appendLogEvent(b, "gap", e.stamp[:])
@@ -112,19 +159,14 @@ func (e *logEncoder) appendJSON(b []byte, l *manager.LogLine) []byte {
 		b = append(b, `","pid":`...)
 		b = strconv.AppendInt(b, int64(l.PID), 10)
 		b = append(b, `,"cursor":"`...)
-		b = l.Cursor.AppendTo(b)
+		b = append(b, e.cursor...)
 		return append(b, `"}`...)
 	}
-	b = appendLogEvent(b, "log", e.stamp[:])
-	b = append(b, `,"log":"`...)
-	b = e.appendHead(b, l.Instance)
+	e.prepare(l)
+	b = append(b, e.before...)
 	b = appendEscaped(b, l.Text)
-	b = append(b, `\n","stream":"`...)
-	b = append(b, l.Stream...)
-	b = append(b, `","pid":`...)
-	b = strconv.AppendInt(b, int64(l.PID), 10)
-	b = append(b, `,"cursor":"`...)
-	b = l.Cursor.AppendTo(b)
+	b = append(b, e.after...)
+	b = append(b, e.cursor...)
 	b = append(b, '"')
 	if l.Partial {
 		b = append(b, `,"partial":true`...)
@@ -133,6 +175,24 @@ func (e *logEncoder) appendJSON(b []byte, l *manager.LogLine) []byte {
 		b = append(b, `,"continuation":true`...)
 	}
 	return append(b, '}')
+}
+
+// prepare writes what stands before and after the text of a line, unless it is what
+// stood there last.
+func (e *logEncoder) prepare(l *manager.LogLine) {
+	from := logSource{l.PID, l.Stream}
+	if e.from == from && e.at.Equal(l.Time) {
+		return
+	}
+	e.from, e.at = from, l.Time
+	b := appendLogEvent(e.before[:0], "log", e.stamp[:])
+	b = append(b, `,"log":"`...)
+	e.before = e.appendHead(b, l.Instance)
+	b = append(e.after[:0], `\n","stream":"`...)
+	b = append(b, l.Stream...)
+	b = append(b, `","pid":`...)
+	b = strconv.AppendInt(b, int64(l.PID), 10)
+	e.after = append(b, `,"cursor":"`...)
 }
 
 // appendPing appends the object that a feed sends when it has been silent.
@@ -162,11 +222,11 @@ const hexDigits = "0123456789abcdef"
 func appendEscaped(b, text []byte) []byte {
 	plain := 0 // text[plain:i] is yet to be copied
 	for i := 0; i < len(text); {
-		c := text[i]
-		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
-			i++
+		if n := plainPrefix(text[i:]); n > 0 {
+			i += n
 			continue
 		}
+		c := text[i]
 		if c >= utf8.RuneSelf {
 			r, n := utf8.DecodeRune(text[i:])
 			if r == utf8.RuneError && n == 1 {
@@ -190,4 +250,22 @@ func appendEscaped(b, text []byte) []byte {
 		plain = i
 	}
 	return append(b, text[plain:]...)
+}
+
+// plainPrefix is how many bytes text begins with that a JSON string has as they are:
+// ASCII, but for control characters, quotes and backslashes. It looks at eight at
+// once.
+func plainPrefix(text []byte) (n int) {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; len(text)-n >= 8; n += 8 {
+		w := binary.LittleEndian.Uint64(text[n:])
+		quotes, backslashes := w^('"'*ones), w^('\\'*ones)
+		if (w|(w-' '*ones)|(quotes-ones)|(backslashes-ones))&highs != 0 {
+			break
+		}
+	}
+	for n < len(text) && text[n] >= ' ' && text[n] < utf8.RuneSelf && text[n] != '"' && text[n] != '\\' {
+		n++
+	}
+	return n
 }

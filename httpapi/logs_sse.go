@@ -4,9 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"time"
-
-	"github.com/gafferd/gaffer/manager"
 )
 
 // logsEventsource sends lines as server-sent events without a name, whose id is
@@ -22,20 +19,10 @@ func (s *Server) logsEventsource(w http.ResponseWriter, r *http.Request, req *lo
 	defer f.close()
 	out := s.startFeed(w, sseType)
 	out.direct = newDirect(w, r)
-	line := func(b []byte, l *manager.LogLine) []byte {
-		b = append(b, "id: "...)
-		b = l.Cursor.AppendTo(b)
-		b = append(b, "\r\ndata: "...)
-		b = f.encoder.appendJSON(b, l)
-		return append(b, "\r\n\r\n"...)
-	}
-	ping := func(b []byte) []byte {
-		return append(appendPing(append(b, "data: "...), time.Now()), "\r\n\r\n"...)
-	}
 	var buf []byte
 	for {
 		var err error
-		if buf, err = f.gather(buf[:0], line, ping); len(buf) > 0 {
+		if buf, err = f.gather(buf[:0]); len(buf) > 0 {
 			out.send(buf)
 			buf = reuse(buf)
 		}

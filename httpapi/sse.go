@@ -1,9 +1,12 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/base64"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/gafferd/gaffer/streams"
 )
 
 const (
@@ -42,6 +45,25 @@ func (e sseEvent) data(text []byte) sseEvent {
 		}
 	}
 	return append(e, "\r\n"...)
+}
+
+// line adds an event that begins with head, up to its id, for a line of text.
+func (e sseEvent) line(head string, id int64, text []byte) sseEvent {
+	e = append(e, head...)
+	e = strconv.AppendInt(e, id, 10)
+	return append(e, "\r\n"...).data(text).end()
+}
+
+// lines adds an event for each line of a run, until there is a batch: n is how much
+// of it was taken.
+func (e sseEvent) lines(head string, run streams.Run) (_ sseEvent, n int) {
+	for n < len(run.Text) && len(e) < batch {
+		text := run.Text[n:]
+		text = text[:bytes.IndexByte(text, '\n')]
+		n += len(text) + 1
+		e = e.line(head, run.Offset+int64(n), text)
+	}
+	return e, n
 }
 
 func (e sseEvent) base64(bytes []byte) sseEvent {

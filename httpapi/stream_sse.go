@@ -10,16 +10,10 @@ import (
 	"github.com/gafferd/gaffer/streams"
 )
 
-const (
-	// burst is how many events in a row are flushed one by one. gaffer's
-	// published client takes a chunk for an event; a stream that has more to say
-	// at once is a flood, in which events travel together.
-	burst = 64
-
-	// pause is how long a reader waited for an event that is not in a row with
-	// the one before.
-	pause = 5 * time.Millisecond
-)
+// burst is how many of the events that are there at once get a chunk each. gaffer's
+// published client takes a chunk for an event; a stream that has more to say is a
+// flood, in which events travel together.
+const burst = 64
 
 // eventsource sends a stream as server-sent events, a line each, or with
 // encoding=base64 a chunk each. An event's id is the offset behind it.
@@ -76,10 +70,12 @@ func finished(r *http.Request, l *streams.Log, start int64) bool {
 	}
 }
 
-// events is where the events of a stream come from.
+// events is where the events of a stream come from. Each function but close appends
+// to e; the errors are those of streams.
 type events struct {
-	// next appends the next event to e. The errors are those of streams.
 	next   func(ctx context.Context, idle time.Duration, e sseEvent) (sseEvent, error)
+	poll   func(e sseEvent) (sseEvent, error) // next without waiting
+	rest   func(e sseEvent) sseEvent          // those that are at hand, until there is a batch; nil: none is
 	close  func()
 	offset int64 // where the first one begins, if nothing is missed
 }
@@ -89,73 +85,97 @@ func lineEvents(req *reading, start int64) events {
 		start = req.log.End()
 	}
 	lines := streams.NewLines(req.log, start)
-	next := func(ctx context.Context, idle time.Duration, e sseEvent) (sseEvent, error) {
-		line, err := lines.Next(ctx, idle)
+	head := string(sseEvent(nil).field("event", req.label)) + "id: "
+	add := func(e sseEvent, line *streams.Line) sseEvent {
 		switch {
-		case err != nil:
-			return e, err
 		case line.Missed > 0:
-			return e.gap(line.End, line.Missed), nil
+			return e.gap(line.End, line.Missed)
 		case line.Continuation && !line.Partial && len(line.Text) == 0:
-			return e.id(line.End).end(), nil // only the end of a line that was sent: no event, but a place to resume
+			return e.id(line.End).end() // only the end of a line that was sent: no event, but a place to resume
 		}
-		return e.field("event", req.label).id(line.End).data(line.Text).end(), nil
+		return e.line(head, line.End, line.Text)
 	}
-	return events{next, lines.Close, min(start, req.log.End())}
+	return events{
+		next: func(ctx context.Context, idle time.Duration, e sseEvent) (sseEvent, error) {
+			line, err := lines.Next(ctx, idle)
+			if err != nil {
+				return e, err
+			}
+			return add(e, &line), nil
+		},
+		poll: func(e sseEvent) (sseEvent, error) {
+			line, _, err := lines.Poll()
+			if err != nil {
+				return e, err
+			}
+			return add(e, &line), nil
+		},
+		rest: func(e sseEvent) sseEvent {
+			run := lines.Ahead()
+			e, n := e.lines(head, run)
+			lines.Skip(n)
+			return e
+		},
+		close:  lines.Close,
+		offset: min(start, req.log.End()),
+	}
 }
 
 func chunkEvents(req *reading, start int64) events {
 	cursor := req.log.Subscribe(start)
-	next := func(ctx context.Context, idle time.Duration, e sseEvent) (sseEvent, error) {
-		chunk, err := cursor.Next(ctx, idle)
-		if err != nil {
-			return e, err
-		}
+	add := func(e sseEvent, chunk *streams.Chunk) sseEvent {
 		if chunk.Missed > 0 {
 			e = e.gap(chunk.Offset, chunk.Missed)
 		}
 		if len(chunk.Data) > 0 {
 			e = e.field("event", req.label).id(chunk.Offset + int64(len(chunk.Data))).base64(chunk.Data).end()
 		}
-		return e, nil
+		return e
 	}
-	return events{next, cursor.Close, cursor.Offset()}
+	return events{
+		next: func(ctx context.Context, idle time.Duration, e sseEvent) (sseEvent, error) {
+			chunk, err := cursor.Next(ctx, idle)
+			return add(e, &chunk), err
+		},
+		poll: func(e sseEvent) (sseEvent, error) {
+			chunk, err := cursor.Poll()
+			return add(e, &chunk), err
+		},
+		close:  cursor.Close,
+		offset: cursor.Offset(),
+	}
 }
 
-// sendEvents sends events until there are no more.
+// sendEvents sends events until there are no more: what is there at once with one
+// write, or a batch with each.
 func (s *Server) sendEvents(f *feedWriter, ctx context.Context, from events, heartbeat time.Duration) {
 	var e sseEvent
-	for row := 1; ; row++ {
-		idle := heartbeat
-		if len(e) > 0 {
-			idle = 1 // what is there already, and no waiting
-		}
-		var asked time.Time
-		if row <= burst { // else nobody will want to know
-			asked = time.Now()
-		} else {
-			e = roomy(e)
-		}
+	for {
 		var err error
-		e, err = from.next(ctx, idle, e)
-		switch {
-		case err == nil && row > burst && len(e) < batch:
-			continue
-		case err == nil && row > burst:
-			f.send(e)
-			e = e[:0]
-			continue
-		case len(e) > 0:
-			f.send(e)
-			e = reuse(e)
-		case errors.Is(err, streams.ErrIdle):
+		if e, err = from.next(ctx, heartbeat, e); errors.Is(err, streams.ErrIdle) {
 			f.send([]byte(sseBeat))
-		}
-		switch {
-		case err == nil && time.Since(asked) < pause:
 			continue
-		case err == nil, errors.Is(err, streams.ErrIdle):
-			row = 0
+		}
+		for row := 1; err == nil; row++ {
+			if row <= burst {
+				f.put(e)
+				e = e[:0]
+			} else if from.rest != nil {
+				e = from.rest(e)
+			}
+			if len(e) >= batch {
+				f.send(e)
+				e = e[:0]
+			}
+			if row >= burst {
+				e = roomy(e)
+			}
+			e, err = from.poll(e)
+		}
+		f.send(e)
+		e = reuse(e)
+		switch {
+		case errors.Is(err, streams.ErrIdle):
 		case errors.Is(err, io.EOF):
 			f.end()
 			return

@@ -60,7 +60,8 @@ type LogReader struct {
 	skip  int       // lines before those that are wanted
 	only  streams.Filter
 
-	reached  uint64 // the largest number that a cursor had
+	given    outputKey // whose line was given last
+	reached  uint64    // the largest number that a cursor had
 	open     openLines
 	openText string // open, as cursors have it
 }
@@ -137,6 +138,30 @@ func (r *LogReader) Next(ctx context.Context, idle time.Duration) (LogLine, erro
 	}
 }
 
+// Ahead is what follows the line that Next returned last and is at hand, as far as it
+// is of the same output and came with the same write, all in one: its Text is whole
+// lines, each with an LF, and its Cursor is in front of them. ok is false if there
+// is none. It costs a fraction of what Next does, where what Skip does not take comes.
+func (r *LogReader) Ahead() (lines LogLine, ok bool) {
+	if r.skip > 0 {
+		return LogLine{}, false
+	}
+	run := r.merge.Ahead()
+	if len(run.Text) == 0 || !r.query.Until.IsZero() && !run.Time.Before(r.query.Until) {
+		return LogLine{}, false
+	}
+	o := r.known[r.given]
+	return LogLine{
+		PID: o.pid, Process: o.process, Instance: o.instance, Stream: o.stream(),
+		Time: run.Time, Text: run.Text,
+		Cursor: LogCursor{r.reached, r.given, run.Offset, r.openText},
+	}, true
+}
+
+// Skip goes on behind the first n bytes of what Ahead has returned, which are whole
+// lines.
+func (r *LogReader) Skip(n int) { r.merge.Skip(n) }
+
 // Finish makes a reading that follows end with what there is now.
 func (r *LogReader) Finish() {
 	r.query.Follow = false
@@ -167,7 +192,7 @@ func (r *LogReader) line(m streams.Merged[outputKey]) LogLine {
 	o := r.known[m.Key]
 	// What a daemon wrote last before it was killed may have lost its numbers. A
 	// cursor that went back would bring the other streams twice.
-	r.reached = max(r.reached, m.Number)
+	r.reached, r.given = max(r.reached, m.Number), m.Key
 	r.opened(m)
 	return LogLine{
 		PID: o.pid, Process: o.process, Instance: o.instance, Stream: o.stream(),

@@ -29,11 +29,19 @@ func (c LogCursor) String() string {
 
 // AppendTo appends the text of a cursor that is not the zero value to b.
 func (c LogCursor) AppendTo(b []byte) []byte {
+	return append(strconv.AppendInt(c.appendStem(b), c.end, 10), c.open...)
+}
+
+// Split takes the text of a cursor apart: at is a number in it, from which that of a
+// line of the same write, so many bytes further on, differs by these.
+func (c LogCursor) Split() (before string, at int64, after string) {
+	return string(c.appendStem(nil)), c.end, c.open
+}
+
+func (c LogCursor) appendStem(b []byte) []byte {
 	b = append(strconv.AppendUint(b, c.number, 10), '.')
 	b = append(strconv.AppendInt(b, int64(c.key.pid), 10), '.')
-	b = append(strconv.AppendInt(b, int64(c.key.fd), 10), '.')
-	b = strconv.AppendInt(b, c.end, 10)
-	return append(b, c.open...)
+	return append(strconv.AppendInt(b, int64(c.key.fd), 10), '.')
 }
 
 // ParseLogCursor reads what LogCursor.String wrote. The error is ErrBadValue.
