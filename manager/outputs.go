@@ -61,6 +61,12 @@ type app struct {
 	forgotten []*output // those of them that are not kept any more, the oldest first
 }
 
+// find is where an output is, or would be. outputs.mu must be held.
+func (a *app) find(k outputKey) int {
+	i, _ := slices.BinarySearchFunc(a.outputs, k, compareOutputs)
+	return i
+}
+
 // outputs are the stdout and stderr of all instances whose logs are kept in
 // memory, by app, and those of which a reader is yet to be told that they are
 // not. It is safe for concurrent use.
@@ -100,8 +106,7 @@ func (os *outputs) release(a *app) {
 func (os *outputs) add(a *app, o *output) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
-	i, _ := slices.BinarySearchFunc(a.outputs, o.outputKey, compareOutputs)
-	a.outputs = slices.Insert(a.outputs, i, o)
+	a.outputs = slices.Insert(a.outputs, a.find(o.outputKey), o)
 }
 
 // remove notes that the outputs of an instance are not kept any more. They stay
@@ -110,15 +115,13 @@ func (os *outputs) add(a *app, o *output) {
 func (os *outputs) remove(a *app, pid int) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
-	for _, o := range a.outputs {
-		if o.pid == pid {
-			a.forgotten = append(a.forgotten, o)
-		}
+	for i := a.find(outputKey{pid: pid}); i < len(a.outputs) && a.outputs[i].pid == pid; i++ {
+		a.forgotten = append(a.forgotten, a.outputs[i])
 	}
-	if over := len(a.forgotten) - keptOutputs; over > 0 {
-		gone := a.forgotten[:over]
-		a.outputs = slices.DeleteFunc(a.outputs, func(o *output) bool { return slices.Contains(gone, o) })
-		a.forgotten = slices.Delete(a.forgotten, 0, over)
+	for len(a.forgotten) > keptOutputs {
+		i := a.find(a.forgotten[0].outputKey)
+		a.outputs = slices.Delete(a.outputs, i, i+1)
+		a.forgotten = slices.Delete(a.forgotten, 0, 1)
 	}
 }
 

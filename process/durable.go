@@ -98,17 +98,17 @@ func (d *durable) abandon() {
 // child sees the end when nobody has it open.
 func (d *durable) closeEnd() { d.child.CloseFile(fileNumber(d.fd, keptEnd)) }
 
-// release lets go of everything but what was read.
+// release lets go of everything but what was read. Each kind that is kept costs a
+// message, so only those are named.
 func (d *durable) release() {
-	for kind := range keptKinds {
-		if kind != keptBacking {
-			d.child.CloseFile(fileNumber(d.fd, kind))
-		}
-	}
+	d.child.CloseFile(fileNumber(d.fd, keptEnd))
 	if d.relay != nil {
+		d.child.CloseFile(fileNumber(d.fd, keptRelayR))
+		d.child.CloseFile(fileNumber(d.fd, keptRelayW))
 		d.relay.close()
 	}
 	if d.input != nil {
+		d.child.CloseFile(fileNumber(d.fd, keptInput))
 		d.input.Close()
 	}
 }
