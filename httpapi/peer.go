@@ -66,7 +66,10 @@ func (p *peer) look() (uid int, ok bool, err error) {
 	case *net.UnixConn:
 		uid, ok = unixUser(conn)
 	case *net.TCPConn:
-		uid, ok, err = loopbackUser(addrPort(conn.LocalAddr()), addrPort(conn.RemoteAddr()))
+		local, remote := addrPort(conn.LocalAddr()), addrPort(conn.RemoteAddr())
+		if uid, ok, err = loopbackUser(local, remote); ok {
+			ok, err = isHere(conn, local, remote)
+		}
 		// As long as this end has not heard of an end, the other socket is the
 		// one that this connection began with, and no later one of its address.
 		ok = ok && established(conn)

@@ -63,26 +63,47 @@ const (
 // and is connected to other. Only one that is open and connected at both ends
 // counts: the kernel says of one that was closed that it is root's.
 func socketUser(own, other netip.AddrPort) (uid int, ok bool, err error) {
+	uid, _, ok, err = findSocket(own, other)
+	return uid, ok, err
+}
+
+// isHere reports whether a connection is one of the network namespace of which
+// socketUser tells. A listening socket that was handed to this program may be of
+// another one, where others have the same addresses.
+func isHere(conn *net.TCPConn, local, remote netip.AddrPort) (bool, error) {
+	_, inode, ok, err := findSocket(local, remote)
+	if !ok {
+		return false, err
+	}
+	var stat unix.Stat_t
+	var failed error
+	err = control(conn, func(fd int) { failed = unix.Fstat(fd, &stat) })
+	return err == nil && failed == nil && stat.Ino == uint64(inode), nil
+}
+
+// findSocket finds the socket that has the address own and is connected to other,
+// in this program's network namespace.
+func findSocket(own, other netip.AddrPort) (uid int, inode uint32, ok bool, err error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
-		return 0, false, unlessUnsupported(err)
+		return 0, 0, false, unlessUnsupported(err)
 	}
 	defer unix.Close(fd)
 	request := diagRequest(own, other)
 	if err := unix.Sendto(fd, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return 0, false, unlessUnsupported(err)
+		return 0, 0, false, unlessUnsupported(err)
 	}
 	// The kernel has answered within sendto, so nothing is waited for.
 	answer := make([]byte, 512)
 	n, from, err := unix.Recvfrom(fd, answer, unix.MSG_DONTWAIT)
 	if err != nil {
-		return 0, false, unlessUnsupported(err)
+		return 0, 0, false, unlessUnsupported(err)
 	}
 	if kernel, ok := from.(*unix.SockaddrNetlink); !ok || kernel.Pid != 0 {
-		return 0, false, nil
+		return 0, 0, false, nil
 	}
-	uid, ok = diagAnswer(answer[:n], request)
-	return uid, ok, nil
+	uid, inode, ok = diagAnswer(answer[:n], request)
+	return uid, inode, ok, nil
 }
 
 // unlessUnsupported is err if it is a shortage, which passes. All others mean
@@ -119,21 +140,22 @@ func diagRequest(own, other netip.AddrPort) []byte {
 	return append(b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff) // no cookie
 }
 
-// diagAnswer reads the owner from an answer, if it is one for the very socket of
-// the request.
-func diagAnswer(b, request []byte) (uid int, ok bool) {
+// diagAnswer reads the owner and the inode from an answer, if it is one for the
+// very socket of the request.
+func diagAnswer(b, request []byte) (uid int, inode uint32, ok bool) {
 	if len(b) < diagAnswerSize || binary.NativeEndian.Uint16(b[4:]) != unix.SOCK_DIAG_BY_FAMILY {
-		return 0, false
+		return 0, 0, false
 	}
 	b = b[unix.NLMSG_HDRLEN:]
 	state, id := b[1], b[4:4+socketIDSize]
 	b = b[4+socketIDSize:]
-	owner, inode := binary.NativeEndian.Uint32(b[12:]), binary.NativeEndian.Uint32(b[16:])
+	owner := binary.NativeEndian.Uint32(b[12:])
+	inode = binary.NativeEndian.Uint32(b[16:])
 	asked := request[unix.NLMSG_HDRLEN+8:]
 	if state != tcpEstablished || inode == 0 || !sameSocket(id, asked) {
-		return 0, false
+		return 0, 0, false
 	}
-	return int(owner), true
+	return int(owner), inode, true
 }
 
 // sameSocket compares the ports and addresses of two ids. An IPv6 socket that is
