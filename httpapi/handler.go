@@ -58,10 +58,13 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) error {
 	}
 	accountOf(w).visitor = visitor
 	r = withVisitor(r, visitor)
-	if !plainPath(r.URL) {
-		return s.serveResource(nil, w, r)
+	var res *resource
+	if plainPath(r.URL) {
+		res, r = s.router.Load().find(r)
 	}
-	s.router.Load().mux.ServeHTTP(w, r)
+	if err := s.serveResource(res, w, r); err != nil {
+		s.fail(w, r, err)
+	}
 	return nil
 }
 

@@ -59,6 +59,7 @@ func (res *resource) add(r *route, need *rule) {
 // router finds the route of a request. It is never changed once made.
 type router struct {
 	mux       *mux.Router
+	byRoute   map[*mux.Route]*resource // the mux's routes
 	resources []*resource
 	document  []byte // OpenAPI
 }
@@ -66,10 +67,7 @@ type router struct {
 // newRouter makes a router of a table, and of the rules for it. It panics on a pattern that is wrong, on
 // two rows for the same thing, and on one for which there is no rule.
 func (s *Server) newRouter(table []route, rules []rule) *router {
-	rt := &router{mux: mux.NewRouter().SkipClean(true).UseEncodedPath()}
-	rt.mux.NotFoundHandler = s.failing(func(w http.ResponseWriter, r *http.Request) error {
-		return s.serveResource(nil, w, r)
-	})
+	rt := &router{mux: mux.NewRouter().SkipClean(true).UseEncodedPath(), byRoute: map[*mux.Route]*resource{}}
 	byPath := map[string]*resource{}
 	for i := range table {
 		r := &table[i]
@@ -78,9 +76,8 @@ func (s *Server) newRouter(table []route, rules []rule) *router {
 			res = &resource{path: r.path, routes: map[string]*route{}, needs: map[string]*rule{}}
 			byPath[r.path] = res
 			rt.resources = append(rt.resources, res)
-			added := rt.mux.Handle(r.path, s.failing(func(w http.ResponseWriter, r *http.Request) error {
-				return s.serveResource(res, w, r)
-			}))
+			added := rt.mux.Path(r.path)
+			rt.byRoute[added] = res
 			if err := added.GetError(); err != nil {
 				panic(fmt.Sprintf("httpapi: pattern %q: %v", r.path, err))
 			}
@@ -91,13 +88,15 @@ func (s *Server) newRouter(table []route, rules []rule) *router {
 	return rt
 }
 
-// failing lets h's error be answered.
-func (s *Server) failing(h handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := h(w, r); err != nil {
-			s.fail(w, r, err)
-		}
-	})
+// find is the resource that a request is for, nil if there is none at its path, and
+// the request with what stands there for the pattern's variables. What serves it is
+// not called from here, and so a feed that waits does not have the mux on its stack.
+func (rt *router) find(r *http.Request) (*resource, *http.Request) {
+	var match mux.RouteMatch
+	if !rt.mux.Match(r, &match) {
+		return nil, r
+	}
+	return rt.byRoute[match.Route], mux.SetURLVars(r, match.Vars)
 }
 
 // serveResource serves a request for a path that is known, or for res == nil
@@ -106,19 +105,9 @@ func (s *Server) serveResource(res *resource, w http.ResponseWriter, r *http.Req
 	if r.Method == http.MethodOptions {
 		return s.options(res, w, r)
 	}
-	if res == nil {
-		return fmt.Errorf("%w: there is nothing at %s; /openapi.json lists what there is", errNoResource, shorten(r.URL.Path))
-	}
-	route := res.routes[r.Method]
-	if route == nil && r.Method == http.MethodHead {
-		route = res.routes[http.MethodGet]
-	}
-	if route == nil {
-		w.Header().Set("Allow", res.allow)
-		return fmt.Errorf("%w: %s takes %s and not %s", errMethod, shorten(r.URL.Path), res.allow, shorten(r.Method))
-	}
-	if !decodeVars(mux.Vars(r)) {
-		return fmt.Errorf("%w: %s is not percent-encoded as it should be", errNoResource, shorten(r.URL.Path))
+	route, err := res.route(w, r)
+	if err != nil {
+		return err
 	}
 	told := accountOf(w)
 	told.need, told.process = res.needs[route.method], s.processOf(r)
@@ -131,6 +120,26 @@ func (s *Server) serveResource(res *resource, w http.ResponseWriter, r *http.Req
 		}
 	}
 	return route.handle(w, r)
+}
+
+// route is what serves a request for the resource, with its variables decoded, or
+// why nothing does.
+func (res *resource) route(w http.ResponseWriter, r *http.Request) (*route, error) {
+	if res == nil {
+		return nil, fmt.Errorf("%w: there is nothing at %s; /openapi.json lists what there is", errNoResource, shorten(r.URL.Path))
+	}
+	route := res.routes[r.Method]
+	if route == nil && r.Method == http.MethodHead {
+		route = res.routes[http.MethodGet]
+	}
+	if route == nil {
+		w.Header().Set("Allow", res.allow)
+		return nil, fmt.Errorf("%w: %s takes %s and not %s", errMethod, shorten(r.URL.Path), res.allow, shorten(r.Method))
+	}
+	if !decodeVars(mux.Vars(r)) {
+		return nil, fmt.Errorf("%w: %s is not percent-encoded as it should be", errNoResource, shorten(r.URL.Path))
+	}
+	return route, nil
 }
 
 // options answers OPTIONS, to which each path has an answer. For a preflight

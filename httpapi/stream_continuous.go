@@ -44,7 +44,12 @@ func (s *Server) continuous(w http.ResponseWriter, r *http.Request, req *reading
 		f.send(first.Data)
 	}
 	for {
-		chunk, err := cursor.Next(ctx, heartbeat)
+		chunk, err := cursor.Poll()
+		if err == streams.ErrIdle { // one who waits has less on the stack than in Next
+			if err = req.log.Wait(ctx, cursor.Offset(), heartbeat); err == nil {
+				continue
+			}
+		}
 		switch {
 		case err == nil && chunk.Missed > 0 && !skip:
 			panic(http.ErrAbortHandler)

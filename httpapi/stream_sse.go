@@ -70,117 +70,124 @@ func finished(r *http.Request, l *streams.Log, start int64) bool {
 	}
 }
 
-// events is where the events of a stream come from. Each function but close appends
-// to e; the errors are those of streams.
+// events is where the events of a stream come from. The errors are those of streams.
 type events struct {
-	next   func(ctx context.Context, idle time.Duration, e sseEvent) (sseEvent, error)
-	poll   func(e sseEvent) (sseEvent, error) // next without waiting
-	rest   func(e sseEvent) sseEvent          // those that are at hand, until there is a batch; nil: none is
+	poll   func(e sseEvent) (sseEvent, error) // appends the next event to e; ErrIdle: there is none now
+	rest   func(e sseEvent) sseEvent          // appends those behind it that are at hand, until there is a batch; nil: none is
+	wait   func(ctx context.Context, deadline time.Time) error
 	close  func()
 	offset int64 // where the first one begins, if nothing is missed
+	buf    sseEvent
 }
 
-func lineEvents(req *reading, start int64) events {
+func lineEvents(req *reading, start int64) *events {
 	if start == streams.Latest {
 		start = req.log.End()
 	}
 	lines := streams.NewLines(req.log, start)
 	head := string(sseEvent(nil).field("event", req.label)) + "id: "
-	add := func(e sseEvent, line *streams.Line) sseEvent {
-		switch {
-		case line.Missed > 0:
-			return e.gap(line.End, line.Missed)
-		case line.Continuation && !line.Partial && len(line.Text) == 0:
-			return e.id(line.End).end() // only the end of a line that was sent: no event, but a place to resume
-		}
-		return e.line(head, line.End, line.Text)
-	}
-	return events{
-		next: func(ctx context.Context, idle time.Duration, e sseEvent) (sseEvent, error) {
-			line, err := lines.Next(ctx, idle)
-			if err != nil {
-				return e, err
-			}
-			return add(e, &line), nil
-		},
+	var hold time.Duration // of a line that is not finished
+	return &events{
 		poll: func(e sseEvent) (sseEvent, error) {
-			line, _, err := lines.Poll()
-			if err != nil {
+			line, left, err := lines.Poll()
+			hold = left
+			switch {
+			case err != nil:
 				return e, err
+			case line.Missed > 0:
+				return e.gap(line.End, line.Missed), nil
+			case line.Continuation && !line.Partial && len(line.Text) == 0:
+				return e.id(line.End).end(), nil // only the end of a line that was sent: no event, but a place to resume
 			}
-			return add(e, &line), nil
+			return e.line(head, line.End, line.Text), nil
 		},
 		rest: func(e sseEvent) sseEvent {
-			run := lines.Ahead()
-			e, n := e.lines(head, run)
+			e, n := e.lines(head, lines.Ahead())
 			lines.Skip(n)
 			return e
 		},
+		wait:   func(ctx context.Context, deadline time.Time) error { return lines.Wait(ctx, hold, deadline) },
 		close:  lines.Close,
 		offset: min(start, req.log.End()),
 	}
 }
 
-func chunkEvents(req *reading, start int64) events {
+func chunkEvents(req *reading, start int64) *events {
 	cursor := req.log.Subscribe(start)
-	add := func(e sseEvent, chunk *streams.Chunk) sseEvent {
-		if chunk.Missed > 0 {
-			e = e.gap(chunk.Offset, chunk.Missed)
-		}
-		if len(chunk.Data) > 0 {
-			e = e.field("event", req.label).id(chunk.Offset + int64(len(chunk.Data))).base64(chunk.Data).end()
-		}
-		return e
-	}
-	return events{
-		next: func(ctx context.Context, idle time.Duration, e sseEvent) (sseEvent, error) {
-			chunk, err := cursor.Next(ctx, idle)
-			return add(e, &chunk), err
-		},
+	return &events{
 		poll: func(e sseEvent) (sseEvent, error) {
 			chunk, err := cursor.Poll()
-			return add(e, &chunk), err
+			if chunk.Missed > 0 {
+				e = e.gap(chunk.Offset, chunk.Missed)
+			}
+			if len(chunk.Data) > 0 {
+				e = e.field("event", req.label).id(chunk.Offset + int64(len(chunk.Data))).base64(chunk.Data).end()
+			}
+			return e, err
+		},
+		wait: func(ctx context.Context, deadline time.Time) error {
+			idle := time.Duration(0)
+			if !deadline.IsZero() {
+				idle = max(time.Until(deadline), 1)
+			}
+			if err := req.log.Wait(ctx, cursor.Offset(), idle); err != io.EOF {
+				return err
+			}
+			return nil
 		},
 		close:  cursor.Close,
 		offset: cursor.Offset(),
 	}
 }
 
-// sendEvents sends events until there are no more: what is there at once with one
-// write, or a batch with each.
-func (s *Server) sendEvents(f *feedWriter, ctx context.Context, from events, heartbeat time.Duration) {
-	var e sseEvent
+// sendEvents sends events until there are no more.
+func (s *Server) sendEvents(f *feedWriter, ctx context.Context, from *events, heartbeat time.Duration) {
+	var beat time.Time // when one is due; zero: not known since something was sent
 	for {
-		var err error
-		if e, err = from.next(ctx, heartbeat, e); errors.Is(err, streams.ErrIdle) {
-			f.send([]byte(sseBeat))
-			continue
-		}
-		for row := 1; err == nil; row++ {
-			if row <= burst {
-				f.put(e)
-				e = e[:0]
-			} else if from.rest != nil {
-				e = from.rest(e)
-			}
-			if len(e) >= batch {
-				f.send(e)
-				e = e[:0]
-			}
-			if row >= burst {
-				e = roomy(e)
-			}
-			e, err = from.poll(e)
-		}
-		f.send(e)
-		e = reuse(e)
-		switch {
-		case errors.Is(err, streams.ErrIdle):
-		case errors.Is(err, io.EOF):
+		sent, err := from.sendReady(f)
+		if errors.Is(err, io.EOF) {
 			f.end()
 			return
+		}
+		if heartbeat > 0 && (sent || beat.IsZero()) {
+			beat = time.Now().Add(heartbeat)
+		}
+		switch err := from.wait(ctx, beat); {
+		case err == nil:
+		case errors.Is(err, streams.ErrIdle):
+			f.send([]byte(sseBeat))
+			beat = time.Time{}
 		default:
 			f.breakOff(ctx)
 		}
 	}
+}
+
+// sendReady sends the events that are there: with one write, or a batch with each.
+// The error is ErrIdle or io.EOF.
+func (from *events) sendReady(f *feedWriter) (sent bool, err error) {
+	e := from.buf
+	for row := 0; ; row++ {
+		if row >= burst {
+			e = roomy(e)
+		}
+		if e, err = from.poll(e); err != nil {
+			break
+		}
+		if sent = true; row < burst {
+			f.put(e)
+			e = e[:0]
+			continue
+		}
+		if from.rest != nil {
+			e = from.rest(e)
+		}
+		if len(e) >= batch {
+			f.send(e)
+			e = e[:0]
+		}
+	}
+	f.send(e)
+	from.buf = reuse(e)
+	return sent, err
 }

@@ -99,12 +99,22 @@ func (ls *Lines) Next(ctx context.Context, idle time.Duration) (Line, error) {
 		if idle > 0 && deadline.IsZero() { // not before there is something to wait for: most often there is not
 			deadline = time.Now().Add(idle)
 		}
-		wait, due := sooner(hold, deadline)
-		err = ls.cursor.log.Wait(ctx, ls.cursor.Offset(), wait)
-		if err == ErrIdle && due || err != nil && err != ErrIdle && err != io.EOF {
+		if err := ls.Wait(ctx, hold, deadline); err != nil {
 			return Line{}, err
 		}
 	}
+}
+
+// Wait waits until Poll, which has returned hold and ErrIdle, may return something
+// else. The error is ErrIdle when the deadline has come (zero: there is none), or the
+// cause of ctx's end.
+func (ls *Lines) Wait(ctx context.Context, hold time.Duration, deadline time.Time) error {
+	wait, due := sooner(hold, deadline)
+	err := ls.cursor.log.Wait(ctx, ls.cursor.Offset(), wait)
+	if err == ErrIdle && !due || err == io.EOF {
+		return nil
+	}
+	return err
 }
 
 // Poll is Next without waiting: it returns ErrIdle when there is no line now.
