@@ -262,6 +262,16 @@ func (m *Manager) Resume(why string) (complete bool, err error) {
 	return snap.loaded, nil
 }
 
+// HoldBack comes before the readers of a program are sent away that is about to be
+// replaced: those with Backpressure wait until they are with the next one.
+func (m *Manager) HoldBack() {
+	for _, s := range m.everyone() {
+		for _, sighted := range s.sighted() {
+			sighted.proc.HoldBack()
+		}
+	}
+}
+
 // goOn lets resumed templates live. m.mu must be held.
 func (m *Manager) goOn(all []*supervisor) {
 	var held []*supervisor

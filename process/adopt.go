@@ -9,6 +9,10 @@ import (
 	"github.com/gafferd/gaffer/streams"
 )
 
+// comeAgain is how long the readers have that an earlier program had, before a
+// stream with backpressure goes on without them.
+const comeAgain = 10 * time.Second
+
 // Was is what an earlier program knew of an instance that it has left behind.
 type Was struct {
 	StartedAt time.Time
@@ -53,6 +57,11 @@ func adopt(spec Spec, o Options, was Was) (*Process, error) {
 	if err := p.connect(ctx, ends, &o); err != nil {
 		return nil, err
 	}
+	if spec.Backpressure {
+		for _, log := range p.logs {
+			log.Reserve(comeAgain)
+		}
+	}
 	p.begin()
 	if child.Told() {
 		p.goOnStopping(was)
@@ -96,6 +105,16 @@ func (p *Process) adoptStreams(child KeptChild) (pipes, error) {
 		f.Close() // of nobody's
 	}
 	return ends, nil
+}
+
+// HoldBack has a program with Backpressure wait for the readers that it has now
+// also when they have left, because another program goes on with the instance.
+func (p *Process) HoldBack() {
+	if p.spec.Backpressure {
+		for _, log := range p.logs {
+			log.HoldBack()
+		}
+	}
 }
 
 // Recall returns the logs of an instance that has ended and been released, as far

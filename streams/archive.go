@@ -38,16 +38,40 @@ func Archived(a Archive) *Log {
 	return l
 }
 
-// Reserve keeps what is written for the first reader to come, as if it was
-// attached at the beginning already, for as long as d. It is for a Log with
-// Backpressure that somebody is about to subscribe to.
+// Reserve keeps what there is and what is written for the first reader to come, as
+// if it was attached at the oldest byte already, for as long as d. It is for a Log
+// with Backpressure that somebody is about to subscribe to, and takes the place of
+// a Reserve before.
 func (l *Log) Reserve(d time.Duration) {
-	c := l.at(0)
-	l.attach(c)
+	c := &Cursor{log: l}
+	l.mu.Lock()
+	c.pos = l.store.start()
+	c.next = c.pos
+	l.mu.Unlock()
+	if before := l.attach(c); before != nil {
+		before.Close()
+	}
 	l.mu.Lock()
 	l.reserved = c
 	l.mu.Unlock()
 	time.AfterFunc(d, c.Close)
+}
+
+// HoldBack has the writer wait as if the readers that are attached now stayed where
+// they are. It is for a program whose readers are about to leave it, because
+// another one goes on with the stream, and for a Log with Backpressure.
+func (l *Log) HoldBack() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var slowest *Cursor
+	for c := range l.cursors {
+		if c != l.tap && (slowest == nil || c.pos < slowest.pos) {
+			slowest = c
+		}
+	}
+	if slowest != nil {
+		l.cursors[&Cursor{log: l, pos: slowest.pos, next: slowest.pos}] = struct{}{}
+	}
 }
 
 // Tap attaches a Cursor for an Archive's writer. Like any reader's it lets the

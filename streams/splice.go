@@ -49,7 +49,7 @@ func (l *Log) room(pipe int) (*block, error) {
 		return nil, err
 	}
 	if b == nil || b.free() < n && len(b.data) > 0 {
-		b = l.next(s.follows(n))
+		b = l.next(s.follows(min(n, floodBlock))) // Pace has made room for no more
 	}
 	return b, nil
 }

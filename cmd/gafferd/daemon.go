@@ -218,7 +218,7 @@ func supervise(ctx context.Context, s setup) error {
 		upgrading.stop()
 	}
 	if errors.Is(err, errReplaced) {
-		return s.handOver(replace, serving, hooks)
+		return s.handOver(m, replace, serving, hooks)
 	}
 	if err != nil && s.stays() {
 		return err // and the processes run on, for the next worker to take over

@@ -12,6 +12,7 @@ import (
 	"github.com/gafferd/gaffer/httpapi"
 	"github.com/gafferd/gaffer/httpapi/webhooks"
 	"github.com/gafferd/gaffer/internal/config"
+	"github.com/gafferd/gaffer/manager"
 )
 
 // errReplaced means that another worker waits for this one's end.
@@ -48,8 +49,9 @@ const handOverHooks = time.Second
 
 // handOver ends this process and nothing else. What is left to do is in the
 // keeper's hands and on disk, as if this one had been killed.
-func (s setup) handOver(replace func(), serving *part, hooks *webhooks.Webhooks) error {
+func (s setup) handOver(m *manager.Manager, replace func(), serving *part, hooks *webhooks.Webhooks) error {
 	s.log.Info("another worker takes over")
+	m.HoldBack()
 	s.worker.stays = true
 	keepFiles(s.listeners, true)
 	replace()
