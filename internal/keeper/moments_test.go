@@ -26,6 +26,7 @@ func init() {
 	workers["late"] = late
 	workers["careless"] = careless
 	workers["teller"] = teller
+	workers["stray"] = stray
 	workers["full"] = full
 }
 
@@ -67,6 +68,46 @@ func TestReleasedIsKeptUntilForgotten(t *testing.T) {
 		t.Errorf("%s children are kept that were forgotten", got)
 	}
 	d.exit()
+}
+
+// stray starts a child and dies, which the next worker does not want.
+func stray() int {
+	c := connect()
+	if n, _ := c.Worker(); n == 1 {
+		ch, err := c.Start(5, spawn.Attr{Path: "/bin/sleep", Args: []string{"sleep", "1000"}, Files: []int{-1, -1, -1}}, nil, 0)
+		if err != nil {
+			say("error %v", err)
+			return 1
+		}
+		say("child %d", ch.Pid())
+		c.Ready()
+		return 1
+	}
+	say("let go %d", c.LetGoRest())
+	c.Ready()
+	bufio.NewReader(os.Stdin).ReadString('\n')
+	c.Leave(0)
+	return 0
+}
+
+// TestStrayIsLetGo holds that a child that no worker wants runs on, and that the
+// keeper waits for it.
+func TestStrayIsLetGo(t *testing.T) {
+	d := startKeeper(t, "stray")
+	pid, _ := strconv.Atoi(d.expect("child "))
+	if got := d.expect("let go "); got != "1" || !alive(pid) {
+		t.Errorf("%s were let go, and the child is there: %v", got, alive(pid))
+	}
+	unix.Kill(pid, unix.SIGKILL)
+	for end := time.Now().Add(20 * time.Second); alive(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nobody waits for it")
+		}
+	}
+	io.WriteString(d.stdin, "end\n")
+	if code := d.exit(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
 }
 
 // slow asks to be replaced by itself, and yields when it is told to over stdin. As
