@@ -30,7 +30,14 @@ func (s *Server) listProcesses(w http.ResponseWriter, r *http.Request) error {
 		}
 		return writeJSON(w, all)
 	case running:
-		return writeJSON(w, pidsOf(v.instances(s.manager)))
+		pids := []int{}
+		for _, p := range s.manager.Snapshots() {
+			if v.sees(p.Template.Name) {
+				pids = append(pids, p.PIDs...)
+			}
+		}
+		slices.Sort(pids)
+		return writeJSON(w, pids)
 	case info:
 		var all []json.RawMessage
 		for _, p := range s.manager.Snapshots() {
