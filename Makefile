@@ -63,7 +63,7 @@ e2e:
 	GAFFER_HEAVY=1 go test -count=1 -timeout=15m ./internal/e2e
 
 torture:
-	GAFFER_TORTURE=1 go test -count=1 -timeout=40m -v -run 'TestWorkerIsKilled|TestUpgrades|TestNothingPilesUp' ./internal/e2e
+	GAFFER_TORTURE=1 go test -count=1 -timeout=60m -v -run 'TestWorkerIsKilled|TestUpgrades|TestNothingPilesUp' ./internal/e2e
 
 bench: build
 	go run ./internal/bench -gafferd bin/gafferd $(ARGS)

@@ -95,8 +95,8 @@ func (d *daemon) comeAndGo(ctx context.Context, name string) {
 // runOften runs something once, again and again.
 func (d *daemon) runOften(ctx context.Context) {
 	for ctx.Err() == nil {
-		_, _ = d.try("POST", "/run", strings.NewReader(`{"cmd": "sh -c 'echo once; read line'", "redirect_input": true}`))
-		<-time.After(rand.N(50 * time.Millisecond)) // a few are enough
+		_, _ = d.try("POST", "/run", strings.NewReader(`{"cmd": "sh -c 'echo once; exec sleep 1'", "redirect_input": true}`))
+		<-time.After(rand.N(200 * time.Millisecond)) // a few are enough
 	}
 }
 
@@ -108,7 +108,7 @@ func (d *daemon) detachOften(ctx context.Context, name string) {
 		if n%2 == 0 {
 			_, _ = d.try("DELETE", "/processes/"+name, nil)
 		}
-		<-time.After(rand.N(50 * time.Millisecond)) // a few are enough
+		<-time.After(rand.N(200 * time.Millisecond)) // a few are enough
 	}
 }
 

@@ -282,7 +282,7 @@ func (k *keeper) hold(name string, files []int) {
 }
 
 // signal passes signals on to the worker. None is lost when there is no worker, or
-// one that is about to go: the next one gets it.
+// one that may be about to go: the next one gets it.
 func (k *keeper) signal(s os.Signal) {
 	switch s {
 	case syscall.SIGCHLD:
@@ -299,7 +299,7 @@ func (k *keeper) signal(s os.Signal) {
 			return
 		}
 	default:
-		if k.worker == nil || !k.worker.greeted || k.yields() {
+		if k.worker == nil || !k.worker.greeted || k.candidate != nil {
 			if !slices.Contains(k.missed, s) {
 				k.missed = append(k.missed, s)
 			}
@@ -313,13 +313,18 @@ func (k *keeper) signal(s os.Signal) {
 
 // catchUp passes on what came while nobody could act on it.
 func (k *keeper) catchUp(w *worker) {
+	k.passOn(w)
+	if k.stopping != nil {
+		w.signal(k.stopping)
+	}
+}
+
+// passOn passes on the signals that no worker could act on, but those to stop.
+func (k *keeper) passOn(w *worker) {
 	for _, s := range k.missed {
 		w.signal(s)
 	}
 	k.missed = nil
-	if k.stopping != nil {
-		w.signal(k.stopping)
-	}
 }
 
 // takeOutputs has the keeper, and so the workers to come, read from and write to

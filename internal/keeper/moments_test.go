@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -114,7 +115,7 @@ func TestStrayIsLetGo(t *testing.T) {
 // a candidate it waits for a file.
 func slow() int {
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR2)
 	c, err := Connect(func([]*os.File) error {
 		say("proving")
 		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
@@ -172,19 +173,22 @@ func startSlow(t *testing.T) (d *daemon, gate func()) {
 // successor gets them.
 func TestStopDuringUpgrade(t *testing.T) {
 	d, gate := startSlow(t)
+	d.expect("proving")
+	d.cmd.Process.Signal(syscall.SIGUSR2)
 	gate()
 	d.expect("1 yields")
 	d.cmd.Process.Signal(syscall.SIGHUP)
 	d.cmd.Process.Signal(syscall.SIGTERM)
-	d.expect("1 got terminated")
+	d.expect("1 got terminated") // and nothing before that
 	io.WriteString(d.stdin, "go\n")
 	d.expect("worker 2")
-	got := d.expect("2 got ")
-	if got == "hangup" {
-		got = d.expect("2 got ")
+	var got []string
+	for range 3 {
+		got = append(got, d.expect("2 got "))
 	}
-	if got != "terminated" {
-		t.Errorf("the next worker got %s", got)
+	slices.Sort(got)
+	if want := []string{"hangup", "terminated", "user defined signal 2"}; !slices.Equal(got, want) {
+		t.Errorf("the next worker got %q, want %q", got, want)
 	}
 	if code := d.exit(); code != 0 {
 		t.Errorf("exit code %d", code)

@@ -76,5 +76,8 @@ func (k *keeper) candidateFailed(why string) {
 	k.settle()
 	if k.worker != nil {
 		k.worker.send(message{kind: stays, data: []byte(why)})
+		if k.worker.greeted { // else it gets them when it has
+			k.passOn(k.worker)
+		}
 	}
 }
