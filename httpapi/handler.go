@@ -62,10 +62,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) error {
 	if plainPath(r.URL) {
 		res, r = s.router.Load().find(r)
 	}
-	if err := s.serveResource(res, w, r); err != nil {
-		s.fail(w, r, err)
-	}
-	return nil
+	return s.serveResource(res, w, r)
 }
 
 // fail answers err. The peer of a request whose body was not read to its end

@@ -17,13 +17,14 @@ func (s *Server) continuous(w http.ResponseWriter, r *http.Request, req *reading
 	if req.err != nil {
 		return req.err
 	}
-	cursor := req.log.Subscribe(req.place.in(req.log))
+	log := req.log // all of req that a feed goes on to hold
+	cursor := log.Subscribe(req.place.in(log))
 	defer cursor.Close()
 
 	// What was asked for and is gone already is told in the header.
 	var first streams.Chunk
 	start := cursor.Offset()
-	if start < req.log.Start() {
+	if start < log.Start() {
 		var err error
 		if first, err = cursor.Next(r.Context(), 0); err != nil {
 			return err
@@ -46,7 +47,7 @@ func (s *Server) continuous(w http.ResponseWriter, r *http.Request, req *reading
 	for {
 		chunk, err := cursor.Poll()
 		if err == streams.ErrIdle { // one who waits has less on the stack than in Next
-			if err = req.log.Wait(ctx, cursor.Offset(), heartbeat); err == nil {
+			if err = log.Wait(ctx, cursor.Offset(), heartbeat); err == nil {
 				continue
 			}
 		}
