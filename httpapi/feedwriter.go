@@ -13,20 +13,25 @@ import (
 type feedWriter struct {
 	w     http.ResponseWriter
 	rc    *http.ResponseController
+	to    deadliner // whose write deadline it is
 	stall time.Duration
 	sse   bool // it is server-sent events
 
-	direct *direct // nil: by way of net/http
+	direct *direct                 // nil: by way of net/http
+	sit    func(from *events) bool // joins an audience, if it can; nil: it never can
 
 	deadline time.Time // of the next write
 }
+
+type deadliner interface{ SetWriteDeadline(time.Time) error }
 
 // startFeed sends the header of a feed.
 func (s *Server) startFeed(w http.ResponseWriter, contentType string) *feedWriter {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("X-Accel-Buffering", "no") // proxies that buffer would hold it back
-	f := &feedWriter{w: w, rc: http.NewResponseController(w), stall: s.stallTimeout, sse: contentType == sseType}
+	rc := http.NewResponseController(w)
+	f := &feedWriter{w: w, rc: rc, to: rc, stall: s.stallTimeout, sse: contentType == sseType}
 	w.WriteHeader(http.StatusOK)
 	f.flush()
 	return f
@@ -73,7 +78,7 @@ func (f *feedWriter) extend() {
 	now := time.Now()
 	if f.deadline.Sub(now) < f.stall-f.stall/16 {
 		f.deadline = now.Add(f.stall)
-		_ = f.rc.SetWriteDeadline(f.deadline)
+		_ = f.to.SetWriteDeadline(f.deadline)
 	}
 }
 

@@ -304,7 +304,7 @@ func feedServer(t *testing.T, log *streams.Log) *daemon {
 	d := newDaemon(t, Options{})
 	d.server.Handle("GET", "/log", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := queryOf(r)
-		req := &reading{query: q, pid: 1, label: "stdout", log: log, place: placeOf(r, q)}
+		req := &reading{query: q, pid: 1, label: "stdout", log: log, place: placeOf(r, q), done: func() {}}
 		var err error
 		switch q.text("feed") {
 		case feedContinuous:

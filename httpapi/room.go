@@ -55,6 +55,7 @@ type guest struct {
 	place    *list.Element // in crowd.waiting
 	handlers int
 	hijacked bool
+	seated   bool  // its handler has left it to an audience
 	gone     bool  // it is not counted any more
 	short    error // why it is there for one short request only; nil if it is not
 }

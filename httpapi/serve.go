@@ -36,13 +36,23 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	var handlers sync.WaitGroup
 	conns, room := newConns(), newRoom(s.limits)
 	defer room.close()
+	leave := func(g *guest) {
+		room.end(g)
+		handlers.Done()
+	}
+	audiences := newAudiences(s, requests, leave)
+	defer audiences.close()
+	requests = context.WithValue(requests, audiencesKey{}, audiences)
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			handlers.Add(1)
-			defer handlers.Done()
 			g := guestOf(r)
 			room.begin(g)
-			defer room.end(g)
+			defer func() {
+				if !g.seated {
+					leave(g)
+				}
+			}()
 			if g.short != nil {
 				w.Header().Set("Connection", "close")
 			}

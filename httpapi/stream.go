@@ -61,6 +61,7 @@ type reading struct {
 	label string
 	log   *streams.Log
 	place place
+	done  func() // says that it lasts no more
 }
 
 func (s *Server) readStream(w http.ResponseWriter, r *http.Request) error {
@@ -83,8 +84,8 @@ func (s *Server) readStream(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	defer done()
-	req := &reading{query: q, pid: pid, label: label, log: log, place: place}
+	req := &reading{query: q, pid: pid, label: label, log: log, place: place, done: done}
+	defer func() { req.done() }()
 	switch feed {
 	case "", feedLongpoll:
 		return s.longpoll(w, r, req)

@@ -38,7 +38,7 @@ func (s *Server) eventsource(w http.ResponseWriter, r *http.Request, req *readin
 	if oldest := req.log.Start(); req.place.given && start < oldest {
 		setMissed(w.Header(), oldest-start)
 	}
-	next := lineEvents(req, start)
+	next := lineEvents(req, start, false)
 	if exact {
 		next = chunkEvents(req, start)
 	}
@@ -52,6 +52,7 @@ func (s *Server) eventsource(w http.ResponseWriter, r *http.Request, req *readin
 	defer forget()
 	f := s.startFeed(w, sseType)
 	f.direct = newDirect(w, r)
+	f.sit = sitter(w, r, req, heartbeat)
 	s.sendEvents(f, ctx, next, heartbeat)
 	return nil
 }
@@ -75,16 +76,22 @@ type events struct {
 	poll   func(e sseEvent) (sseEvent, error) // appends the next event to e; ErrIdle: there is none now
 	rest   func(e sseEvent) sseEvent          // appends those behind it that are at hand, until there is a batch; nil: none is
 	wait   func(ctx context.Context, deadline time.Time) error
+	place  func() (offset int64, open bool) // as streams.Lines.Place; nil: it has none
 	close  func()
 	offset int64 // where the first one begins, if nothing is missed
 	buf    sseEvent
 }
 
-func lineEvents(req *reading, start int64) *events {
+// lineEvents are those of lines from start on; open says that the first one goes on
+// with one that was sent in part.
+func lineEvents(req *reading, start int64, open bool) *events {
 	if start == streams.Latest {
 		start = req.log.End()
 	}
 	lines := streams.NewLines(req.log, start)
+	if open {
+		lines.Continue(time.Time{})
+	}
 	head := string(sseEvent(nil).field("event", req.label)) + "id: "
 	var hold time.Duration // of a line that is not finished
 	return &events{
@@ -107,6 +114,7 @@ func lineEvents(req *reading, start int64) *events {
 			return e
 		},
 		wait:   func(ctx context.Context, deadline time.Time) error { return lines.Wait(ctx, hold, deadline) },
+		place:  lines.Place,
 		close:  lines.Close,
 		offset: min(start, req.log.End()),
 	}
@@ -140,16 +148,20 @@ func chunkEvents(req *reading, start int64) *events {
 	}
 }
 
-// sendEvents sends events until there are no more.
-func (s *Server) sendEvents(f *feedWriter, ctx context.Context, from *events, heartbeat time.Duration) {
+// sendEvents sends events until there are no more. seated says that the rest is an
+// audience's to send.
+func (s *Server) sendEvents(f *feedWriter, ctx context.Context, from *events, heartbeat time.Duration) (seated bool) {
 	var beat time.Time // when one is due; zero: not known since something was sent
-	for {
+	for first := true; ; first = false {
 		sent, err := from.sendReady(f)
 		if errors.Is(err, io.EOF) {
 			f.end()
-			return
+			return false
 		}
-		if heartbeat > 0 && (sent || beat.IsZero()) {
+		if f.sit != nil && (first || sent <= burst) && f.sit(from) {
+			return true
+		}
+		if heartbeat > 0 && (sent > 0 || beat.IsZero()) {
 			beat = time.Now().Add(heartbeat)
 		}
 		switch err := from.wait(ctx, beat); {
@@ -164,17 +176,17 @@ func (s *Server) sendEvents(f *feedWriter, ctx context.Context, from *events, he
 }
 
 // sendReady sends the events that are there: with one write, or a batch with each.
-// The error is ErrIdle or io.EOF.
-func (from *events) sendReady(f *feedWriter) (sent bool, err error) {
+// sent says how many that were, at least. The error is ErrIdle or io.EOF.
+func (from *events) sendReady(f *feedWriter) (sent int, err error) {
 	e := from.buf
-	for row := 0; ; row++ {
-		if row >= burst {
+	for ; ; sent++ {
+		if sent >= burst {
 			e = roomy(e)
 		}
 		if e, err = from.poll(e); err != nil {
 			break
 		}
-		if sent = true; row < burst {
+		if sent < burst {
 			f.put(e)
 			e = e[:0]
 			continue

@@ -84,6 +84,21 @@ func NewLinesOnly(l *Log, offset int64, only Filter) *Lines {
 // before, and began at that time.
 func (ls *Lines) Continue(begun time.Time) { ls.continued, ls.begun = true, begun.UnixNano() }
 
+// Place is how far the lines that were given reach: who reads on from offset gets
+// what this one gets. open says that a part of a line was given, and its rest
+// follows: see Continue.
+func (ls *Lines) Place() (offset int64, open bool) {
+	switch {
+	case len(ls.held) > 0:
+		offset = ls.offset
+	case len(ls.chunk.Data) > 0:
+		offset = ls.chunk.Offset - ls.missed
+	default:
+		offset = ls.cursor.Offset() - ls.missed
+	}
+	return offset, ls.continued
+}
+
 // Close detaches the reader. Closing again does nothing.
 func (ls *Lines) Close() { ls.cursor.Close() }
 

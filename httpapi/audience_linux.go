@@ -1,0 +1,477 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+// audiences are the readers of server-sent events of one Serve who have been sent
+// everything and wait for more. Most readers do that most of the time, and a
+// goroutine and net/http's connection for each of them take ten times the memory of
+// a seat, and half the CPU of a delivery. So the readers of one stream who are at
+// the same place are an audience: one goroutine makes the next events, and writes
+// them to all of them without waiting for any. Whose socket does not take it all
+// gets a goroutine of his own again, until he has caught up.
+//
+// The connections are hijacked, and still count as the guests that they were.
+type audiences struct {
+	server *Server
+	ctx    context.Context // ends when feeds do
+	forget func()
+	leave  func(*guest)
+	gone   *os.File // an epoll(7) instance that tells of who hangs up
+	work   sync.WaitGroup
+
+	mu   sync.Mutex // guards open; taken before any audience's
+	open map[audienceKey]*audience
+
+	seating sync.Mutex      // guards what follows, and each seat's cancel; taken last
+	seats   map[int32]*seat // by descriptor
+}
+
+type audiencesKey struct{}
+
+// audienceKey is what an audience has in common, but for its place.
+type audienceKey struct {
+	log       *streams.Log
+	label     string
+	heartbeat time.Duration
+}
+
+// scatterAfter is how many times in a row there may be more than a burst to say. An
+// audience's goroutine cannot use more than one core, so in a flood each has his own.
+const scatterAfter = 4
+
+// emptyTime is how long an audience without anyone may go on, if there are no
+// heartbeats.
+const emptyTime = 15 * time.Second
+
+// newAudiences returns nil where there can be none. leave is called for each guest
+// who was seated, when he is gone. close comes when no handler and no guest is
+// left.
+func newAudiences(s *Server, requests context.Context, leave func(*guest)) *audiences {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil
+	}
+	unix.SetNonblock(fd, true) // cannot fail
+	all := &audiences{
+		server: s, leave: leave, gone: os.NewFile(uintptr(fd), "epoll"),
+		open: map[audienceKey]*audience{}, seats: map[int32]*seat{},
+	}
+	all.ctx, all.forget = feedContext(requests)
+	all.work.Go(all.watch)
+	return all
+}
+
+func (all *audiences) close() {
+	if all == nil {
+		return
+	}
+	all.forget()
+	all.gone.Close()
+	all.work.Wait()
+}
+
+// watch drops those who hang up, until close.
+func (all *audiences) watch() {
+	conn, err := all.gone.SyscallConn()
+	if err != nil {
+		return
+	}
+	var events [64]unix.EpollEvent
+	conn.Read(func(fd uintptr) bool {
+		for {
+			n, err := unix.EpollWait(int(fd), events[:], 0)
+			if n <= 0 && err != unix.EINTR {
+				return false
+			}
+			for _, e := range events[:max(n, 0)] {
+				all.seating.Lock()
+				s := all.seats[e.Fd]
+				all.seating.Unlock()
+				if s != nil && s.hungUp() { // else it was about who had the descriptor before
+					s.drop()
+				}
+			}
+		}
+	})
+}
+
+// seat is a reader whose connection is not net/http's any more.
+type seat struct {
+	all       *audiences
+	req       *reading
+	heartbeat time.Duration
+	conn      net.Conn
+	raw       syscall.RawConn
+	fd        int32
+	guest     *guest
+	dropped   atomic.Bool
+	cancel    context.CancelFunc // ends the goroutine that he has; nil: none. Guarded by all.seating.
+}
+
+// sitter is how the reader of a request joins an audience; nil if he never can.
+func sitter(w http.ResponseWriter, r *http.Request, req *reading, heartbeat time.Duration) func(from *events) bool {
+	all, _ := r.Context().Value(audiencesKey{}).(*audiences)
+	d := newDirect(w, r)
+	if all == nil || d == nil {
+		return nil
+	}
+	return func(from *events) bool {
+		if from.place == nil {
+			return false
+		}
+		s := &seat{all: all, req: &reading{log: req.log, label: req.label, done: req.done}, heartbeat: heartbeat, conn: d.conn, guest: guestOf(r)}
+		seated := all.sit(s, from, func() bool { return s.takeOver(w) })
+		if seated {
+			req.done = func() {}
+		}
+		return seated
+	}
+}
+
+// takeOver makes the connection the seat's.
+func (s *seat) takeOver(w http.ResponseWriter) bool {
+	conn, ok := s.conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	var err error
+	if s.raw, err = conn.SyscallConn(); err != nil {
+		return false
+	}
+	s.raw.Control(func(fd uintptr) { s.fd = int32(fd) })
+	if _, _, err := http.NewResponseController(w).Hijack(); err != nil {
+		return false
+	}
+	s.guest.seated = true
+	s.all.seating.Lock()
+	s.all.seats[s.fd] = s
+	s.all.seating.Unlock()
+	epoll, err := s.all.gone.SyscallConn()
+	if err == nil {
+		epoll.Control(func(epoll uintptr) { // without it, a write will tell
+			unix.EpollCtl(int(epoll), unix.EPOLL_CTL_ADD, int(s.fd), &unix.EpollEvent{Events: unix.EPOLLRDHUP | unix.EPOLLET, Fd: s.fd})
+		})
+	}
+	return true
+}
+
+// hungUp reports whether nothing will ever come from the client.
+func (s *seat) hungUp() (gone bool) {
+	err := s.raw.Control(func(fd uintptr) {
+		var b [1]byte
+		n, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		gone = n == 0 && err == nil || err != nil && err != unix.EAGAIN && err != unix.EINTR
+	})
+	return gone && err == nil
+}
+
+// drop ends the connection, and all that it took.
+func (s *seat) drop() {
+	if s.dropped.Swap(true) {
+		return
+	}
+	s.all.seating.Lock()
+	delete(s.all.seats, s.fd)
+	cancel := s.cancel
+	s.all.seating.Unlock()
+	s.conn.Close()
+	if cancel != nil {
+		cancel()
+	}
+	s.req.done()
+	s.all.leave(s.guest)
+}
+
+// stand sends rest, and what follows from a place on, until the reader has caught
+// up and is seated again, or until the end.
+func (s *seat) stand(rest []byte, offset int64, open bool) {
+	ctx, cancel := context.WithCancel(s.all.ctx)
+	defer cancel()
+	s.all.seating.Lock()
+	s.cancel = cancel
+	s.all.seating.Unlock()
+	if s.dropped.Load() {
+		return
+	}
+	server := s.all.server
+	seated := false
+	defer func() {
+		if failure := recover(); failure != nil && failure != http.ErrAbortHandler {
+			server.log.Error("feed failed", "failure", failure, "stack", string(debug.Stack()))
+		}
+		if !seated {
+			s.drop()
+		}
+	}()
+	// As little time as net/http gives those that it has.
+	defer context.AfterFunc(ctx, func() { s.conn.SetWriteDeadline(time.Now().Add(shutdownGrace)) })()
+	from := lineEvents(s.req, offset, open)
+	defer from.close()
+	f := &feedWriter{to: s.conn, stall: server.stallTimeout, sse: true, direct: &direct{answer: new(answer), conn: s.conn}}
+	f.sit = func(from *events) bool { return s.all.sit(s, from, nil) }
+	if len(rest) > 0 {
+		f.extend()
+		if _, err := s.conn.Write(rest); err != nil {
+			return
+		}
+	}
+	if seated = server.sendEvents(f, ctx, from, s.heartbeat); !seated {
+		_, _ = io.WriteString(s.conn, lastChunk) // that it is missing says that this is not the end
+	}
+}
+
+const lastChunk = "0\r\n\r\n"
+
+// audience is one of the audiences. Its goroutine, which ends when it is empty, has
+// the seats and from.
+type audience struct {
+	all   *audiences
+	key   audienceKey
+	from  *events
+	seats []*seat
+	chunk chunkWriter
+	buf   sseEvent
+
+	mu     sync.Mutex // guards everything below
+	offset int64      // the place of all who are there, and of those who come
+	open   bool       // likewise
+	coming []*seat
+	ended  bool
+}
+
+// sit makes s one of the audience at from's place, if that is where it is. takeOver
+// is called then, and may say no; nil is always a yes.
+func (all *audiences) sit(s *seat, from *events, takeOver func() bool) bool {
+	offset, open := from.place()
+	a := all.audience(s, offset, open)
+	if a == nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended || a.offset != offset || a.open != open || takeOver != nil && !takeOver() {
+		return false
+	}
+	s.conn.SetWriteDeadline(time.Time{})
+	all.seating.Lock()
+	s.cancel = nil
+	all.seating.Unlock()
+	a.coming = append(a.coming, s)
+	return true
+}
+
+// audience is the one for s, which begins at a place if it is new; nil if there is
+// none any more.
+func (all *audiences) audience(s *seat, offset int64, open bool) *audience {
+	key := audienceKey{s.req.log, s.req.label, s.heartbeat}
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	a := all.open[key]
+	if a == nil && all.ctx.Err() == nil {
+		a = &audience{all: all, key: key, from: lineEvents(s.req, offset, open), offset: offset, open: open}
+		all.open[key] = a
+		all.work.Go(a.run)
+	}
+	return a
+}
+
+func (a *audience) run() {
+	defer a.from.close()
+	idle := a.key.heartbeat
+	if idle <= 0 {
+		idle = emptyTime
+	}
+	var out []byte
+	more := false // is at hand
+	for floods := 0; ; {
+		var err error
+		if !more {
+			err = a.from.wait(a.all.ctx, time.Now().Add(idle))
+		}
+		rows := 0
+		out = out[:0]
+		switch {
+		case err == nil:
+			out, rows, err = a.next(out)
+			more = err == nil
+		case errors.Is(err, streams.ErrIdle) && a.key.heartbeat > 0:
+			out = appendChunk(out, sseBeat)
+		}
+		a.welcome()
+		a.say(out)
+		if err != nil && !errors.Is(err, streams.ErrIdle) {
+			a.end(err)
+			return
+		}
+		if floods++; rows <= burst {
+			floods = 0
+		} else if floods == scatterAfter {
+			a.scatter()
+		}
+		if cap(out) > 2*batch { // for a very long line, as in next
+			out = nil
+		}
+		if len(a.seats) == 0 && a.close() {
+			return
+		}
+	}
+}
+
+// next appends the events that there are to out, until there is a batch: in chunks,
+// of which the first few have an event each.
+func (a *audience) next(out []byte) (_ []byte, rows int, err error) {
+	e := a.buf
+	for len(out)+len(e) < batch {
+		if e, err = a.from.poll(e); err != nil {
+			break
+		}
+		if rows++; rows <= burst {
+			out = appendChunk(out, e)
+			e = e[:0]
+		} else {
+			e = a.from.rest(e)
+		}
+	}
+	if len(e) > 0 {
+		out = appendChunk(out, e)
+	}
+	if a.buf = e[:0]; cap(e) > 2*batch {
+		a.buf = nil
+	}
+	return out, rows, err
+}
+
+// welcome takes in those who came before what is to be said now, and forgets those
+// who are gone.
+func (a *audience) welcome() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.seats = append(slices.DeleteFunc(a.seats, func(s *seat) bool { return s.dropped.Load() }), a.coming...)
+	a.coming = nil
+	a.offset, a.open = a.from.place()
+}
+
+// say writes p to all. Who is not ready for it has to stand.
+func (a *audience) say(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	here := a.seats[:0]
+	for _, s := range a.seats {
+		n, err := a.chunk.write(s.raw, p)
+		switch {
+		case n == len(p):
+			here = append(here, s)
+		case err != nil || s.dropped.Load():
+			s.drop()
+		default:
+			a.raise(s, bytes.Clone(p[n:]))
+		}
+	}
+	clear(a.seats[len(here):])
+	a.seats = here
+}
+
+// raise has s stand, who has yet to get rest.
+func (a *audience) raise(s *seat, rest []byte) {
+	offset, open := a.from.place()
+	a.all.work.Go(func() { s.stand(rest, offset, open) })
+}
+
+// scatter has everybody stand.
+func (a *audience) scatter() {
+	for _, s := range a.seats {
+		a.raise(s, nil)
+	}
+	clear(a.seats)
+	a.seats = a.seats[:0]
+}
+
+// close ends an audience that is empty, and reports whether it is.
+func (a *audience) close() bool {
+	a.all.mu.Lock()
+	defer a.all.mu.Unlock()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.coming) > 0 {
+		return false
+	}
+	a.ended = true
+	delete(a.all.open, a.key)
+	return true
+}
+
+// end sends everybody away: the stream has ended, or feeds have to.
+func (a *audience) end(err error) {
+	for !a.close() {
+		a.welcome()
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		a.say([]byte(lastChunk))
+	case replaced(a.all.ctx):
+		a.say(appendChunk(nil, retryNow))
+	}
+	for _, s := range a.seats {
+		s.drop()
+	}
+}
+
+// appendChunk adds a chunk of an HTTP/1.1 body.
+func appendChunk[T []byte | sseEvent | string](to []byte, data T) []byte {
+	to = append(strconv.AppendInt(to, int64(len(data)), 16), "\r\n"...)
+	return append(append(to, data...), "\r\n"...)
+}
+
+// chunkWriter writes to one connection after the other, without waiting.
+type chunkWriter struct {
+	data []byte
+	n    int
+	err  error
+	try  func(fd uintptr) bool // the method value, made once
+}
+
+// write returns how much of p was taken at once. That it was not all is no error.
+func (w *chunkWriter) write(conn syscall.RawConn, p []byte) (int, error) {
+	if w.try == nil {
+		w.try = w.once
+	}
+	w.data, w.n, w.err = p, 0, nil
+	if err := conn.Write(w.try); err != nil {
+		return 0, err
+	}
+	return w.n, w.err
+}
+
+func (w *chunkWriter) once(fd uintptr) bool {
+	for {
+		n, err := unix.Write(int(fd), w.data)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil && err != unix.EAGAIN:
+			w.err = err
+		}
+		w.n = max(n, 0)
+		return true
+	}
+}

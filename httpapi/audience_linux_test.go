@@ -1,0 +1,199 @@
+package httpapi
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+// standing is how many feeds of events have a goroutine of their own.
+func standing() int {
+	buf := make([]byte, 8<<20)
+	stacks := string(buf[:runtime.Stack(buf, true)])
+	return strings.Count(stacks, "httpapi.(*Server).sendEvents(")
+}
+
+func TestQuietReadersHaveNoGoroutine(t *testing.T) {
+	log := streams.NewLog(streams.Options{})
+	io.WriteString(log, "history\n")
+	d := feedServer(t, log)
+	var readers []*http.Response
+	for range 100 {
+		resp := d.open("/log?feed=eventsource&since=0")
+		expect(t, resp.Body, line(8, "history"))
+		readers = append(readers, resp)
+	}
+	eventually(t, "that all are seated", func() bool { return standing() == 0 })
+	io.WriteString(log, "news\n")
+	for _, resp := range readers {
+		expect(t, resp.Body, line(13, "news"))
+	}
+	log.Close()
+	for _, resp := range readers {
+		if rest, err := io.ReadAll(resp.Body); len(rest) > 0 || err != nil {
+			t.Fatalf("at the end: %q, %v", rest, err)
+		}
+	}
+}
+
+// TestAudienceIsExact has readers of all kinds: some stop reading for a while, some
+// come and go, and what there is to read comes in drops and in floods.
+func TestAudienceIsExact(t *testing.T) {
+	const (
+		lines   = 20_000
+		readers = 24
+	)
+	log := streams.NewLog(streams.Options{Window: 16 << 20})
+	d := feedServer(t, log)
+	pad := strings.Repeat("x", 200)
+	var written, read atomic.Int64 // lines, by the first reader
+	caughtUp := make(chan struct{}, 1)
+	var all sync.WaitGroup
+	for i := range readers {
+		all.Go(func() {
+			r := &numbersReader{t: t, d: d, pad: pad}
+			for r.next <= lines {
+				most := lines
+				if i%3 == 1 {
+					most = r.next + rand.IntN(2000) // and then it comes again
+				}
+				r.connect()
+				for r.next <= min(most, lines) && r.one() {
+					if i == 0 {
+						read.Store(int64(r.next - 1))
+						select {
+						case caughtUp <- struct{}{}:
+						default:
+						}
+					}
+					if i%3 == 2 && r.next%5000 == 0 { // it does not read while others do
+						for written.Load() < min(int64(r.next)+4000, lines) && !t.Failed() {
+							runtime.Gosched()
+						}
+					}
+				}
+				r.conn.Close()
+			}
+		})
+	}
+	for n := 1; n <= lines && !t.Failed(); {
+		var text strings.Builder
+		for burst := 1 + rand.IntN(1+rand.IntN(600)); burst > 0 && n <= lines; burst-- {
+			fmt.Fprintf(&text, "%d %s\n", n, pad)
+			n++
+		}
+		io.WriteString(log, text.String())
+		written.Store(int64(n - 1))
+		for rand.IntN(2) == 0 && read.Load() < int64(n-1) && !t.Failed() {
+			<-caughtUp
+		}
+	}
+	all.Wait()
+	log.Close()
+}
+
+// numbersReader reads numbered lines as events, and goes on where it was when it
+// connects again.
+type numbersReader struct {
+	t    *testing.T
+	d    *daemon
+	pad  string
+	next int // the number to come
+	id   string
+	conn net.Conn
+	body *bufio.Reader
+}
+
+func (r *numbersReader) connect() {
+	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4096) })
+	}}
+	conn, err := dialer.Dial("tcp", r.d.address)
+	if err != nil {
+		r.t.Error(err)
+		return
+	}
+	r.conn = conn
+	if r.next == 0 {
+		r.next, r.id = 1, "0"
+	}
+	fmt.Fprintf(conn, "GET /log?feed=eventsource HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: %s\r\n\r\n", r.id)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		r.t.Error(err)
+		return
+	}
+	r.body = bufio.NewReader(resp.Body)
+}
+
+// one reads an event. It reports whether it did.
+func (r *numbersReader) one() bool {
+	var id, data string
+	for {
+		text, err := r.body.ReadString('\n')
+		if err != nil {
+			r.t.Errorf("before line %d: %v", r.next, err)
+			r.next = 1 << 30
+			return false
+		}
+		text = strings.TrimSuffix(text, "\r\n")
+		if text == "" && id != "" {
+			break
+		}
+		if v, ok := strings.CutPrefix(text, "id: "); ok {
+			id = v
+		}
+		if v, ok := strings.CutPrefix(text, "data: "); ok {
+			data = v
+		}
+	}
+	if data != strconv.Itoa(r.next)+" "+r.pad {
+		r.t.Errorf("got %.40q, want line %d", data, r.next)
+		r.next = 1 << 30
+		return false
+	}
+	r.next++
+	r.id = id
+	return true
+}
+
+// TestReaderWhoHangsUpIsLetGo wants the place of one who waits for something that
+// never comes.
+func TestReaderWhoHangsUpIsLetGo(t *testing.T) {
+	d := newDaemon(t, Options{Limits: Limits{PeerStreams: 1}})
+	pid := d.create(map[string]any{"name": "quiet", "cmd": "sleep", "args": []string{"100"}, "redirect_output": []string{"stdout"}})
+	path := fmt.Sprintf("/streams/%d/stdout?feed=eventsource&heartbeat=false", pid)
+	resp := d.open(path)
+	for range 3 {
+		eventually(t, "that it is seated", func() bool { return standing() == 0 })
+		if got := d.get(path).status; got != http.StatusTooManyRequests {
+			t.Fatalf("a second one is answered with %d", got)
+		}
+		resp.Body.Close()
+		eventually(t, "that its place is free", func() bool {
+			var err error
+			if resp, err = d.client.Get(d.url + path); err != nil {
+				t.Fatal(err)
+			}
+			if resp.StatusCode != http.StatusOK {
+				resp.Body.Close()
+			}
+			return resp.StatusCode == http.StatusOK
+		})
+	}
+	resp.Body.Close()
+}

@@ -1,0 +1,23 @@
+//go:build !linux
+
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// Audiences are made on Linux only: elsewhere each reader keeps his goroutine.
+
+type audiencesKey struct{}
+
+type audiences struct{}
+
+func newAudiences(*Server, context.Context, func(*guest)) *audiences { return nil }
+
+func (*audiences) close() {}
+
+func sitter(http.ResponseWriter, *http.Request, *reading, time.Duration) func(*events) bool {
+	return nil
+}
