@@ -54,10 +54,6 @@ type audienceKey struct {
 	heartbeat time.Duration
 }
 
-// scatterAfter is how many times in a row there may be more than a burst to say. An
-// audience's goroutine cannot use more than one core, so in a flood each has his own.
-const scatterAfter = 4
-
 // emptyTime is how long an audience without anyone may go on, if there are no
 // heartbeats.
 const emptyTime = 15 * time.Second
@@ -228,11 +224,9 @@ func (s *seat) stand(rest []byte, offset int64, open bool) {
 	defer from.close()
 	f := &feedWriter{to: s.conn, stall: server.stallTimeout, sse: true, direct: &direct{answer: new(answer), conn: s.conn}}
 	f.sit = func(from *events) bool { return s.all.sit(s, from, nil) }
-	if len(rest) > 0 {
-		f.extend()
-		if _, err := s.conn.Write(rest); err != nil {
-			return
-		}
+	f.extend()
+	if _, err := s.conn.Write(rest); err != nil {
+		return
 	}
 	if seated = server.sendEvents(f, ctx, from, s.heartbeat); !seated {
 		_, _ = io.WriteString(s.conn, lastChunk) // that it is missing says that this is not the end
@@ -302,16 +296,15 @@ func (a *audience) run() {
 	}
 	var out []byte
 	more := false // is at hand
-	for floods := 0; ; {
+	for {
 		var err error
 		if !more {
 			err = a.from.wait(a.all.ctx, time.Now().Add(idle))
 		}
-		rows := 0
 		out = out[:0]
 		switch {
 		case err == nil:
-			out, rows, err = a.next(out)
+			out, err = a.next(out)
 			more = err == nil
 		case errors.Is(err, streams.ErrIdle) && a.key.heartbeat > 0:
 			out = appendChunk(out, sseBeat)
@@ -321,11 +314,6 @@ func (a *audience) run() {
 		if err != nil && !errors.Is(err, streams.ErrIdle) {
 			a.end(err)
 			return
-		}
-		if floods++; rows <= burst {
-			floods = 0
-		} else if floods == scatterAfter {
-			a.scatter()
 		}
 		if cap(out) > 2*batch { // for a very long line, as in next
 			out = nil
@@ -338,13 +326,13 @@ func (a *audience) run() {
 
 // next appends the events that there are to out, until there is a batch: in chunks,
 // of which the first few have an event each.
-func (a *audience) next(out []byte) (_ []byte, rows int, err error) {
+func (a *audience) next(out []byte) (_ []byte, err error) {
 	e := a.buf
-	for len(out)+len(e) < batch {
+	for row := 1; len(out)+len(e) < batch; row++ {
 		if e, err = a.from.poll(e); err != nil {
 			break
 		}
-		if rows++; rows <= burst {
+		if row <= burst {
 			out = appendChunk(out, e)
 			e = e[:0]
 		} else {
@@ -357,7 +345,7 @@ func (a *audience) next(out []byte) (_ []byte, rows int, err error) {
 	if a.buf = e[:0]; cap(e) > 2*batch {
 		a.buf = nil
 	}
-	return out, rows, err
+	return out, err
 }
 
 // welcome takes in those who came before what is to be said now, and forgets those
@@ -384,26 +372,13 @@ func (a *audience) say(p []byte) {
 		case err != nil || s.dropped.Load():
 			s.drop()
 		default:
-			a.raise(s, bytes.Clone(p[n:]))
+			rest := bytes.Clone(p[n:])
+			offset, open := a.from.place()
+			a.all.work.Go(func() { s.stand(rest, offset, open) })
 		}
 	}
 	clear(a.seats[len(here):])
 	a.seats = here
-}
-
-// raise has s stand, who has yet to get rest.
-func (a *audience) raise(s *seat, rest []byte) {
-	offset, open := a.from.place()
-	a.all.work.Go(func() { s.stand(rest, offset, open) })
-}
-
-// scatter has everybody stand.
-func (a *audience) scatter() {
-	for _, s := range a.seats {
-		a.raise(s, nil)
-	}
-	clear(a.seats)
-	a.seats = a.seats[:0]
 }
 
 // close ends an audience that is empty, and reports whether it is.

@@ -152,16 +152,16 @@ func chunkEvents(req *reading, start int64) *events {
 // audience's to send.
 func (s *Server) sendEvents(f *feedWriter, ctx context.Context, from *events, heartbeat time.Duration) (seated bool) {
 	var beat time.Time // when one is due; zero: not known since something was sent
-	for first := true; ; first = false {
+	for {
 		sent, err := from.sendReady(f)
 		if errors.Is(err, io.EOF) {
 			f.end()
 			return false
 		}
-		if f.sit != nil && (first || sent <= burst) && f.sit(from) {
+		if f.sit != nil && f.sit(from) {
 			return true
 		}
-		if heartbeat > 0 && (sent > 0 || beat.IsZero()) {
+		if heartbeat > 0 && (sent || beat.IsZero()) {
 			beat = time.Now().Add(heartbeat)
 		}
 		switch err := from.wait(ctx, beat); {
@@ -176,17 +176,17 @@ func (s *Server) sendEvents(f *feedWriter, ctx context.Context, from *events, he
 }
 
 // sendReady sends the events that are there: with one write, or a batch with each.
-// sent says how many that were, at least. The error is ErrIdle or io.EOF.
-func (from *events) sendReady(f *feedWriter) (sent int, err error) {
+// The error is ErrIdle or io.EOF.
+func (from *events) sendReady(f *feedWriter) (sent bool, err error) {
 	e := from.buf
-	for ; ; sent++ {
-		if sent >= burst {
+	for row := 0; ; row++ {
+		if row >= burst {
 			e = roomy(e)
 		}
 		if e, err = from.poll(e); err != nil {
 			break
 		}
-		if sent < burst {
+		if sent = true; row < burst {
 			f.put(e)
 			e = e[:0]
 			continue
