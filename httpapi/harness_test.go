@@ -204,10 +204,14 @@ func (d *daemon) create(description map[string]any) (pid int) {
 		return 0
 	}
 	pids := decode[struct{ PIDs []int }](d.t, d.want(200, "GET", "/processes/"+description["name"].(string)+"/_pids", ""))
-	if len(pids.PIDs) == 0 {
-		return 0
+	if len(pids.PIDs) > 0 {
+		return pids.PIDs[0]
 	}
-	return pids.PIDs[0]
+	ended := decode[struct{ Exits []struct{ PID int } }](d.t, d.get("/processes/"+description["name"].(string)+"/_exits"))
+	if len(ended.Exits) > 0 {
+		return ended.Exits[0].PID // it was quick
+	}
+	return 0
 }
 
 // tell makes a puppet do something.
