@@ -207,9 +207,9 @@ func (d *daemon) create(description map[string]any) (pid int) {
 	if len(pids.PIDs) > 0 {
 		return pids.PIDs[0]
 	}
-	ended := decode[struct{ Exits []struct{ PID int } }](d.t, d.get("/processes/"+description["name"].(string)+"/_exits"))
-	if len(ended.Exits) > 0 {
-		return ended.Exits[0].PID // it was quick
+	ended := decode[[]struct{ PID int }](d.t, d.get("/processes/"+description["name"].(string)+"/_exits"))
+	if len(ended) > 0 {
+		return ended[0].PID // it was quick
 	}
 	return 0
 }
