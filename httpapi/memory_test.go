@@ -52,6 +52,36 @@ func TestIdleSubscribersAreSmall(t *testing.T) {
 	}
 }
 
+// The stacks of an idle subscriber, its own and that of net/http's reader, are 8 and
+// 4 KiB: Go takes the rest of what they have grown to back.
+func TestIdleSubscribersHaveSmallStacks(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector has larger frames")
+	}
+	const subscribers = 200
+	d := newDaemon(t, Options{})
+	pid := d.create(child("web", "hang"))
+	for _, feed := range []string{"continuous", "eventsource"} {
+		stacks := func() int64 {
+			inUse()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return int64(m.StackInuse)
+		}
+		before, goroutines := stacks(), runtime.NumGoroutine()
+		for range subscribers {
+			conn := d.raw(fmt.Sprintf("GET /streams/%d/stdout?feed=%s HTTP/1.1\r\nHost: localhost\r\n\r\n", pid, feed))
+			expect(t, conn, "HTTP/1.1 200 OK\r\n")
+		}
+		eventually(t, "the handlers to wait", func() bool { return runtime.NumGoroutine() >= goroutines+2*subscribers })
+		if each := (stacks() - before) / subscribers; each > 14<<10 {
+			t.Errorf("%s: %d bytes of stacks each, want 12 KiB", feed, each)
+		} else {
+			t.Logf("%s: %d bytes of stacks each", feed, each)
+		}
+	}
+}
+
 // inUse is the memory in use for objects and stacks.
 func inUse() uint64 {
 	runtime.GC()
