@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -54,8 +55,7 @@ type audienceKey struct {
 	heartbeat time.Duration
 }
 
-// emptyTime is how long an audience without anyone may go on, if there are no
-// heartbeats.
+// emptyTime is how long an audience without anyone may go on.
 const emptyTime = 15 * time.Second
 
 // newAudiences returns nil where there can be none. leave is called for each guest
@@ -83,6 +83,19 @@ func (all *audiences) close() {
 	all.forget()
 	all.gone.Close()
 	all.work.Wait()
+}
+
+// dropAll drops everybody, as http.Server.Close does with those that it has.
+func (all *audiences) dropAll() {
+	if all == nil {
+		return
+	}
+	all.seating.Lock()
+	seats := slices.Collect(maps.Values(all.seats))
+	all.seating.Unlock()
+	for _, s := range seats {
+		s.drop()
+	}
 }
 
 // watch drops those who hang up, until close.
@@ -164,18 +177,33 @@ func (s *seat) takeOver(w http.ResponseWriter) bool {
 	epoll, err := s.all.gone.SyscallConn()
 	if err == nil {
 		epoll.Control(func(epoll uintptr) { // without it, a write will tell
-			unix.EpollCtl(int(epoll), unix.EPOLL_CTL_ADD, int(s.fd), &unix.EpollEvent{Events: unix.EPOLLRDHUP | unix.EPOLLET, Fd: s.fd})
+			unix.EpollCtl(int(epoll), unix.EPOLL_CTL_ADD, int(s.fd), &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET, Fd: s.fd})
 		})
 	}
 	return true
 }
 
-// hungUp reports whether nothing will ever come from the client.
+// maxSaid is how much a reader may send at once. Nobody listens to him.
+const maxSaid = 64 << 10
+
+// hungUp reports whether nothing will ever come from the client. What has come is
+// read away, for it would turn the connection's end into an error for him.
 func (s *seat) hungUp() (gone bool) {
 	err := s.raw.Control(func(fd uintptr) {
-		var b [1]byte
-		n, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		gone = n == 0 && err == nil || err != nil && err != unix.EAGAIN && err != unix.EINTR
+		var b [4096]byte
+		for said := 0; said < maxSaid; {
+			n, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_DONTWAIT)
+			switch {
+			case err == unix.EINTR:
+			case err == unix.EAGAIN:
+				return
+			case err != nil || n == 0:
+				gone = true
+				return
+			}
+			said += max(n, 0)
+		}
+		gone = true
 	})
 	return gone && err == nil
 }
@@ -218,8 +246,6 @@ func (s *seat) stand(rest []byte, offset int64, open bool) {
 			s.drop()
 		}
 	}()
-	// As little time as net/http gives those that it has.
-	defer context.AfterFunc(ctx, func() { s.conn.SetWriteDeadline(time.Now().Add(shutdownGrace)) })()
 	from := lineEvents(s.req, offset, open)
 	defer from.close()
 	f := &feedWriter{to: s.conn, stall: server.stallTimeout, sse: true, direct: &direct{answer: new(answer), conn: s.conn}}
@@ -290,27 +316,31 @@ func (all *audiences) audience(s *seat, offset int64, open bool) *audience {
 
 func (a *audience) run() {
 	defer a.from.close()
-	idle := a.key.heartbeat
-	if idle <= 0 {
-		idle = emptyTime
-	}
 	var out []byte
 	more := false // is at hand
+	beat := time.Now().Add(a.key.heartbeat)
 	for {
-		var err error
-		if !more {
-			err = a.from.wait(a.all.ctx, time.Now().Add(idle))
+		err := context.Cause(a.all.ctx)
+		if err == nil && !more {
+			until := time.Now().Add(emptyTime)
+			if a.key.heartbeat > 0 && beat.Before(until) {
+				until = beat
+			}
+			err = a.from.wait(a.all.ctx, until)
 		}
 		out = out[:0]
 		switch {
 		case err == nil:
 			out, err = a.next(out)
 			more = err == nil
-		case errors.Is(err, streams.ErrIdle) && a.key.heartbeat > 0:
+		case errors.Is(err, streams.ErrIdle) && a.key.heartbeat > 0 && !time.Now().Before(beat):
 			out = appendChunk(out, sseBeat)
 		}
+		if len(out) > 0 {
+			beat = time.Now().Add(a.key.heartbeat)
+		}
 		a.welcome()
-		a.say(out)
+		a.say(out, false)
 		if err != nil && !errors.Is(err, streams.ErrIdle) {
 			a.end(err)
 			return
@@ -358,8 +388,9 @@ func (a *audience) welcome() {
 	a.offset, a.open = a.from.place()
 }
 
-// say writes p to all. Who is not ready for it has to stand.
-func (a *audience) say(p []byte) {
+// say writes p to all. Who is not ready for it has to stand, or is dropped if these
+// are the last words.
+func (a *audience) say(p []byte, last bool) {
 	if len(p) == 0 {
 		return
 	}
@@ -369,7 +400,7 @@ func (a *audience) say(p []byte) {
 		switch {
 		case n == len(p):
 			here = append(here, s)
-		case err != nil || s.dropped.Load():
+		case err != nil || last || s.dropped.Load():
 			s.drop()
 		default:
 			rest := bytes.Clone(p[n:])
@@ -402,9 +433,9 @@ func (a *audience) end(err error) {
 	}
 	switch {
 	case errors.Is(err, io.EOF):
-		a.say([]byte(lastChunk))
+		a.say([]byte(lastChunk), true)
 	case replaced(a.all.ctx):
-		a.say(appendChunk(nil, retryNow))
+		a.say(appendChunk(nil, retryNow), true)
 	}
 	for _, s := range a.seats {
 		s.drop()

@@ -197,3 +197,52 @@ func TestReaderWhoHangsUpIsLetGo(t *testing.T) {
 	}
 	resp.Body.Close()
 }
+
+// TestServeEndsInAFlood ends a server while there is always more to say.
+func TestServeEndsInAFlood(t *testing.T) {
+	log := streams.NewLog(streams.Options{})
+	d := feedServer(t, log)
+	stop := make(chan struct{})
+	var flooding sync.WaitGroup
+	defer flooding.Wait()
+	defer close(stop)
+	resp := d.open("/log?feed=eventsource")
+	eventually(t, "that it is seated", func() bool { return standing() == 0 })
+	flooding.Go(func() {
+		text := []byte(strings.Repeat(strings.Repeat("x", 99)+"\n", 1000))
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				log.Write(text)
+			}
+		}
+	})
+	flooding.Go(func() { io.Copy(io.Discard, resp.Body) })
+	if _, err := io.CopyN(io.Discard, d.open("/log?feed=eventsource").Body, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	d.stop()
+}
+
+// TestTalkativeReader sends something and hangs up. That it goes is noticed
+// nevertheless.
+func TestTalkativeReader(t *testing.T) {
+	d := newDaemon(t, Options{Limits: Limits{PeerStreams: 1}})
+	pid := d.create(map[string]any{"name": "quiet", "cmd": "sleep", "args": []string{"100"}, "redirect_output": []string{"stdout"}})
+	path := fmt.Sprintf("/streams/%d/stdout?feed=eventsource&heartbeat=false", pid)
+	conn := d.raw("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	expect(t, conn, "HTTP/1.1 200 OK\r\n")
+	eventually(t, "that it is seated", func() bool { return standing() == 0 })
+	io.WriteString(conn, "GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	conn.Close()
+	eventually(t, "that its place is free", func() bool {
+		r, err := d.client.Get(d.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		return r.StatusCode == http.StatusOK
+	})
+}

@@ -16,7 +16,8 @@ type audiences struct{}
 
 func newAudiences(*Server, context.Context, func(*guest)) *audiences { return nil }
 
-func (*audiences) close() {}
+func (*audiences) close()   {}
+func (*audiences) dropAll() {}
 
 func sitter(http.ResponseWriter, *http.Request, *reading, time.Duration) func(*events) bool {
 	return nil

@@ -95,6 +95,8 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	_ = server.Shutdown(grace) // what it does not manage in time is closed next
 	accepting.Wait()
 	_ = server.Close() // also what was accepted after Shutdown looked
+	hurry := time.AfterFunc(shutdownGrace, audiences.dropAll)
+	defer hurry.Stop()
 	conns.wait()
 	handlers.Wait()
 	return err

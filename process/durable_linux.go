@@ -92,6 +92,14 @@ func (d *durable) relayed(log *streams.Log, fd int) (n int, more bool, err error
 	}
 }
 
+// underWay is how much has left a socket and is not in the log yet.
+func (d *durable) underWay() int {
+	if d.relay == nil {
+		return 0
+	}
+	return buffered(int(d.relay.r.Fd()))
+}
+
 // inputPunch is how much of what was written is kept at least, and half of what
 // is kept at most. A pipe holds less: its pages must not change under it.
 const inputPunch = 1 << 20

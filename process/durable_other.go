@@ -24,3 +24,4 @@ var (
 func (d *durable) read(*streams.Log, int) (int, bool, error)  { return 0, false, errNoKeeper }
 func (d *durable) write(*os.File, []byte, int64) (int, error) { return 0, errNoKeeper }
 func (d *durable) inputOffset() int64                         { return 0 }
+func (d *durable) underWay() int                              { return 0 }

@@ -104,7 +104,11 @@ func (r *reader) read(p []byte) (int, error) {
 // go on writing.
 func (r *reader) rest(fd uintptr) {
 	r.fd = int(fd)
-	for left := buffered(r.fd); left > 0; {
+	left := buffered(r.fd)
+	if r.kept != nil {
+		left += r.kept.underWay()
+	}
+	for left > 0 {
 		n, err := r.once()
 		if n <= 0 || err != nil {
 			return

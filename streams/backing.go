@@ -167,9 +167,10 @@ func (b *Backing) free(bl *block) {
 	bl.data = nil
 }
 
-// trim gives back the records before the oldest block. Errors only cost memory.
+// trim gives back the records before the oldest block but the last, which is of what
+// was lost. Errors only cost memory.
 func (b *Backing) trim(oldest *block) {
-	page := oldest.place.record / recordsInPage
+	page := max(oldest.place.record-1, 0) / recordsInPage
 	if oldest.place.at == 0 || page <= b.first {
 		return
 	}

@@ -288,6 +288,10 @@ func TestRestoreFlood(t *testing.T) {
 		if other.Number() != number {
 			t.Errorf("last number is %d, want %d", other.Number(), number)
 		}
+		// Who has seen the first write only has missed some.
+		if at := other.LineAfter(func(m Mark) bool { return m.Number > 1 }); at >= other.Start() {
+			t.Errorf("life %d: what follows the first write is at %d, and %d is the oldest that is kept", life, at, other.Start())
+		}
 		b.Log, b.b = other, o.Backing
 	}
 }

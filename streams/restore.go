@@ -45,7 +45,8 @@ func (l *Log) restore() (closed Mark, err error) {
 	if len(r.blocks) == 0 {
 		return r.end, nil
 	}
-	if err := l.remap(r.blocks); err != nil {
+	s.lost = r.lost
+	if err := l.remap(&r); err != nil {
 		return Mark{}, err
 	}
 	if s.end > r.marked { // taken from the pipe, and then there was no time for a mark
@@ -58,7 +59,7 @@ func (l *Log) restore() (closed Mark, err error) {
 		s.size += int64(cap(kept.marks)) * markSize
 		if n := len(kept.marks); n > 0 {
 			s.number = kept.marks[n-1].Number
-			if s.began.Number == 0 {
+			if s.began.Number == 0 && s.lost.Number == 0 {
 				s.began = kept.marks[0]
 			}
 		}
@@ -68,8 +69,8 @@ func (l *Log) restore() (closed Mark, err error) {
 
 // remap gives the blocks that were not punched out their memory and their bytes,
 // and makes the next reads go to the last of them. l.mu must be held.
-func (l *Log) remap(blocks []*replayedBlock) error {
-	b, s := l.backing, &l.store
+func (l *Log) remap(r *replayed) error {
+	b, s, blocks := l.backing, &l.store, r.blocks
 	position, err := b.file.Seek(0, io.SeekCurrent)
 	if err != nil {
 		return err
@@ -79,9 +80,13 @@ func (l *Log) remap(blocks []*replayedBlock) error {
 			kept.length = int(blocks[i+1].start - kept.start)
 		} else {
 			kept.reach(position)
+			if r.end.Number != 0 { // what came behind that is not the stream's
+				kept.length = int(r.marked - kept.start)
+			}
 		}
 		s.end = kept.end()
 		if s.end <= b.start {
+			s.lost = kept.last(s.lost)
 			continue
 		}
 		b.lend(&kept.block, kept.size)
@@ -105,6 +110,7 @@ type replayed struct {
 	blocks []*replayedBlock // oldest first; together they are one run of the stream
 	number uint64           // the last that was given
 	marked int64            // the end of what has a mark
+	lost   Mark             // the last one that is of none of the blocks, as far as that is known
 	end    Mark             // of the stream, if it had ended
 }
 
@@ -115,6 +121,14 @@ type replayedBlock struct {
 }
 
 func (b *replayedBlock) end() int64 { return b.start + int64(b.length) }
+
+// last is the block's last mark, or before it the one before.
+func (b *replayedBlock) last(before Mark) Mark {
+	if n := len(b.marks); n > 0 {
+		return b.marks[n-1]
+	}
+	return before
+}
 
 // reach makes the block end where the file's position is, which is elsewhere when
 // its record is the last thing that was done.
@@ -146,6 +160,9 @@ func (b *Backing) apply(r *replayed, rec record) {
 		b.next = max(b.next, rec.what+rec.end+filePage)
 		// One that lay there before was dropped, and so were those before that one.
 		again := slices.IndexFunc(r.blocks, func(old *replayedBlock) bool { return old.place.at == rec.what })
+		if again >= 0 {
+			r.lost = r.blocks[again].last(r.lost)
+		}
 		r.blocks = append(r.blocks[again+1:], &replayedBlock{
 			block: block{start: rec.offset, place: place{at: rec.what, record: b.records}},
 			size:  int(rec.end),
@@ -161,6 +178,8 @@ func (b *Backing) apply(r *replayed, rec record) {
 		r.end = m
 	} else if n := len(r.blocks); n > 0 {
 		r.blocks[n-1].marks = append(r.blocks[n-1].marks, m)
+	} else {
+		r.lost = m
 	}
 }
 
