@@ -50,6 +50,30 @@ func TestQuietReadersHaveNoGoroutine(t *testing.T) {
 	}
 }
 
+// TestWaitingReadersAreSmall holds that one costs at most 12 KiB.
+func TestWaitingReadersAreSmall(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector has a memory of its own")
+	}
+	const readers = 500
+	d := feedServer(t, streams.NewLog(streams.Options{}))
+	connect := func(n int) {
+		for range n {
+			conn := d.raw("GET /log?feed=eventsource HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			expect(t, conn, "HTTP/1.1 200 OK\r\n")
+		}
+		eventually(t, "that all are seated", func() bool { return standing() == 0 })
+	}
+	connect(50) // what is made once
+	before := inUse()
+	connect(readers)
+	each := int64(inUse()-before) / readers
+	t.Logf("%d bytes each", each)
+	if each > 12<<10 {
+		t.Errorf("%d bytes a waiting reader, want at most 12 KiB", each)
+	}
+}
+
 // TestAudienceIsExact has readers of all kinds: some stop reading for a while, some
 // come and go, and what there is to read comes in drops and in floods.
 func TestAudienceIsExact(t *testing.T) {
