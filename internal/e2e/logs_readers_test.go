@@ -166,6 +166,13 @@ func byWebsocket(addr func() string, app string) func(context.Context, *logReade
 			if err != nil {
 				return
 			}
+			if !json.Valid(data) {
+				// A connection that ends behind a frame's header is the end of the message to
+				// the library: then nothing can follow.
+				if _, _, err := conn.Read(ctx); err != nil {
+					return
+				}
+			}
 			r.message(data)
 		}
 	}
