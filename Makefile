@@ -94,10 +94,10 @@ install: man
 	test -e '$(DESTDIR)$(CONFIGDIR)/gaffer.ini' || install -m 644 packaging/gaffer.ini '$(DESTDIR)$(CONFIGDIR)'
 
 package:
-	rm -rf build/root
-	$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=build/root
-	gzip -9nr build/root/usr/share/man
-	mv build/root/usr/share/zsh/site-functions build/root/usr/share/zsh/vendor-completions # as Debian calls it
+	rm -rf build/tree
+	$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=build/tree
+	gzip -9nr build/tree/usr/share/man
+	mv build/tree/usr/share/zsh/site-functions build/tree/usr/share/zsh/vendor-completions # as Debian calls it
 	GOARCH=$$(go env GOARCH) VERSION='$(or $(VERSION),0.0.0-dev)' \
 		go tool -modfile=packaging/nfpm.mod nfpm package --config packaging/nfpm.yaml --packager deb --target build/
 

@@ -6,14 +6,10 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"net"
-	"net/http"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -122,144 +118,6 @@ func (all *audiences) watch() {
 		}
 	})
 }
-
-// seat is a reader whose connection is not net/http's any more.
-type seat struct {
-	all       *audiences
-	req       *reading
-	heartbeat time.Duration
-	conn      net.Conn
-	raw       syscall.RawConn
-	fd        int32
-	guest     *guest
-	dropped   atomic.Bool
-	cancel    context.CancelFunc // ends the goroutine that he has; nil: none. Guarded by all.seating.
-}
-
-// sitter is how the reader of a request joins an audience; nil if he never can.
-func sitter(w http.ResponseWriter, r *http.Request, req *reading, heartbeat time.Duration) func(from *events) bool {
-	all, _ := r.Context().Value(audiencesKey{}).(*audiences)
-	d := newDirect(w, r)
-	if all == nil || d == nil {
-		return nil
-	}
-	return func(from *events) bool {
-		if from.place == nil {
-			return false
-		}
-		s := &seat{all: all, req: &reading{log: req.log, label: req.label, done: req.done}, heartbeat: heartbeat, conn: d.conn, guest: guestOf(r)}
-		seated := all.sit(s, from, func() bool { return s.takeOver(w) })
-		if seated {
-			req.done = func() {}
-		}
-		return seated
-	}
-}
-
-// takeOver makes the connection the seat's.
-func (s *seat) takeOver(w http.ResponseWriter) bool {
-	conn, ok := s.conn.(syscall.Conn)
-	if !ok {
-		return false
-	}
-	var err error
-	if s.raw, err = conn.SyscallConn(); err != nil {
-		return false
-	}
-	s.raw.Control(func(fd uintptr) { s.fd = int32(fd) })
-	if _, _, err := http.NewResponseController(w).Hijack(); err != nil {
-		return false
-	}
-	s.guest.seated = true
-	s.all.seating.Lock()
-	s.all.seats[s.fd] = s
-	s.all.seating.Unlock()
-	epoll, err := s.all.gone.SyscallConn()
-	if err == nil {
-		epoll.Control(func(epoll uintptr) { // without it, a write will tell
-			unix.EpollCtl(int(epoll), unix.EPOLL_CTL_ADD, int(s.fd), &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET, Fd: s.fd})
-		})
-	}
-	return true
-}
-
-// maxSaid is how much a reader may send at once. Nobody listens to him.
-const maxSaid = 64 << 10
-
-// hungUp reports whether nothing will ever come from the client. What has come is
-// read away, for it would turn the connection's end into an error for him.
-func (s *seat) hungUp() (gone bool) {
-	err := s.raw.Control(func(fd uintptr) {
-		var b [4096]byte
-		for said := 0; said < maxSaid; {
-			n, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_DONTWAIT)
-			switch {
-			case err == unix.EINTR:
-			case err == unix.EAGAIN:
-				return
-			case err != nil || n == 0:
-				gone = true
-				return
-			}
-			said += max(n, 0)
-		}
-		gone = true
-	})
-	return gone && err == nil
-}
-
-// drop ends the connection, and all that it took.
-func (s *seat) drop() {
-	if s.dropped.Swap(true) {
-		return
-	}
-	s.all.seating.Lock()
-	delete(s.all.seats, s.fd)
-	cancel := s.cancel
-	s.all.seating.Unlock()
-	s.conn.Close()
-	if cancel != nil {
-		cancel()
-	}
-	s.req.done()
-	s.all.leave(s.guest)
-}
-
-// stand sends rest, and what follows from a place on, until the reader has caught
-// up and is seated again, or until the end.
-func (s *seat) stand(rest []byte, offset int64, open bool) {
-	ctx, cancel := context.WithCancel(s.all.ctx)
-	defer cancel()
-	s.all.seating.Lock()
-	s.cancel = cancel
-	s.all.seating.Unlock()
-	if s.dropped.Load() {
-		return
-	}
-	server := s.all.server
-	seated := false
-	defer func() {
-		if failure := recover(); failure != nil && failure != http.ErrAbortHandler {
-			server.log.Error("feed failed", "failure", failure, "stack", string(debug.Stack()))
-		}
-		if !seated {
-			s.drop()
-		}
-	}()
-	from := lineEvents(s.req, offset, open)
-	defer from.close()
-	f := &feedWriter{to: s.conn, stall: server.stallTimeout, sse: true, direct: &direct{answer: new(answer), conn: s.conn}}
-	f.sit = func(from *events) bool { return s.all.sit(s, from, nil) }
-	f.extend()
-	if _, err := s.conn.Write(rest); err != nil {
-		return
-	}
-	if seated = server.sendEvents(f, ctx, from, s.heartbeat); !seated {
-		_, _ = io.WriteString(s.conn, lastChunk) // that it is missing says that this is not the end
-	}
-}
-
-const lastChunk = "0\r\n\r\n"
 
 // audience is one of the audiences. Its goroutine, which ends when it is empty, has
 // the seats and from.

@@ -3,163 +3,14 @@ package manager
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gafferd/gaffer/process"
 )
-
-// snapshot is what a Vault tells of a Manager.
-type snapshot struct {
-	before      *beforeRecord
-	run         string
-	pid         int
-	closing     bool
-	loaded      bool
-	events      map[uint64]Event
-	audits      map[uint64]Event
-	supervisors map[int]*supervisorSnapshot
-}
-
-type supervisorSnapshot struct {
-	supervisorRecord
-	filed  json.RawMessage
-	wanted wantedRecord
-	slots  map[int]slotRecord
-	exits  map[int]exitRecord
-	made   map[int]json.RawMessage // descriptions of instances, by pid
-}
-
-// Check reports whether this program can read what is in the vault: it may be
-// another one that has written it.
-func (v *Vault) Check() error {
-	snap, err := v.snapshot()
-	if err != nil {
-		return err
-	}
-	for _, s := range snap.supervisors {
-		if err := s.check(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// check reports whether this program knows all that is in the descriptions.
-func (s *supervisorSnapshot) check() error {
-	if len(s.Description) == 0 {
-		return nil // its end was being recorded
-	}
-	t, err := parseDescription(s.Description)
-	if err != nil {
-		return fmt.Errorf("a process: %w", err)
-	}
-	made := slices.Collect(maps.Values(s.made))
-	if len(s.filed) > 0 {
-		made = append(made, s.filed)
-	}
-	for _, description := range made {
-		if _, err := parseDescription(description); err != nil {
-			return fmt.Errorf("process %q: %w", t.Name, err)
-		}
-	}
-	return nil
-}
-
-// snapshot reads all records.
-func (v *Vault) snapshot() (*snapshot, error) {
-	snap := &snapshot{events: make(map[uint64]Event), audits: make(map[uint64]Event), supervisors: make(map[int]*supervisorSnapshot)}
-	for key, value := range v.records {
-		if err := snap.read(key, value); err != nil {
-			return nil, fmt.Errorf("state %s: %w", key, err)
-		}
-	}
-	return snap, nil
-}
-
-func (snap *snapshot) read(key string, value []byte) error {
-	switch key {
-	case "before":
-		return json.Unmarshal(value, &snap.before)
-	case "run":
-		snap.run = string(value)
-		return nil
-	case "pid":
-		return json.Unmarshal(value, &snap.pid)
-	case "closing":
-		snap.closing = true
-		return nil
-	case "loaded":
-		snap.loaded = true
-		return nil
-	}
-	if n, ok := strings.CutPrefix(key, eventPrefix); ok {
-		return readEvent(snap.events, n, value)
-	}
-	if n, ok := strings.CutPrefix(key, auditPrefix); ok {
-		return readEvent(snap.audits, n, value)
-	}
-	id, part, _ := strings.Cut(strings.TrimPrefix(key, "s"), ".")
-	number, err := strconv.Atoi(id)
-	if err != nil || key[0] != 's' {
-		return fmt.Errorf("is not known to this version")
-	}
-	s := snap.supervisors[number]
-	if s == nil {
-		s = &supervisorSnapshot{
-			slots: make(map[int]slotRecord), exits: make(map[int]exitRecord),
-			made: make(map[int]json.RawMessage),
-		}
-		snap.supervisors[number] = s
-	}
-	return s.read(part, value)
-}
-
-func readEvent(into map[uint64]Event, number string, value []byte) error {
-	n, err := strconv.ParseUint(number, 10, 64)
-	if err != nil {
-		return err
-	}
-	var ev eventRecord
-	err = json.Unmarshal(value, &ev)
-	into[n] = Event(ev)
-	return err
-}
-
-func (s *supervisorSnapshot) read(part string, value []byte) error {
-	switch part {
-	case "":
-		return json.Unmarshal(value, &s.supervisorRecord)
-	case "filed":
-		s.filed = value
-		return nil
-	case "state":
-		return json.Unmarshal(value, &s.wanted)
-	}
-	digits := strings.TrimLeft(part, "xi")
-	n, err := strconv.Atoi(digits)
-	if err != nil {
-		return fmt.Errorf("is not known to this version")
-	}
-	switch part[:len(part)-len(digits)] {
-	case "":
-		var r slotRecord
-		err = json.Unmarshal(value, &r)
-		s.slots[n] = r
-	case "x":
-		var r exitRecord
-		err = json.Unmarshal(value, &r)
-		s.exits[n] = r
-	case "i":
-		s.made[n] = value
-	}
-	return err
-}
 
 // openVault has the Manager record what it knows, and go on where the one before
 // has ended. What there was is taken over by Resume.
@@ -445,13 +296,4 @@ func (s *supervisor) missing(sl *slot, inst *instance, r slotRecord) {
 		StartedAt: r.StartedAt, EndedAt: time.Now(), ExitStatus: lostStatus, Reason: lost,
 	}})
 	s.emit(Event{Type: "exit", Name: s.name, PID: inst.pid, Index: inst.index, ExitStatus: lostStatus, Reason: lost})
-}
-
-// parseDescription is the template that Template.description tells of.
-func parseDescription(data []byte) (Template, error) {
-	var description map[string]any
-	if err := json.Unmarshal(data, &description); err != nil {
-		return Template{}, err
-	}
-	return ParseTemplate(description)
 }

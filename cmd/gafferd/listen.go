@@ -174,7 +174,8 @@ func listenUnix(path string, mode int) (net.Listener, error) {
 }
 
 // lockFolder takes the lock of a folder, which closing the folder gives back.
-// It waits for no longer than two daemons that start at once take.
+// It waits for no longer than two daemons that start at once take, by asking again
+// and again: flock(2) knows no deadline.
 func lockFolder(path string) (*os.File, error) {
 	folder, err := os.Open(path)
 	if err != nil {

@@ -9,9 +9,9 @@ mount -t sysfs sysfs "$root/sys" || exit 77
 mount -t tmpfs tmpfs "$root/sys/fs/cgroup" || exit 77
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup" || exit 77
 mount --bind "$3" "$root/mnt"
-cp "$here/probe.sh" "$root/root"
+cp "$here/probe.sh" "$root/srv"
 inside '
-dpkg -i /root/gaffer.deb
+dpkg -i /srv/gaffer.deb
 cd /etc/systemd/system
 shopt -s nullglob
 for unit in *.wants/*; do # nothing of this machine is to start there
@@ -22,7 +22,7 @@ cat >probe.service <<UNIT
 After=gafferd.service
 [Service]
 Type=oneshot
-ExecStart=bash -euo pipefail /root/probe.sh
+ExecStart=bash -euo pipefail /srv/probe.sh
 ExecStopPost=sh -c "echo \$EXIT_STATUS >/mnt/code; systemctl exit"
 StandardOutput=append:/mnt/output
 StandardError=append:/mnt/output

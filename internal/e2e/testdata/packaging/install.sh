@@ -6,7 +6,7 @@ layer "$1" "$2"
 
 echo '== install'
 inside '
-dpkg -i /root/gaffer.deb
+dpkg -i /srv/gaffer.deb
 dpkg -V gaffer
 gafferd --version | grep "^gafferd 1\.2\.3 "
 gafferctl version | grep "^gafferctl 1\.2\.3 "
@@ -41,7 +41,7 @@ kill $pid && wait $pid
 echo '== upgrade'
 inside '
 echo "; mine" >>/etc/gaffer/gaffer.ini
-dpkg -i /root/gaffer.deb
+dpkg -i /srv/gaffer.deb
 tail -n 1 /etc/gaffer/gaffer.ini | grep mine
 '
 

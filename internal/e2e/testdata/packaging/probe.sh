@@ -30,7 +30,7 @@ pkill -KILL --parent "$main" --exact gafferd
 gafferctl add_process --start second sleep 1000
 until_is "Instances: 2 running" property StatusText
 before=$(workers)
-dpkg -i /root/gaffer.deb
+dpkg -i /srv/gaffer.deb
 replaced() { [[ $(workers) == *"$before"* ]] || echo yes; }
 until_is yes replaced
 gafferctl del_process second
@@ -60,14 +60,14 @@ systemctl daemon-reload
 # It asks for the time that its processes were promised.
 printf '[Service]\nTimeoutStopSec=1s\n' >/run/systemd/system/gafferd.service.d/stop.conf
 systemctl daemon-reload
-cat >/root/slow.json <<'J'
-{"name": "slow", "cmd": "trap 'sleep 3; echo done >/root/stopped; exit' TERM; echo up; while :; do sleep 0.1; done", "shell": true, "graceful_timeout": 60}
+cat >/srv/slow.json <<'J'
+{"name": "slow", "cmd": "trap 'sleep 3; echo done >/srv/stopped; exit' TERM; echo up; while :; do sleep 0.1; done", "shell": true, "graceful_timeout": 60}
 J
-gafferctl load_process --start /root/slow.json
+gafferctl load_process --start /srv/slow.json
 until_is '*up' gafferctl logs -n 1 slow
 systemctl restart gafferd
 [[ $(property Result) == success ]]
-[[ $(cat /root/stopped) == done ]]
+[[ $(cat /srv/stopped) == done ]]
 gafferctl del_process slow
 
 # Who connects to the socket starts it, and it stays there over a restart.

@@ -1,0 +1,146 @@
+//go:build linux
+
+package keeper
+
+import (
+	"encoding/binary"
+	"os"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// Child is a child that the keeper has for this worker.
+type Child struct {
+	ID       uint64
+	conn     *Conn
+	pid      int
+	released bool
+	told     bool
+	files    []File // that were kept when an earlier worker ended
+
+	started chan struct{} // closed when pid is known, or err
+	err     error
+	ended   chan struct{}
+	status  Status
+}
+
+// Status is how a child ended.
+type Status struct {
+	Code, Signal int
+	Known        bool // false: the keeper was gone before it could tell
+}
+
+// watch finds out about the end of a child for itself. How it ended somebody
+// else is told, whoever is its parent now.
+func (ch *Child) watch() {
+	select {
+	case <-ch.ended:
+		return
+	default:
+	}
+	defer ch.finish(Status{})
+	fd, err := unix.PidfdOpen(ch.pid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return
+	}
+	pidfd := os.NewFile(uintptr(fd), "pidfd")
+	defer pidfd.Close()
+	if group, err := unix.Getpgid(ch.pid); err != nil || group != ch.pid {
+		return // it has ended, and the pid is another's
+	}
+	if conn, err := pidfd.SyscallConn(); err == nil {
+		conn.Read(func(fd uintptr) bool {
+			polls := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+			n, err := unix.Poll(polls, 0)
+			return n > 0 || err != nil && err != unix.EINTR
+		})
+	}
+}
+
+func (ch *Child) finish(s Status) {
+	select {
+	case <-ch.ended:
+	default:
+		ch.status = s
+		close(ch.ended)
+	}
+}
+
+// Pid is the child's process id. It is called after Started.
+func (ch *Child) Pid() int { return ch.pid }
+
+// Started waits until the child was started, or could not be.
+func (ch *Child) Started() error {
+	<-ch.started
+	return ch.err
+}
+
+// Files are what was kept for the child when an earlier worker ended. They are
+// the caller's.
+func (ch *Child) Files() []File { return ch.files }
+
+// Released says that an earlier worker has released the child already.
+func (ch *Child) Released() bool { return ch.released }
+
+// maxOthers is how many others Tell takes.
+const maxOthers = maxData / 4
+
+// Tell has the keeper signal the child, its process group and others, unless it
+// has done so before, for an earlier worker.
+func (ch *Child) Tell(sig unix.Signal, others []int) error {
+	m := message{kind: tell, id: ch.ID, a: int64(sig)}
+	for _, pid := range others[:min(len(others), maxOthers)] {
+		m.data = binary.LittleEndian.AppendUint32(m.data, uint32(pid))
+	}
+	return ch.conn.link.send(m)
+}
+
+// Told says that an earlier worker has had the child signalled by Tell.
+func (ch *Child) Told() bool { return ch.told }
+
+// Wait returns when the child has ended.
+func (ch *Child) Wait() Status {
+	<-ch.ended
+	return ch.status
+}
+
+// Release takes the zombie away. Until then the child's pid is nobody else's.
+func (ch *Child) Release() error {
+	return ch.conn.link.send(message{kind: release, id: ch.ID})
+}
+
+// LetGo is Release, and Forget, for a child that may have yet to end.
+func (ch *Child) LetGo() error {
+	ch.drop()
+	return ch.conn.link.send(message{kind: release, id: ch.ID, a: 1})
+}
+
+// Keep has one more file kept for the child, and returns when it is. The caller
+// keeps its own.
+func (ch *Child) Keep(f File) error {
+	fd, err := descriptor(f.File)
+	if err != nil {
+		return err
+	}
+	defer runtime.KeepAlive(f)
+	return ch.conn.ask(message{kind: keep, id: ch.ID, a: int64(f.Number), files: []int{fd}})
+}
+
+// CloseFile has the keeper close one of the child's files.
+func (ch *Child) CloseFile(number byte) error {
+	return ch.conn.link.send(message{kind: unkeep, id: ch.ID, a: int64(number)})
+}
+
+// Forget has the keeper close all files of the child.
+func (ch *Child) Forget() error {
+	ch.drop()
+	return ch.conn.link.send(message{kind: forget, id: ch.ID})
+}
+
+func (ch *Child) drop() {
+	c := ch.conn
+	c.mu.Lock()
+	delete(c.children, ch.ID)
+	c.mu.Unlock()
+}

@@ -1,0 +1,85 @@
+package streams
+
+// spare forgets the block whose place one of that size will take and returns it,
+// if the window is full, it is no smaller or at least of a flood, and nobody
+// reads it any more. l.mu must be held.
+func (l *Log) spare(size int) *block {
+	if len(l.store.blocks) < 2 || l.store.size+int64(size) <= l.flow.limit {
+		return nil
+	}
+	if b := l.store.blocks[0]; b.inHand > 0 || cap(b.data) < min(size, floodBlock) {
+		return nil
+	}
+	return l.store.drop()
+}
+
+// trim forgets whole blocks until what is kept fits the window. l.mu must be
+// held.
+func (l *Log) trim() {
+	for l.store.size > l.flow.limit && len(l.store.blocks) > 1 {
+		l.drop()
+	}
+	if l.backing != nil && len(l.store.blocks) > 0 {
+		l.backing.trim(l.store.blocks[0])
+	}
+}
+
+// drop forgets the oldest block and returns how large it was. Its memory is
+// given back when nobody has a part of it in hand. l.mu must be held.
+func (l *Log) drop() (size int64) {
+	b := l.store.drop()
+	size = b.size()
+	b.dropped = true
+	l.free(b)
+	return size
+}
+
+func (l *Log) dropAll() {
+	for len(l.store.blocks) > 0 {
+		l.drop()
+	}
+}
+
+// free gives back the memory of a block that was dropped, unless somebody has a
+// part of it in hand. l.mu must be held.
+func (l *Log) free(b *block) {
+	if b.dropped && b.inHand == 0 && l.backing != nil {
+		l.backing.free(b)
+	}
+}
+
+// letGo says that one reader less has a part of b in hand. l.mu must be held.
+func (l *Log) letGo(b *block) {
+	b.inHand--
+	l.free(b)
+}
+
+// settle brings what Memory is to know up to date and returns how much less it
+// is. l.mu must be held.
+func (l *Log) settle() (freed int64) {
+	freed = l.accounted - l.store.size
+	l.accounted = l.store.size
+	return freed
+}
+
+// held is how many bytes of memory the Log holds.
+func (l *Log) held() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.store.size
+}
+
+// release forgets the oldest blocks, but not one that is being written to, until
+// at least n bytes of memory are free again. It returns how many that were.
+func (l *Log) release(n int64) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	keep := 0
+	if l.writing {
+		keep = 1
+	}
+	for n > 0 && len(l.store.blocks) > keep {
+		n -= l.drop()
+	}
+	return l.settle()
+}
