@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -127,7 +126,6 @@ type audience struct {
 	from  *events
 	seats []*seat
 	chunk chunkWriter
-	buf   sseEvent
 
 	mu     sync.Mutex // guards everything below
 	offset int64      // the place of all who are there, and of those who come
@@ -189,7 +187,10 @@ func (a *audience) run() {
 		out = out[:0]
 		switch {
 		case err == nil:
-			out, err = a.next(out)
+			err = a.from.chunks(func(e sseEvent) bool {
+				out = appendChunk(out, e)
+				return len(out) < batch
+			})
 			more = err == nil
 		case errors.Is(err, streams.ErrIdle) && a.key.heartbeat > 0 && !time.Now().Before(beat):
 			out = appendChunk(out, sseBeat)
@@ -203,37 +204,13 @@ func (a *audience) run() {
 			a.end(err)
 			return
 		}
-		if cap(out) > 2*batch { // for a very long line, as in next
+		if cap(out) > 2*batch { // for a very long line
 			out = nil
 		}
 		if len(a.seats) == 0 && a.close() {
 			return
 		}
 	}
-}
-
-// next appends the events that there are to out, until there is a batch: in chunks,
-// of which the first few have an event each.
-func (a *audience) next(out []byte) (_ []byte, err error) {
-	e := a.buf
-	for row := 1; len(out)+len(e) < batch; row++ {
-		if e, err = a.from.poll(e); err != nil {
-			break
-		}
-		if row <= burst {
-			out = appendChunk(out, e)
-			e = e[:0]
-		} else {
-			e = a.from.rest(e)
-		}
-	}
-	if len(e) > 0 {
-		out = appendChunk(out, e)
-	}
-	if a.buf = e[:0]; cap(e) > 2*batch {
-		a.buf = nil
-	}
-	return out, err
 }
 
 // welcome takes in those who came before what is to be said now, and forgets those
@@ -298,12 +275,6 @@ func (a *audience) end(err error) {
 	for _, s := range a.seats {
 		s.drop()
 	}
-}
-
-// appendChunk adds a chunk of an HTTP/1.1 body.
-func appendChunk[T []byte | sseEvent | string](to []byte, data T) []byte {
-	to = append(strconv.AppendInt(to, int64(len(data)), 16), "\r\n"...)
-	return append(append(to, data...), "\r\n"...)
 }
 
 // chunkWriter writes to one connection after the other, without waiting.

@@ -43,12 +43,10 @@ func (d *direct) hold(p []byte) {
 	if len(p) == 0 {
 		return // that would be the last one
 	}
-	if len(d.held) > 0 {
+	if len(d.held) > 0 || len(p) > smallBatch {
 		d.held = roomy(d.held)
 	}
-	d.held = strconv.AppendInt(d.held, int64(len(p)), 16)
-	d.held = append(d.held, "\r\n"...)
-	d.held = append(append(d.held, p...), "\r\n"...)
+	d.held = appendChunk(d.held, p)
 	d.answer.bytes += int64(len(p))
 }
 
@@ -68,4 +66,14 @@ func (d *direct) chunk(p []byte) error {
 	d.held = reuse(d.held)
 	d.answer.bytes += int64(len(p))
 	return err
+}
+
+// lastChunk ends a body in chunks.
+const lastChunk = "0\r\n\r\n"
+
+// appendChunk adds a chunk of an HTTP/1.1 body. It is not empty, for that would be
+// the last one.
+func appendChunk[T []byte | sseEvent | string](to []byte, data T) []byte {
+	to = append(strconv.AppendInt(to, int64(len(data)), 16), "\r\n"...)
+	return append(append(to, data...), "\r\n"...)
 }

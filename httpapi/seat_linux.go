@@ -148,5 +148,3 @@ func (s *seat) stand(rest []byte, offset int64, open bool) {
 		_, _ = io.WriteString(s.conn, lastChunk) // that it is missing says that this is not the end
 	}
 }
-
-const lastChunk = "0\r\n\r\n"

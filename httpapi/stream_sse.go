@@ -38,9 +38,11 @@ func (s *Server) eventsource(w http.ResponseWriter, r *http.Request, req *readin
 	if oldest := req.log.Start(); req.place.given && start < oldest {
 		setMissed(w.Header(), oldest-start)
 	}
-	next := lineEvents(req, start, false)
+	var next *events
 	if exact {
 		next = chunkEvents(req, start)
+	} else {
+		next = lineEvents(req, start, false)
 	}
 	defer next.close()
 	setOffset(w.Header(), max(next.offset, req.log.Start()))
@@ -178,28 +180,41 @@ func (s *Server) sendEvents(f *feedWriter, ctx context.Context, from *events, he
 // sendReady sends the events that are there: with one write, or a batch with each.
 // The error is ErrIdle or io.EOF.
 func (from *events) sendReady(f *feedWriter) (sent bool, err error) {
+	err = from.chunks(func(e sseEvent) bool {
+		if sent = true; len(e) >= batch {
+			f.send(e)
+		} else {
+			f.put(e)
+		}
+		return true
+	})
+	f.send(nil)
+	return sent, err
+}
+
+// chunks calls take with the events that are there, as chunks: of the first, each is
+// one, and then a batch is. It ends when take says so, without an error, or with
+// ErrIdle or io.EOF when there are no more.
+func (from *events) chunks(take func(e sseEvent) (more bool)) (err error) {
 	e := from.buf
-	for row := 0; ; row++ {
+	for row, more := 0, true; more; row++ {
 		if row >= burst {
 			e = roomy(e)
 		}
 		if e, err = from.poll(e); err != nil {
 			break
 		}
-		if sent = true; row < burst {
-			f.put(e)
-			e = e[:0]
-			continue
-		}
-		if from.rest != nil {
+		if row >= burst && from.rest != nil {
 			e = from.rest(e)
 		}
-		if len(e) >= batch {
-			f.send(e)
+		if row < burst || len(e) >= batch {
+			more = take(e)
 			e = e[:0]
 		}
 	}
-	f.send(e)
+	if len(e) > 0 {
+		take(e)
+	}
 	from.buf = reuse(e)
-	return sent, err
+	return err
 }

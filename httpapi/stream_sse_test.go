@@ -228,3 +228,24 @@ func TestHeartbeatsByTheClock(t *testing.T) {
 		<-done
 	})
 }
+
+// TestEventsourceHoldsOneReader has a stream that waits for its readers, and one of
+// them, who reads.
+func TestEventsourceHoldsOneReader(t *testing.T) {
+	for _, encoding := range []string{"utf-8", "base64"} {
+		log := streams.NewLog(streams.Options{Window: 64 << 10, MaxWindow: 64 << 10, Backpressure: true})
+		d := feedServer(t, log)
+		resp := d.open("/log?feed=eventsource&encoding=" + encoding)
+		written := make(chan struct{})
+		go func() {
+			defer close(written)
+			io.WriteString(log, strings.Repeat(strings.Repeat("x", 99)+"\n", 10_000))
+			log.Close()
+		}()
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			t.Errorf("%s: %v", encoding, err)
+		}
+		log.Close() // lets a writer go that waits
+		<-written
+	}
+}
