@@ -177,7 +177,11 @@ func (k *keeper) keep(id uint64, number byte, files []int) syscall.Errno {
 		return syscall.EINVAL
 	}
 	c.kept = append(c.kept, keptFile{number, files[0]})
-	c.promised = max(0, c.promised-1)
+	if c.promised > 0 {
+		c.promised--
+	} else {
+		k.spare--
+	}
 	return 0
 }
 

@@ -52,6 +52,7 @@ type keeper struct {
 	held      []item // in the order in which they came
 	children  map[uint64]*childEntry
 	pending   int       // launches under way
+	spare     int       // descriptors that are free for certain: see full
 	orphans   time.Time // when to look for them; zero: no child has ended
 
 	stopping os.Signal   // the last signal to stop, for a worker that is yet to come
@@ -278,6 +279,7 @@ func (k *keeper) hold(name string, files []int) {
 	}
 	if len(files) > 0 {
 		k.held = append(k.held, item{name, files})
+		k.spare -= len(files)
 	}
 }
 

@@ -5,6 +5,7 @@ package keeper
 import (
 	"errors"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"syscall"
@@ -90,20 +91,35 @@ const (
 )
 
 // full says whether there are too few descriptors left for one more child, when
-// all come that the others were promised.
+// all come that the others were promised. They are counted only when those may be
+// used up that were free at the last count: else each launch would take longer the
+// more children there are.
 func (k *keeper) full(c *childEntry) bool {
+	need := c.files() + launchFiles
+	if k.spare < need {
+		k.spare = k.countSpare()
+	}
+	if k.spare < need {
+		return true
+	}
+	k.spare -= need
+	return false
+}
+
+// countSpare counts the descriptors that nobody has or was promised.
+func (k *keeper) countSpare() int {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
-		return false
+		return math.MaxInt32
 	}
-	n := reserve + (k.pending+1)*launchFiles + c.files()
+	n := reserve + k.pending*launchFiles
 	for _, it := range k.held {
 		n += len(it.files)
 	}
-	for _, other := range k.children {
-		n += other.files()
+	for _, c := range k.children {
+		n += c.files()
 	}
-	return uint64(n) > limit.Cur
+	return int(min(limit.Cur, math.MaxInt32)) - n
 }
 
 // files is how many descriptors a child takes, or will.
