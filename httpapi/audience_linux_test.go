@@ -195,6 +195,22 @@ func (r *numbersReader) one() bool {
 	return true
 }
 
+// openWhenFree opens a feed as soon as whoever had its place is known to be gone.
+func (d *daemon) openWhenFree(path string) (resp *http.Response) {
+	d.t.Helper()
+	eventually(d.t, "that the place is free", func() bool {
+		var err error
+		if resp, err = d.client.Get(d.url + path); err != nil {
+			d.t.Fatal(err)
+		}
+		if resp.StatusCode != http.StatusOK {
+			resp.Body.Close()
+		}
+		return resp.StatusCode == http.StatusOK
+	})
+	return resp
+}
+
 // TestReaderWhoHangsUpIsLetGo wants the place of one who waits for something that
 // never comes.
 func TestReaderWhoHangsUpIsLetGo(t *testing.T) {
@@ -208,16 +224,7 @@ func TestReaderWhoHangsUpIsLetGo(t *testing.T) {
 			t.Fatalf("a second one is answered with %d", got)
 		}
 		resp.Body.Close()
-		eventually(t, "that its place is free", func() bool {
-			var err error
-			if resp, err = d.client.Get(d.url + path); err != nil {
-				t.Fatal(err)
-			}
-			if resp.StatusCode != http.StatusOK {
-				resp.Body.Close()
-			}
-			return resp.StatusCode == http.StatusOK
-		})
+		resp = d.openWhenFree(path)
 	}
 	resp.Body.Close()
 }
@@ -261,12 +268,5 @@ func TestTalkativeReader(t *testing.T) {
 	eventually(t, "that it is seated", func() bool { return standing() == 0 })
 	io.WriteString(conn, "GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	conn.Close()
-	eventually(t, "that its place is free", func() bool {
-		r, err := d.client.Get(d.url + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.Body.Close()
-		return r.StatusCode == http.StatusOK
-	})
+	d.openWhenFree(path).Body.Close()
 }

@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,11 +101,7 @@ func TestNothingIsLeftOfManyLives(t *testing.T) {
 	bubble(t, l, func(f *fixture) {
 		f.do(f.Create(quiet("web", count(5))))
 		for range 50 {
-			for _, slot := range l.alive() {
-				if child := l.child(slot); child != nil && rand.IntN(2) == 0 {
-					child.Signal(syscall.SIGKILL) // it may be gone by now
-				}
-			}
+			l.killSome(2)
 			disturb(t, f.Manager, "web", 10)
 			if rand.IntN(3) == 0 {
 				if _, err := f.Delete("web"); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
@@ -269,4 +270,13 @@ func (f *fixture) pidsOf(name string) string {
 		pids = append(pids, fmt.Sprintf("%s-%d:%d", inst.Name, inst.Index, inst.PID))
 	}
 	return strings.Join(pids, " ")
+}
+
+// killSome kills one in so many of those that are alive.
+func (l *fakeLauncher) killSome(in int) {
+	for _, slot := range l.alive() {
+		if child := l.child(slot); child != nil && rand.IntN(in) == 0 {
+			child.Signal(syscall.SIGKILL) // it may be gone by now
+		}
+	}
 }

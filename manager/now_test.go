@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,11 +85,7 @@ func TestSnapshotsAreNeverOld(t *testing.T) {
 	bubble(t, l, func(f *fixture) {
 		f.do(f.Create(quiet("web", count(5))))
 		for range 200 {
-			for _, slot := range l.alive() {
-				if child := l.child(slot); child != nil && rand.IntN(4) == 0 {
-					child.Signal(syscall.SIGKILL) // it may be gone by now
-				}
-			}
+			l.killSome(4)
 			disturb(t, f.Manager, "web", 3)
 			time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
 			synctest.Wait()
