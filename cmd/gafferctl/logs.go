@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"strconv"
 	"sync"
@@ -163,6 +164,7 @@ func (l *logsReader) read(ctx context.Context, follow bool) error {
 	if !follow {
 		return nil
 	}
+	l.tellAbsent(ctx)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var following sync.WaitGroup
@@ -178,6 +180,21 @@ func (l *logsReader) read(ctx context.Context, follow bool) error {
 	}
 	following.Wait()
 	return context.Cause(ctx)
+}
+
+// tellAbsent tells of targets that are only waited for: a name may be mistyped.
+func (l *logsReader) tellAbsent(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	names, err := l.cli.client.Processes(ctx)
+	if err != nil {
+		return // it tells of itself when the logs are asked for
+	}
+	for _, t := range l.targets {
+		if t.absent(names) {
+			fmt.Fprintf(l.cli.stderr, "gafferctl: there is no process %s:%s yet; waiting for it (gafferctl processes lists those that there are)\n", t.app, t.filter)
+		}
+	}
 }
 
 // errExited ends the following of an instance that has ended.

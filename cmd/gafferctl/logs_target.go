@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,6 +91,21 @@ func (c *cli) instanceTarget(ctx context.Context, pid int) (*logTarget, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w: it does not run, and its end is not among those that are remembered", running)
+}
+
+// absent reports whether there is nothing now that a part of an app names, among
+// the names of all processes. It may come yet.
+func (t *logTarget) absent(names []string) bool {
+	if t.filter == "" || t.pid > 0 {
+		return false
+	}
+	part := t.filter
+	if cut := strings.LastIndexByte(part, '-'); cut > 0 {
+		if _, numbered := isPID(part[cut+1:]); numbered && !slices.Contains(names, t.app+":"+part) {
+			part = part[:cut] // an instance
+		}
+	}
+	return !slices.Contains(names, t.app+":"+part) && part != t.app
 }
 
 func pidTarget(pid int, process string, started time.Time) *logTarget {

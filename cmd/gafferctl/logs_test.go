@@ -187,6 +187,24 @@ func TestLogsOfSeveralApps(t *testing.T) {
 	}
 }
 
+// What is not there yet is waited for, which is told: it may be a mistake.
+func TestLogsOfWhatIsToCome(t *testing.T) {
+	serve(t)
+	load := func(name string) {
+		must(t, "load_process", "--start", "--wait", write(t, "p.json", fmt.Sprintf(`{"name": %q, "cmd": "sh", "args": ["-c", "echo up; exec sleep 1000"]}`, name)))
+	}
+	load("shop:web")
+	f := follow(t, "logs", "-f", "shop:later", "shop:web-1")
+	f.until(t, "[web-1] up\n")
+	load("shop:later")
+	f.until(t, "[later-1] up\n")
+	f.interrupt()
+	f.end(t)
+	if told := f.stderr.String(); strings.Count(told, "\n") != 1 || !strings.Contains(told, "no process shop:later yet") {
+		t.Errorf("told %q", told)
+	}
+}
+
 // A pid is one instance: its log ends with it, however many follow.
 func TestLogsOfAPid(t *testing.T) {
 	serve(t)
