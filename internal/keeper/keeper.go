@@ -78,7 +78,8 @@ type delivery struct {
 // Run is the keeper's life: it starts workers, programs of this binary with the
 // same arguments, and keeps what they hand over, until one of them says that
 // all is done. It returns the exit code. Run must be called before the program
-// does anything else. given are files that it keeps from the beginning, by name.
+// does anything else. given are files that it keeps from the beginning, by name;
+// it closes them, as it keeps descriptors of its own: a File's goes with the File.
 func Run(args []string, given map[string]*os.File) int {
 	k, err := newKeeper(args)
 	if err != nil {
@@ -86,7 +87,10 @@ func Run(args []string, given map[string]*os.File) int {
 		return 1
 	}
 	for name, f := range given {
-		k.hold(name, []int{int(f.Fd())})
+		if err := k.keepFile(name, f); err != nil {
+			fmt.Fprintf(os.Stderr, "gafferd: keeper: keep %s: %v\n", name, err)
+			return 1
+		}
 	}
 	return k.run()
 }
@@ -281,6 +285,16 @@ func (k *keeper) hold(name string, files []int) {
 		k.held = append(k.held, item{name, files})
 		k.spare -= len(files)
 	}
+}
+
+// keepFile holds a file that the keeper is given, with a descriptor of its own.
+func (k *keeper) keepFile(name string, f *os.File) error {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, workerFD+1)
+	if err != nil {
+		return os.NewSyscallError("dup", err)
+	}
+	k.hold(name, []int{fd})
+	return f.Close()
 }
 
 // signal passes signals on to the worker. None is lost when there is no worker, or

@@ -28,6 +28,37 @@ var workers = map[string]func() int{
 	"silent":  silent,
 	"picky":   picky,
 	"stuck":   stuck,
+	"reader":  reader,
+}
+
+// reader says what it can read of the file that the keeper was given.
+func reader() int {
+	c := connect()
+	_, err := c.Take("given")[0].ReadAt(make([]byte, 1), 0)
+	c.Ready()
+	say("reader %d %v", os.Getpid(), err)
+	select {}
+}
+
+// TestGivenFilesStay has a keeper hand on what it was given, to one worker after the
+// other, while its memory is collected.
+func TestGivenFilesStay(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "given")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := startKeeper(t, "reader", "TEST_GIVEN="+path)
+	for range 5 {
+		text, said, _ := strings.Cut(d.expect("reader "), " ")
+		if said != "EOF" {
+			t.Errorf("reading of the given file: %s", said)
+		}
+		pid, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unix.Kill(pid, unix.SIGKILL)
+	}
 }
 
 func connect() *Conn {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,9 +26,28 @@ func TestMain(m *testing.M) {
 		if d, err := time.ParseDuration(os.Getenv("TEST_READY_TIME")); err == nil {
 			readyTime = d
 		}
-		os.Exit(Run(os.Args, nil))
+		os.Exit(Run(os.Args, given()))
 	}
 	os.Exit(m.Run())
+}
+
+// given is what the keeper has from the beginning, if the environment says so. Then
+// memory is collected all the time.
+func given() map[string]*os.File {
+	path := os.Getenv("TEST_GIVEN")
+	if path == "" {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		panic(err)
+	}
+	go func() {
+		for {
+			runtime.GC()
+		}
+	}()
+	return map[string]*os.File{"given": f}
 }
 
 // daemon is a keeper under test.
