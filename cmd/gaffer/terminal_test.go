@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -246,6 +247,9 @@ func TestTwoInterrupts(t *testing.T) {
 
 // TestClosedTerminal has nobody left to see the end, so it asks the kernel.
 func TestClosedTerminal(t *testing.T) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // if it is ignored here, gaffer ignores it too
+	defer signal.Stop(hangup)
 	tt := onTerminal(t, five, nil, "start", "--restart")
 	for _, text := range []string{"db on 5000", "cache on 5100", "web on 5200", "works", "mail on 5400"} {
 		tt.shown(text)

@@ -156,6 +156,9 @@ func (l *logsReader) read(ctx context.Context, follow bool) error {
 		t.options = t.narrow(l.wanted)
 		t.options.N = l.count
 	}
+	if follow {
+		l.tellAbsent(ctx)
+	}
 	if !follow || l.count != client.None && (len(l.targets) > 1 || l.targets[0].ended) {
 		if err := l.history(ctx); err != nil {
 			return err
@@ -164,7 +167,6 @@ func (l *logsReader) read(ctx context.Context, follow bool) error {
 	if !follow {
 		return nil
 	}
-	l.tellAbsent(ctx)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var following sync.WaitGroup
