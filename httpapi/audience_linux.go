@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -125,7 +124,7 @@ type audience struct {
 	key   audienceKey
 	from  *events
 	seats []*seat
-	chunk chunkWriter
+	once  nowaitWriter
 
 	mu     sync.Mutex // guards everything below
 	offset int64      // the place of all who are there, and of those who come
@@ -231,7 +230,7 @@ func (a *audience) say(p []byte, last bool) {
 	}
 	here := a.seats[:0]
 	for _, s := range a.seats {
-		n, err := a.chunk.write(s.raw, p)
+		n, err := a.once.write(s.raw, p)
 		switch {
 		case n == len(p):
 			here = append(here, s)
@@ -274,39 +273,5 @@ func (a *audience) end(err error) {
 	}
 	for _, s := range a.seats {
 		s.drop()
-	}
-}
-
-// chunkWriter writes to one connection after the other, without waiting.
-type chunkWriter struct {
-	data []byte
-	n    int
-	err  error
-	try  func(fd uintptr) bool // the method value, made once
-}
-
-// write returns how much of p was taken at once. That it was not all is no error.
-func (w *chunkWriter) write(conn syscall.RawConn, p []byte) (int, error) {
-	if w.try == nil {
-		w.try = w.once
-	}
-	w.data, w.n, w.err = p, 0, nil
-	if err := conn.Write(w.try); err != nil {
-		return 0, err
-	}
-	return w.n, w.err
-}
-
-func (w *chunkWriter) once(fd uintptr) bool {
-	for {
-		n, err := unix.Write(int(fd), w.data)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil && err != unix.EAGAIN:
-			w.err = err
-		}
-		w.n = max(n, 0)
-		return true
 	}
 }

@@ -5,11 +5,10 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 )
 
-// corking is a ResponseWriter whose hijacked connection can be corked. A
-// websocket writes every message by itself, which for a line each costs more
-// than the lines.
+// corking is a ResponseWriter whose hijacked connection is a corkedConn.
 type corking struct {
 	http.ResponseWriter
 	conn *corkedConn // set by Hijack
@@ -21,17 +20,22 @@ func (c *corking) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	c.conn = &corkedConn{Conn: conn}
+	c.conn = &corkedConn{Conn: conn, raw: rawConn(conn)}
 	return c.conn, bufio.NewReadWriter(rw.Reader, bufio.NewWriterSize(c.conn, rw.Writer.Size())), nil
 }
 
-// corkedConn holds back what is written while it is corked, up to a bound.
+// corkedConn is the connection of a websocket, which writes every message by itself.
+// While it is corked it holds back what is written, up to a bound: for a line each,
+// the writes cost more than the lines. And it takes a message from somebody who must
+// not wait.
 type corkedConn struct {
 	net.Conn
 
 	mu     sync.Mutex // guards everything below, and keeps writes in order
 	corked bool
-	held   []byte
+	held   []byte // goes first
+	once   nowaitWriter
+	raw    syscall.RawConn // nil: see rawConn
 }
 
 // Write implements net.Conn.
@@ -39,12 +43,15 @@ func (c *corkedConn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.corked {
+		if err := c.send(); err != nil {
+			return 0, err
+		}
 		return c.Conn.Write(p)
 	}
 	if c.held = append(roomy(c.held), p...); len(c.held) < logBatch {
 		return len(p), nil
 	}
-	return len(p), c.flush()
+	return len(p), c.send()
 }
 
 // cork holds back what is written from now on.
@@ -59,11 +66,36 @@ func (c *corkedConn) uncork() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.corked = false
-	return c.flush()
+	return c.send()
 }
 
-// flush sends what is held. c.mu must be held.
+// flush sends what is held.
 func (c *corkedConn) flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.send()
+}
+
+// offer writes p if that needs no waiting, and reports whether it was taken. If only
+// the beginning could be written, rest says that flush has the rest to write.
+func (c *corkedConn) offer(p []byte) (taken, rest bool) {
+	if c.raw == nil || !c.mu.TryLock() {
+		return false, false
+	}
+	defer c.mu.Unlock()
+	if c.corked || len(c.held) > 0 {
+		return false, false
+	}
+	n, err := c.once.write(c.raw, p)
+	if err != nil || n == 0 {
+		return false, false // whoever writes it in the usual way finds out why
+	}
+	c.held = append(c.held, p[n:]...)
+	return true, n < len(p)
+}
+
+// send sends what is held. c.mu must be held.
+func (c *corkedConn) send() error {
 	if len(c.held) == 0 {
 		return nil
 	}

@@ -18,14 +18,13 @@ import (
 // dropped.
 func (s *Server) logsWebsocket(w http.ResponseWriter, r *http.Request, req *logRequest) error {
 	k := &socket{server: s}
-	taken := &corking{ResponseWriter: w}
-	if err := k.accept(taken, r); err != nil {
+	if err := k.accept(w, r); err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	k.serve(r.Context(), func(ctx context.Context, parts *sync.WaitGroup) (websocket.StatusCode, string) {
 		f := newLogFeed(ctx, req)
 		defer f.close()
-		l := &logSocket{k, taken.conn, f, time.Now()}
+		l := &logSocket{k, f, time.Now()}
 		return l.send(ctx, parts)
 	})
 	return nil
@@ -34,7 +33,6 @@ func (s *Server) logsWebsocket(w http.ResponseWriter, r *http.Request, req *logR
 // logSocket is one client on a websocket that reads the lines of an app.
 type logSocket struct {
 	*socket
-	conn *corkedConn
 	feed *logFeed
 	sent time.Time // when something was last
 }
@@ -79,10 +77,10 @@ func (k *logSocket) send(ctx context.Context, parts *sync.WaitGroup) (websocket.
 
 // row sends a line, and together with it those that are there behind it.
 func (k *logSocket) row(line manager.LogLine) (err error) {
-	k.conn.cork()
+	k.peer.cork()
 	defer func() {
 		k.sent = time.Now()
-		if failed := k.conn.uncork(); failed != nil {
+		if failed := k.peer.uncork(); failed != nil {
 			err = failed
 		}
 	}()

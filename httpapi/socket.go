@@ -2,11 +2,11 @@ package httpapi
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,10 +49,13 @@ type socket struct {
 	input   *process.Input // nil: messages are dropped
 	exits   *manager.EventCursor
 	conn    *websocket.Conn
-	peer    net.Conn // what conn runs on
+	peer    *corkedConn // what conn runs on
 
 	deadline time.Time // of the next write
 	held     []byte    // the first bytes of a rune whose rest is to come
+
+	frame []byte // the last that accepted has made
+	begun bool   // peer has the rest of it
 
 	writing atomic.Bool
 	reading atomic.Int64 // since when input waits for the client, by uptime; 0 if it does not
@@ -96,8 +99,10 @@ func (k *socket) send(ctx context.Context, parts *sync.WaitGroup) (websocket.Sta
 		if len(k.held) > 0 {
 			idle = min(idle, holdRune)
 		}
-		chunk, err := k.cursor.Next(ctx, idle)
+		chunk, err := k.cursor.NextUnless(ctx, idle, k.accepts)
 		switch {
+		case err == nil && k.begun:
+			err = k.finish()
 		case err == nil && chunk.Missed > 0:
 			if code, reason := k.gap(chunk.Missed); code != 0 {
 				return code, reason
@@ -122,6 +127,57 @@ func (k *socket) send(ctx context.Context, parts *sync.WaitGroup) (websocket.Sta
 		}
 		k.oldest = false
 	}
+}
+
+// maxPrompt is the largest chunk that the stream's writer sends. A flood goes the
+// other way: it is not to be held up by a client.
+const maxPrompt = 4 << 10
+
+// accepts sends a chunk as deliver does, but in the goroutine of the stream's writer
+// and without waiting: what a terminal shows of each key goes this way. It refuses
+// what takes more than that.
+func (k *socket) accepts(chunk streams.Chunk) bool {
+	data := chunk.Data
+	if chunk.Missed > 0 || len(data) > maxPrompt || len(k.held) > 0 {
+		return false
+	}
+	kind := websocket.MessageText
+	switch {
+	case k.binary:
+		kind = websocket.MessageBinary
+	case cutRune(data) > 0 || !utf8.Valid(data):
+		return false
+	}
+	k.frame = appendFrame(k.frame[:0], kind, data)
+	taken, rest := k.peer.offer(k.frame)
+	if taken {
+		k.oldest, k.begun = false, rest
+	}
+	return taken && !rest
+}
+
+// finish sends the rest of what accepts has begun.
+func (k *socket) finish() error {
+	k.begun = false
+	if err := k.extend(); err != nil {
+		return err
+	}
+	k.writing.Store(true)
+	defer k.writing.Store(false)
+	return k.peer.flush()
+}
+
+// appendFrame adds a message of at most 64 KiB as a server sends it (RFC 6455,
+// section 5.2): in one frame, unmasked.
+func appendFrame(b []byte, kind websocket.MessageType, data []byte) []byte {
+	const last, short, long = 0x80, 125, 126
+	b = append(b, last|byte(kind)) // which are the opcodes
+	if len(data) <= short {
+		b = append(b, byte(len(data)))
+	} else {
+		b = binary.BigEndian.AppendUint16(append(b, long), uint16(len(data)))
+	}
+	return append(b, data...)
 }
 
 // gap tells the client of bytes that it missed, or says how to close.
@@ -186,19 +242,25 @@ func cutRune(data []byte) int {
 	return 0
 }
 
-// write sends one message. The deadline stands on the connection itself: a
-// context that could end would cost a timer for each message.
+// write sends one message.
 func (k *socket) write(kind websocket.MessageType, data []byte) error {
-	now := time.Now()
-	if stall := k.server.stallTimeout; k.deadline.Sub(now) < stall-stall/16 {
-		k.deadline = now.Add(stall)
-		if err := k.peer.SetWriteDeadline(k.deadline); err != nil {
-			return err
-		}
+	if err := k.extend(); err != nil {
+		return err
 	}
 	k.writing.Store(true)
 	defer k.writing.Store(false)
 	return k.conn.Write(context.Background(), kind, data)
+}
+
+// extend gives the next write its time. The deadline stands on the connection
+// itself: a context that could end would cost a timer for each message.
+func (k *socket) extend() error {
+	now := time.Now()
+	if stall := k.server.stallTimeout; k.deadline.Sub(now) < stall-stall/16 {
+		k.deadline = now.Add(stall)
+		return k.peer.SetWriteDeadline(k.deadline)
+	}
+	return nil
 }
 
 // receive takes messages from the client, one after the other, and writes them

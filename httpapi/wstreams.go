@@ -1,12 +1,10 @@
 package httpapi
 
 import (
-	"bufio"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -133,8 +131,8 @@ func hasToken(h http.Header, name, token string) bool {
 // accept completes the handshake and keeps the connection itself too, which
 // websocket.Conn cannot be made to let go of in a given time.
 func (k *socket) accept(w http.ResponseWriter, r *http.Request) error {
-	h := &hijacked{ResponseWriter: w}
-	conn, err := websocket.Accept(h, r, &websocket.AcceptOptions{
+	taken := &corking{ResponseWriter: w}
+	conn, err := websocket.Accept(taken, r, &websocket.AcceptOptions{
 		// Our gate has looked at the origin, and it also lets in those that
 		// the operator allows.
 		InsecureSkipVerify: true,
@@ -144,21 +142,8 @@ func (k *socket) accept(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	conn.SetReadLimit(maxMessage)
-	k.conn, k.peer = conn, h.conn
+	k.conn, k.peer = conn, taken.conn
 	return nil
-}
-
-// hijacked notes the connection that is taken over.
-type hijacked struct {
-	http.ResponseWriter
-	conn net.Conn
-}
-
-// Hijack implements http.Hijacker.
-func (h *hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
-	h.conn = conn
-	return conn, rw, err
 }
 
 // exitReason is how an instance ended, whose stream has just done so. The exit

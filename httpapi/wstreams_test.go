@@ -99,6 +99,17 @@ func TestWebsocketEcho(t *testing.T) {
 	if m := receive(t, conn); m != (message{websocket.MessageBinary, "\x00\xff"}) {
 		t.Errorf("got %v", m)
 	}
+	for _, size := range []int{1, 125, 126, maxPrompt, maxPrompt + 1, 20 << 10} {
+		text := strings.Repeat("x", size)
+		send(t, conn, websocket.MessageText, text)
+		got := ""
+		for len(got) < size {
+			got += receive(t, conn).text
+		}
+		if got != text {
+			t.Errorf("of %d bytes come %d: %.50q", size, len(got), got)
+		}
+	}
 	if err := conn.Close(websocket.StatusNormalClosure, ""); err != nil {
 		t.Errorf("close: %v", err)
 	}

@@ -3,6 +3,7 @@ package manager
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -35,18 +36,23 @@ type supervisorRecord struct {
 
 // wantedRecord is what is wanted of a template, and what has become of it.
 type wantedRecord struct {
-	Generation int         `json:"generation"`
-	Active     bool        `json:"active,omitempty"`
-	Held       bool        `json:"held,omitempty"`
-	Suspended  bool        `json:"suspended,omitempty"`
-	Forgotten  bool        `json:"forgotten,omitempty"`
-	Cause      string      `json:"cause,omitempty"`
-	Flaps      []time.Time `json:"flaps,omitempty"`
-	FlapTries  int         `json:"flap_tries,omitempty"`
-	RetryAt    time.Time   `json:"retry_at,omitzero"`
-	GaveUp     bool        `json:"gave_up,omitempty"`
-	Trouble    string      `json:"trouble,omitempty"`
-	Over       time.Time   `json:"over,omitzero"`
+	wantedState
+	Flaps []time.Time `json:"flaps,omitempty"`
+}
+
+// wantedState is what of a wantedRecord can be compared.
+type wantedState struct {
+	Generation int       `json:"generation"`
+	Active     bool      `json:"active,omitempty"`
+	Held       bool      `json:"held,omitempty"`
+	Suspended  bool      `json:"suspended,omitempty"`
+	Forgotten  bool      `json:"forgotten,omitempty"`
+	Cause      string    `json:"cause,omitempty"`
+	FlapTries  int       `json:"flap_tries,omitempty"`
+	RetryAt    time.Time `json:"retry_at,omitzero"`
+	GaveUp     bool      `json:"gave_up,omitempty"`
+	Trouble    string    `json:"trouble,omitempty"`
+	Over       time.Time `json:"over,omitzero"`
 }
 
 type slotRecord struct {
@@ -74,7 +80,7 @@ type exitRecord struct {
 type journal struct {
 	id          int            // of the supervisor
 	description bool           // the description has changed
-	wanted      string         // as last recorded
+	wanted      wantedRecord   // as last recorded
 	slots       map[*slot]bool // those that have changed
 	more        []change       // the rest
 }
@@ -116,9 +122,10 @@ func (s *supervisor) changes() []change {
 		r.description = false
 		out = append(out, change{s.key(""), encode(supervisorRecord{s.source, s.description()})})
 	}
-	if wanted := string(encode(s.wanted())); wanted != r.wanted {
-		r.wanted = wanted
-		out = append(out, change{s.key(".state"), []byte(wanted)})
+	if w := s.wanted(); w.wantedState != r.wanted.wantedState || !slices.Equal(w.Flaps, r.wanted.Flaps) {
+		w.Flaps = slices.Clone(w.Flaps)
+		r.wanted = w
+		out = append(out, change{s.key(".state"), encode(w)})
 	}
 	for sl := range r.slots {
 		out = append(out, change{s.key(".%d", sl.index), s.slotRecord(sl)})
@@ -128,11 +135,11 @@ func (s *supervisor) changes() []change {
 }
 
 func (s *supervisor) wanted() wantedRecord {
-	return wantedRecord{
+	return wantedRecord{wantedState{
 		Generation: s.generation, Active: s.active, Held: s.held, Suspended: s.suspended,
-		Forgotten: s.forgotten, Cause: s.cause, Flaps: s.flaps.exits, FlapTries: s.flaps.retries,
+		Forgotten: s.forgotten, Cause: s.cause, FlapTries: s.flaps.retries,
 		RetryAt: s.retryAt, GaveUp: s.gaveUp, Trouble: s.trouble, Over: s.over,
-	}
+	}, s.flaps.exits}
 }
 
 // slotRecord is nil for a slot of which there is nothing to tell.

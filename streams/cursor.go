@@ -221,7 +221,11 @@ func (l *Log) wait(ctx context.Context, w *waiter) error {
 	if l.grown == nil {
 		l.grown = make(chan struct{})
 	}
-	grown := l.grown
+	return l.waitFor(ctx, w, l.grown)
+}
+
+// waitFor is wait for changed to be closed.
+func (l *Log) waitFor(ctx context.Context, w *waiter, changed <-chan struct{}) error {
 	l.mu.Unlock()
 	defer l.mu.Lock()
 
@@ -233,7 +237,7 @@ func (l *Log) wait(ctx context.Context, w *waiter) error {
 		idle = w.timer.C
 	}
 	select {
-	case <-grown:
+	case <-changed:
 		return nil
 	case <-idle:
 		return ErrIdle

@@ -77,6 +77,7 @@ type Log struct {
 	retired   bool          // to be discarded when no Cursor is attached
 	discarded bool          // nothing is kept any more
 	grown     chan struct{} // closed to wake waiting readers; nil when none waits
+	handoff   *handoff      // nil when no reader waits in NextUnless
 	cursors   map[*Cursor]struct{}
 	tap       *Cursor // one of them that the writer never waits for; nil: none
 	reserved  *Cursor // one of them that stands in for the first reader; nil: none
@@ -320,10 +321,15 @@ func (l *Log) Wait(ctx context.Context, after int64, idle time.Duration) error {
 	return nil
 }
 
-// wake releases every waiting reader. l.mu must be held.
+// wake releases every waiting reader, unless that is served where it waits. l.mu must
+// be held.
 func (l *Log) wake() {
 	if l.grown != nil {
 		close(l.grown)
 		l.grown = nil
+	}
+	if h := l.handoff; h != nil && (l.closed || !h.hand()) {
+		l.handoff = nil
+		close(h.woken)
 	}
 }

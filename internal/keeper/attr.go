@@ -115,6 +115,7 @@ func btoi(b bool) int {
 // decode is the reverse of encode. next gives the descriptors one after the
 // other; null is that of /dev/null.
 func decode(b []byte, next func() (int, error), null int) (a spawn.Attr, err error) {
+	text := string(b) // one for all
 	for len(b) > 0 {
 		tag := b[0]
 		size, n := binary.Uvarint(b[1:])
@@ -122,19 +123,20 @@ func decode(b []byte, next func() (int, error), null int) (a spawn.Attr, err err
 			return a, errors.New("a field is cut off")
 		}
 		value := b[1+n : 1+n+int(size)]
-		b = b[1+n+int(size):]
+		words := text[1+n : 1+n+int(size)]
+		b, text = b[1+n+int(size):], text[1+n+int(size):]
 		number, size1 := binary.Uvarint(value)
 		second, size2 := binary.Uvarint(value[max(size1, 0):])
 		third, _ := binary.Uvarint(value[max(size1, 0)+max(size2, 0):])
 		switch tag {
 		case tagPath:
-			a.Path = string(value)
+			a.Path = words
 		case tagDir:
-			a.Dir = string(value)
+			a.Dir = words
 		case tagArg:
-			a.Args = append(a.Args, string(value))
+			a.Args = append(a.Args, words)
 		case tagEnv:
-			a.Env = append(a.Env, string(value))
+			a.Env = append(a.Env, words)
 		case tagCgroup:
 			fd, err := next()
 			if err != nil {

@@ -37,6 +37,7 @@ type keeper struct {
 	env      []string // of workers
 	program  int      // an O_PATH descriptor of what workers are made of
 	previous int      // of what they were made of before, until the new program has proved itself, or of the candidate; else -1
+	null     int      // /dev/null, for children
 	notices  *notices // nil: nobody wants any
 
 	poll       int // an epoll descriptor with the pidfds of workers and children
@@ -96,9 +97,13 @@ func Run(args []string, given map[string]*os.File) int {
 }
 
 func newKeeper(args []string) (*keeper, error) {
-	program, err := openProgram("/proc/self/exe")
+	program, err := openOwn("/proc/self/exe", unix.O_PATH)
 	if err != nil {
 		return nil, fmt.Errorf("open this program: %w", err)
+	}
+	null, err := openOwn(os.DevNull, unix.O_RDWR)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", os.DevNull, err)
 	}
 	poll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
@@ -112,6 +117,7 @@ func newKeeper(args []string) (*keeper, error) {
 		env:        slices.DeleteFunc(os.Environ(), forKeeper),
 		program:    program,
 		previous:   -1,
+		null:       null,
 		notices:    openNotices(os.Getenv("NOTIFY_SOCKET"), os.Getenv("WATCHDOG_USEC"), os.Getenv("WATCHDOG_PID")),
 		poll:       poll,
 		deliveries: make(chan delivery),

@@ -46,12 +46,12 @@ func (k *keeper) launch(m message) {
 	go func() {
 		defer closeAll(theirs)
 		b := birth{id: m.id}
-		b.pid, b.pidfd, b.err = start(m.data[1+n:], theirs, m.b == 1)
+		b.pid, b.pidfd, b.err = start(m.data[1+n:], theirs, k.null, m.b == 1)
 		k.launches <- b
 	}()
 }
 
-func start(data []byte, files []int, inFile bool) (pid, pidfd int, err error) {
+func start(data []byte, files []int, null int, inFile bool) (pid, pidfd int, err error) {
 	next := func() (int, error) {
 		if len(files) == 0 {
 			return -1, errors.New("a descriptor is missing")
@@ -69,11 +69,6 @@ func start(data []byte, files []int, inFile bool) (pid, pidfd int, err error) {
 			return 0, -1, err
 		}
 	}
-	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return 0, -1, err
-	}
-	defer unix.Close(null)
 	attr, err := decode(data, next, null)
 	if err != nil {
 		return 0, -1, err
@@ -185,6 +180,9 @@ type File struct {
 	*os.File
 }
 
+// roomForAttr is what most environments fit in.
+const roomForAttr = 8 << 10
+
 // Start has the keeper start a program, as a child with an id that no other has,
 // and keep some files for it until Forget, beside those that Keep will add: more
 // of them always find room. Descriptors in a that are negative are /dev/null. The
@@ -192,7 +190,7 @@ type File struct {
 //
 // An error wraps the syscall.Errno that says why it could not be started.
 func (c *Conn) Start(id uint64, a spawn.Attr, files []File, more int) (*Child, error) {
-	m := message{kind: launch, id: id, a: int64(more), data: []byte{byte(len(files))}}
+	m := message{kind: launch, id: id, a: int64(more), data: append(make([]byte, 0, roomForAttr), byte(len(files)))}
 	for _, f := range files {
 		m.data = append(m.data, f.Number)
 	}

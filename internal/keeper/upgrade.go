@@ -23,7 +23,7 @@ func (k *keeper) upgrade(path string) {
 		fail(errors.New("gafferd is stopping"))
 		return
 	}
-	program, err := openProgram(path)
+	program, err := openOwn(path, unix.O_PATH)
 	if err != nil {
 		fail(&os.PathError{Op: "open", Path: path, Err: err})
 		return

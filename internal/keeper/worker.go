@@ -59,10 +59,10 @@ func (k *keeper) startWorker(now time.Time) {
 	k.worker = w
 }
 
-// openProgram opens a program for fork. Its descriptor is none of those that a
-// worker gets, for these are in place when the program is executed.
-func openProgram(path string) (int, error) {
-	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+// openOwn opens a file for the keeper itself. Its descriptor is none of those that a
+// worker gets, for these are in place when the worker's program is executed.
+func openOwn(path string, flags int) (int, error) {
+	fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
 	if err != nil || fd > workerFD {
 		return fd, err
 	}

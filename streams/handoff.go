@@ -1,0 +1,88 @@
+package streams
+
+import (
+	"context"
+	"time"
+)
+
+// handoff is a reader that waits and has the writer hand it what comes meanwhile.
+type handoff struct {
+	cursor *Cursor
+	accept func(Chunk) bool
+	woken  chan struct{} // closed when the reader has to go on itself
+
+	left    Chunk // what was not accepted
+	hasLeft bool
+}
+
+// NextUnless is Next but for what comes while it waits: as long as the Cursor is the
+// only one that is attached, the writer calls accept with it, and only what accept
+// refuses, and what follows, is returned. It saves to wake a goroutine for each
+// write, which costs more than a small one. The time of idle runs on meanwhile.
+//
+// accept is called in the writer's goroutine, with the Log locked: it must not wait
+// for anything, or call the Log or its Cursors. It is not called once NextUnless
+// has returned.
+func (c *Cursor) NextUnless(ctx context.Context, idle time.Duration, accept func(Chunk) bool) (Chunk, error) {
+	w := waiter{idle: idle}
+	defer w.stop()
+	l := c.log
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.took(c)
+	for {
+		if chunk, ok := c.take(); ok {
+			return chunk, nil
+		}
+		if l.closed || !l.alone(c) {
+			if err := l.wait(ctx, &w); err != nil {
+				return Chunk{}, err
+			}
+			continue
+		}
+		h := &handoff{cursor: c, accept: accept, woken: make(chan struct{})}
+		l.handoff = h
+		err := l.waitFor(ctx, &w, h.woken)
+		if l.handoff == h {
+			l.handoff = nil
+		}
+		if h.hasLeft {
+			return h.left, nil
+		}
+		if err != nil {
+			return Chunk{}, err
+		}
+	}
+}
+
+// alone reports whether c is the only reader, beside the one that the writer never
+// waits for. l.mu must be held.
+func (l *Log) alone(c *Cursor) bool {
+	_, attached := l.cursors[c]
+	n := len(l.cursors)
+	if l.tap != nil {
+		n--
+	}
+	return attached && n == 1
+}
+
+// hand hands over what there is, and reports whether the reader can go on waiting.
+// The Log's mutex must be held.
+func (h *handoff) hand() bool {
+	c, l := h.cursor, h.cursor.log
+	if !l.alone(c) || c.next < l.store.start() {
+		return false
+	}
+	for c.next < l.store.end {
+		chunk, ok := c.take()
+		if !ok {
+			return false
+		}
+		if !h.accept(chunk) {
+			h.left, h.hasLeft = chunk, true
+			return false
+		}
+		l.took(c)
+	}
+	return true
+}
