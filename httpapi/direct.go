@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"syscall"
 )
 
 // direct writes the chunks of a response straight to its connection, each with
@@ -17,6 +18,8 @@ type direct struct {
 	conn   net.Conn
 
 	held []byte // chunks that go first
+	once nowaitWriter
+	raw  syscall.RawConn
 	head []byte
 	vec  [4][]byte
 	bufs net.Buffers // what is left of vec
@@ -31,9 +34,9 @@ func newDirect(w http.ResponseWriter, r *http.Request) *direct {
 	}
 	switch conn := r.Context().Value(connKey{}).(type) {
 	case *net.TCPConn:
-		return &direct{answer: a, conn: conn}
+		return &direct{answer: a, conn: conn, raw: rawConn(conn)}
 	case *net.UnixConn:
-		return &direct{answer: a, conn: conn}
+		return &direct{answer: a, conn: conn, raw: rawConn(conn)}
 	}
 	return nil
 }
@@ -54,8 +57,7 @@ func (d *direct) hold(p []byte) {
 func (d *direct) chunk(p []byte) error {
 	d.vec[0], d.bufs = d.held, d.vec[:1]
 	if len(p) > 0 {
-		d.head = append(strconv.AppendInt(d.head[:0], int64(len(p)), 16), "\r\n"...)
-		d.vec[1], d.vec[2], d.vec[3] = d.head, p, d.head[len(d.head)-2:]
+		d.frame(p)
 		d.bufs = d.vec[:]
 	}
 	if len(d.held) == 0 {
@@ -66,6 +68,34 @@ func (d *direct) chunk(p []byte) error {
 	d.held = reuse(d.held)
 	d.answer.bytes += int64(len(p))
 	return err
+}
+
+// offer is chunk for somebody who must not wait. If only the beginning could be
+// written, the next call of chunk writes the rest first.
+func (d *direct) offer(p []byte) (taken, rest bool) {
+	if len(d.held) > 0 {
+		return false, false
+	}
+	d.frame(p)
+	n, err := d.once.write(d.raw, d.vec[1:]...)
+	if err != nil || n == 0 {
+		clear(d.vec[:])
+		return false, false // whoever writes it in the usual way finds out why
+	}
+	for _, part := range d.vec[1:] {
+		cut := min(n, len(part))
+		d.held = append(d.held, part[cut:]...)
+		n -= cut
+	}
+	clear(d.vec[:])
+	d.answer.bytes += int64(len(p))
+	return true, len(d.held) > 0
+}
+
+// frame puts p, as a chunk, into all of vec but the first.
+func (d *direct) frame(p []byte) {
+	d.head = append(strconv.AppendInt(d.head[:0], int64(len(p)), 16), "\r\n"...)
+	d.vec[1], d.vec[2], d.vec[3] = d.head, p, d.head[len(d.head)-2:]
 }
 
 // lastChunk ends a body in chunks.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/gafferd/gaffer/streams"
 )
 
 // feedWriter sends a feed: whatever is written goes to the client at once, as
@@ -20,6 +22,8 @@ type feedWriter struct {
 	direct *direct                 // nil: by way of net/http
 	sit    func(from *events) bool // joins an audience, if it can; nil: it never can
 
+	begun    bool      // direct has the rest of what accept has sent
+	accepted time.Time // when that was last
 	deadline time.Time // of the next write
 }
 
@@ -63,6 +67,24 @@ func (f *feedWriter) send(p []byte) {
 		panic(http.ErrAbortHandler)
 	}
 	f.flush()
+}
+
+// accept is send for the writer of the stream, which must not wait: see
+// streams.Cursor.NextUnless.
+func (f *feedWriter) accept(chunk streams.Chunk) bool {
+	if f.direct == nil || chunk.Missed > 0 {
+		return false
+	}
+	taken := false
+	taken, f.begun = f.direct.offer(chunk.Data)
+	f.accepted = time.Now()
+	return taken && !f.begun
+}
+
+// finish sends the rest of what accept has begun.
+func (f *feedWriter) finish() {
+	f.begun = false
+	f.send(nil)
 }
 
 func (f *feedWriter) flush() {

@@ -9,19 +9,23 @@ import (
 
 // nowaitWriter writes to one connection after the other, without waiting.
 type nowaitWriter struct {
-	data []byte
+	data [][]byte
 	n    int
 	err  error
 	try  func(fd uintptr) bool // the method value, made once
 }
 
-// write returns how much of p was taken at once. That it was not all is no error.
-func (w *nowaitWriter) write(conn syscall.RawConn, p []byte) (int, error) {
+// write returns how much of all of data was taken at once. That it was not the whole
+// is no error.
+func (w *nowaitWriter) write(conn syscall.RawConn, data ...[]byte) (int, error) {
 	if w.try == nil {
 		w.try = w.once
 	}
-	w.data, w.n, w.err = p, 0, nil
-	if err := conn.Write(w.try); err != nil {
+	w.data, w.n, w.err = append(w.data, data...), 0, nil
+	err := conn.Write(w.try)
+	clear(w.data) // they are only borrowed
+	w.data = w.data[:0]
+	if err != nil {
 		return 0, err
 	}
 	return w.n, w.err
@@ -29,7 +33,7 @@ func (w *nowaitWriter) write(conn syscall.RawConn, p []byte) (int, error) {
 
 func (w *nowaitWriter) once(fd uintptr) bool {
 	for {
-		n, err := unix.Write(int(fd), w.data)
+		n, err := unix.Writev(int(fd), w.data)
 		switch {
 		case err == unix.EINTR:
 			continue

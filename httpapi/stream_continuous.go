@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/gafferd/gaffer/streams"
 )
@@ -44,20 +45,22 @@ func (s *Server) continuous(w http.ResponseWriter, r *http.Request, req *reading
 	if len(first.Data) > 0 {
 		f.send(first.Data)
 	}
-	for {
-		chunk, err := cursor.Poll()
-		if err == streams.ErrIdle { // one who waits has less on the stack than in Next
-			if err = log.Wait(ctx, cursor.Offset(), heartbeat); err == nil {
-				continue
-			}
-		}
+	for silence := heartbeat; ; {
+		chunk, err := cursor.NextUnless(ctx, silence, f.accept)
+		silence = heartbeat
 		switch {
+		case err == nil && f.begun:
+			f.finish()
 		case err == nil && chunk.Missed > 0 && !skip:
 			panic(http.ErrAbortHandler)
 		case err == nil && len(chunk.Data) > 0:
 			f.send(chunk.Data)
 		case err == nil:
 		case errors.Is(err, streams.ErrIdle):
+			if since := time.Since(f.accepted); since < heartbeat {
+				silence -= since
+				continue
+			}
 			f.send([]byte("\n"))
 		case errors.Is(err, io.EOF):
 			f.end()

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gafferd/gaffer/streams"
 )
@@ -149,6 +150,33 @@ func TestContinuousHeartbeat(t *testing.T) {
 		if _, err := io.ReadFull(resp.Body, b); err != nil || b[0] != '\n' && b[0] != 'x' {
 			t.Fatalf("%q %v", b, err)
 		}
+	}
+}
+
+// What comes is a sign of life: a heartbeat is for silence alone. A machine so slow
+// that it makes one is given more than one try.
+func TestContinuousHeartbeatWaitsForSilence(t *testing.T) {
+	log := streams.NewLog(streams.Options{})
+	d := feedServer(t, log)
+	const heartbeat, pause, count = 500 * time.Millisecond, 50 * time.Millisecond, 20
+	for range 10 {
+		resp := d.open(fmt.Sprintf("/log?feed=continuous&heartbeat=%g", heartbeat.Seconds()))
+		ticker := time.NewTicker(pause)
+		defer ticker.Stop()
+		slowest, last := time.Duration(0), time.Now()
+		for range count {
+			<-ticker.C
+			io.WriteString(log, "x")
+			slowest, last = max(slowest, time.Since(last)), time.Now()
+		}
+		if slowest > heartbeat/2 {
+			continue
+		}
+		got := make([]byte, count+1)
+		if _, err := io.ReadFull(resp.Body, got); err != nil || string(got) != strings.Repeat("x", count)+"\n" {
+			t.Errorf("%q, %v", got, err)
+		}
+		return
 	}
 }
 

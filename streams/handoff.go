@@ -2,8 +2,13 @@ package streams
 
 import (
 	"context"
+	"slices"
 	"time"
 )
+
+// maxHandoffs is how many readers the writer may serve itself. Beyond that it is
+// faster to let them use more than one core.
+const maxHandoffs = 16
 
 // handoff is a reader that waits and has the writer hand it what comes meanwhile.
 type handoff struct {
@@ -15,10 +20,10 @@ type handoff struct {
 	hasLeft bool
 }
 
-// NextUnless is Next but for what comes while it waits: as long as the Cursor is the
-// only one that is attached, the writer calls accept with it, and only what accept
-// refuses, and what follows, is returned. It saves to wake a goroutine for each
-// write, which costs more than a small one. The time of idle runs on meanwhile.
+// NextUnless is Next but for what comes while it waits: while few Cursors are
+// attached, the writer calls accept with it, and only what accept refuses, and what
+// follows, is returned. It saves to wake a goroutine for each write, which costs as
+// much as many a write to a socket. The time of idle runs on meanwhile.
 //
 // accept is called in the writer's goroutine, with the Log locked: it must not wait
 // for anything, or call the Log or its Cursors. It is not called once NextUnless
@@ -34,17 +39,17 @@ func (c *Cursor) NextUnless(ctx context.Context, idle time.Duration, accept func
 		if chunk, ok := c.take(); ok {
 			return chunk, nil
 		}
-		if l.closed || !l.alone(c) {
+		if l.closed || !l.few() {
 			if err := l.wait(ctx, &w); err != nil {
 				return Chunk{}, err
 			}
 			continue
 		}
 		h := &handoff{cursor: c, accept: accept, woken: make(chan struct{})}
-		l.handoff = h
+		l.handoffs = append(l.handoffs, h)
 		err := l.waitFor(ctx, &w, h.woken)
-		if l.handoff == h {
-			l.handoff = nil
+		if i := slices.Index(l.handoffs, h); i >= 0 {
+			l.handoffs = slices.Delete(l.handoffs, i, i+1)
 		}
 		if h.hasLeft {
 			return h.left, nil
@@ -55,22 +60,21 @@ func (c *Cursor) NextUnless(ctx context.Context, idle time.Duration, accept func
 	}
 }
 
-// alone reports whether c is the only reader, beside the one that the writer never
-// waits for. l.mu must be held.
-func (l *Log) alone(c *Cursor) bool {
-	_, attached := l.cursors[c]
+// few reports whether there are few enough readers for the writer to serve. The one
+// that it never waits for does not count. l.mu must be held.
+func (l *Log) few() bool {
 	n := len(l.cursors)
 	if l.tap != nil {
 		n--
 	}
-	return attached && n == 1
+	return n <= maxHandoffs
 }
 
 // hand hands over what there is, and reports whether the reader can go on waiting.
 // The Log's mutex must be held.
 func (h *handoff) hand() bool {
 	c, l := h.cursor, h.cursor.log
-	if !l.alone(c) || c.next < l.store.start() {
+	if _, attached := l.cursors[c]; !attached || !l.few() || c.next < l.store.start() {
 		return false
 	}
 	for c.next < l.store.end {

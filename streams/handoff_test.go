@@ -80,15 +80,17 @@ func TestNextUnlessAccepted(t *testing.T) {
 		if got := w.returns(); got != (result{"d ", nil}) {
 			t.Fatalf("what comes behind it is %+v", got)
 		}
-		other := l.Subscribe(Latest)
 		w.wait(t.Context(), c, 0)
+		var others []*Cursor
+		for range maxHandoffs {
+			others = append(others, l.Subscribe(Latest))
+		}
 		l.Write([]byte("e "))
 		if got := w.returns(); got != (result{"e ", nil}) {
-			t.Fatalf("beside another reader comes %+v", got)
+			t.Fatalf("beside many readers comes %+v", got)
 		}
-		other.Close()
+		others[0].Close()
 		w.wait(t.Context(), c, 0)
-		l.Subscribe(Latest).Close()
 		l.Write([]byte("f "))
 		if w.accepted.String() != "a b f " {
 			t.Errorf("accepted %q", w.accepted.String())

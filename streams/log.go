@@ -2,6 +2,7 @@ package streams
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -77,7 +78,7 @@ type Log struct {
 	retired   bool          // to be discarded when no Cursor is attached
 	discarded bool          // nothing is kept any more
 	grown     chan struct{} // closed to wake waiting readers; nil when none waits
-	handoff   *handoff      // nil when no reader waits in NextUnless
+	handoffs  []*handoff    // of readers that wait in NextUnless
 	cursors   map[*Cursor]struct{}
 	tap       *Cursor // one of them that the writer never waits for; nil: none
 	reserved  *Cursor // one of them that stands in for the first reader; nil: none
@@ -328,8 +329,11 @@ func (l *Log) wake() {
 		close(l.grown)
 		l.grown = nil
 	}
-	if h := l.handoff; h != nil && (l.closed || !h.hand()) {
-		l.handoff = nil
-		close(h.woken)
-	}
+	l.handoffs = slices.DeleteFunc(l.handoffs, func(h *handoff) bool {
+		serve := !l.closed && h.hand()
+		if !serve {
+			close(h.woken)
+		}
+		return !serve
+	})
 }
