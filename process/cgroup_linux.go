@@ -1,6 +1,7 @@
 package process
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -126,29 +127,37 @@ func (c *cgroup) kill() error {
 	return os.WriteFile(filepath.Join(c.dir, "cgroup.kill"), []byte("1"), 0)
 }
 
-// members are the processes in it, and in the cgroups that they made below it.
-func (c *cgroup) members() []proc {
-	events, err := os.ReadFile(filepath.Join(c.dir, "cgroup.events"))
-	if err == nil && strings.Contains(string(events), "populated 0") {
-		return nil // as when there are only zombies
+// members are the processes in it, and in the cgroups that they made below it, that
+// are alive, but for one. Nothing is asked about that one: what /proc has been asked
+// about takes the kernel longer to forget.
+func (c *cgroup) members(but int) []proc {
+	members := membersOf(c.dir, but)
+	// A directory has a link for each below it, and two of its own.
+	var stat unix.Stat_t
+	if unix.Stat(c.dir, &stat) != nil || stat.Nlink <= 2 {
+		return members
 	}
-	var members []proc
 	filepath.WalkDir(c.dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.IsDir() {
-			return nil // one that vanished has no members
-		}
-		pids, _ := os.ReadFile(filepath.Join(path, "cgroup.procs"))
-		for pid := range strings.FieldsSeq(string(pids)) {
-			n, err := strconv.Atoi(pid)
-			if err != nil || n == 0 { // 0 is one outside of our pid namespace
-				continue
-			}
-			if p, err := readProc(n); err == nil && p.alive() {
-				members = append(members, p)
-			}
+		if err == nil && d.IsDir() && path != c.dir { // one that vanished has no members
+			members = append(members, membersOf(path, but)...)
 		}
 		return nil
 	})
+	return members
+}
+
+// membersOf are the members of one cgroup.
+func membersOf(dir string, but int) (members []proc) {
+	pids, _ := readKernel(dir + "/cgroup.procs")
+	for pid := range bytes.FieldsSeq(pids) {
+		n := number(pid)
+		if n <= 0 || n == but { // 0 is one outside of our pid namespace
+			continue
+		}
+		if p, err := readProc(n); err == nil && p.alive() {
+			members = append(members, p)
+		}
+	}
 	return members
 }
 

@@ -144,16 +144,15 @@ func (c *keptChild) Release() {
 }
 
 func (c *keptChild) Tell(sig syscall.Signal) error {
-	var others []int
-	for _, p := range c.members() {
-		if p.group != c.pid {
-			others = append(others, p.pid)
-		}
+	others := c.others()
+	var pids []int
+	for _, p := range others {
+		pids = append(pids, p.pid)
 	}
-	if c.kept.Tell(sig, others) != nil { // without a keeper there will be nobody else to send it
+	if c.kept.Tell(sig, pids) != nil { // without a keeper there will be nobody else to send it
 		return c.SignalAll(sig)
 	}
-	c.wake(sig)
+	c.wake(sig, others)
 	return nil
 }
 

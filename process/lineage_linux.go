@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"os"
+	"slices"
 	"sync/atomic"
 	"syscall"
 
@@ -33,52 +34,56 @@ func (c *lineage) SignalAll(sig syscall.Signal) error {
 	if sig == syscall.SIGKILL && c.cgroup != nil && c.cgroup.kill() == nil {
 		return nil
 	}
-	err := c.signalAll(sig)
-	c.wake(sig)
+	others := c.others()
+	err := c.signal(sig, others)
+	c.wake(sig, others)
 	return err
 }
 
 // wake continues what is stopped, so that it sees the signal that was sent. It is
 // a courtesy.
-func (c *lineage) wake(sig syscall.Signal) {
+func (c *lineage) wake(sig syscall.Signal, others []proc) {
 	switch sig {
 	case syscall.SIGKILL, syscall.SIGCONT, syscall.SIGSTOP, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU:
 	default:
-		c.signalAll(syscall.SIGCONT)
+		c.signal(syscall.SIGCONT, others)
 	}
 }
 
-func (c *lineage) signalAll(sig syscall.Signal) error {
-	errs := []error{done(unix.Kill(-c.pid, sig))}
-	for _, p := range c.members() {
-		if p.group != c.pid {
-			errs = append(errs, p.signal(sig))
+// signal signals the group and others.
+func (c *lineage) signal(sig syscall.Signal, others []proc) error {
+	err := done(unix.Kill(-c.pid, sig))
+	for _, p := range others {
+		if failed := p.signal(sig); err == nil || errors.Is(err, os.ErrProcessDone) {
+			err = failed
 		}
 	}
-	for _, err := range errs {
-		if err != nil && !errors.Is(err, os.ErrProcessDone) {
-			return err
-		}
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
 	}
-	return nil
+	return err
+}
+
+// others are the descendants that are not in the leader's process group.
+func (c *lineage) others() []proc {
+	return slices.DeleteFunc(c.descendants(), func(p proc) bool { return p.group == c.pid })
 }
 
 func (c *lineage) Descendants() []int {
 	var pids []int
-	for _, p := range c.members() {
-		if p.pid != c.pid {
-			pids = append(pids, p.pid)
-		}
+	for _, p := range c.descendants() {
+		pids = append(pids, p.pid)
 	}
 	return pids
 }
 
-// members are the leader, unless it has ended, and its descendants.
-func (c *lineage) members() []proc {
+// descendants are those of the leader that are alive.
+func (c *lineage) descendants() []proc {
 	if c.cgroup != nil {
-		return c.cgroup.members()
+		return c.cgroup.members(c.pid)
 	}
-	return processes.members(c.pid, c.marker)
+	all := processes.members(c.pid, c.marker)
+	return slices.DeleteFunc(all, func(p proc) bool { return p.pid == c.pid })
 }
 
 // done turns "no such process" into the error that callers know.

@@ -60,7 +60,7 @@ func (o *oomKills) claim(c *cgroup) bool {
 }
 
 func readOOMKills(file string) (int, bool) {
-	content, err := os.ReadFile(file)
+	content, err := readKernel(file)
 	if err != nil {
 		return 0, false
 	}

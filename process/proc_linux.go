@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -68,6 +69,31 @@ func readStat(pid int, buf []byte) (proc, error) {
 		return proc{}, fmt.Errorf("%s: cannot be understood", name)
 	}
 	return p, nil
+}
+
+// readKernel reads a file that the kernel makes when it is read. os.ReadFile would
+// prepare to wait for it, which takes longer than the reading.
+func readKernel(name string) ([]byte, error) {
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	content := make([]byte, 0, 512)
+	for {
+		n, err := unix.Read(fd, content[len(content):cap(content)])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return content, nil
+		}
+		if content = content[:len(content)+n]; len(content) == cap(content) {
+			content = slices.Grow(content, len(content))
+		}
+	}
 }
 
 // parse reads the line "pid (name) state ppid pgrp session …"; the name may
