@@ -30,6 +30,8 @@ var (
 		{"readonly", "boolean", "take no input"},
 		{"binary", "boolean", "binary messages only"},
 		{"gap", "boolean", "tell of missed bytes in a JSON text message instead of closing"},
+		{"ack", "boolean", "tell of written input in JSON text messages, and of the input's offset in the header"},
+		{"replaces", "string", "the Gaffer-Socket of a lost connection, which is ended first"},
 	}, placeParams...)
 	inputParams = []Param{
 		{"at", "integer", "offset of the body's first byte: what was written before is skipped"},

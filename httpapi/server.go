@@ -95,6 +95,7 @@ type Server struct {
 	auditLog     *slog.Logger // may be nil
 	refused      *guesses     // how often the log tells that peers were not let in
 	polls        *polls
+	predecessors predecessors
 	plugins      plugins
 	webhooks     *webhooks.Webhooks // may be nil
 	reload       func(ctx context.Context, planOnly bool) (Reloaded, error)

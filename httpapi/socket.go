@@ -47,6 +47,7 @@ type socket struct {
 	oldest  bool // since=0: what is gone already need not be told
 	cursor  *streams.Cursor
 	input   *process.Input // nil: messages are dropped
+	acks    bool           // tell the client what of its input was written
 	exits   *manager.EventCursor
 	conn    *websocket.Conn
 	peer    *corkedConn // what conn runs on
@@ -57,7 +58,7 @@ type socket struct {
 	frame []byte // the last that accepted has made
 	begun bool   // peer has the rest of it
 
-	writing atomic.Bool
+	writing atomic.Int32 // messages that wait for the client to take them
 	reading atomic.Int64 // since when input waits for the client, by uptime; 0 if it does not
 	pinging atomic.Bool
 }
@@ -74,7 +75,12 @@ func (k *socket) serve(request context.Context, send func(ctx context.Context, p
 	// Whatever the reason, from the end of ctx on there is not much time.
 	kill := time.AfterFunc(math.MaxInt64, func() { k.peer.Close() })
 	defer kill.Stop()
-	defer context.AfterFunc(ctx, func() { kill.Reset(closeGrace) })()
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), errSucceeded) {
+			k.peer.Close() // nobody listens there
+		}
+		kill.Reset(closeGrace)
+	})()
 
 	parts.Go(func() { cancel(k.receive(ctx)) })
 	code, reason := send(ctx, &parts)
@@ -162,8 +168,8 @@ func (k *socket) finish() error {
 	if err := k.extend(); err != nil {
 		return err
 	}
-	k.writing.Store(true)
-	defer k.writing.Store(false)
+	k.writing.Add(1)
+	defer k.writing.Add(-1)
 	return k.peer.flush()
 }
 
@@ -247,9 +253,7 @@ func (k *socket) write(kind websocket.MessageType, data []byte) error {
 	if err := k.extend(); err != nil {
 		return err
 	}
-	k.writing.Store(true)
-	defer k.writing.Store(false)
-	return k.conn.Write(context.Background(), kind, data)
+	return k.put(kind, data)
 }
 
 // extend gives the next write its time. The deadline stands on the connection
@@ -263,29 +267,11 @@ func (k *socket) extend() error {
 	return nil
 }
 
-// receive takes messages from the client, one after the other, and writes them
-// to the process. It returns when the connection is closed.
-func (k *socket) receive(ctx context.Context) error {
-	in := k.input
-	for {
-		k.reading.Store(uptime())
-		_, message, err := k.conn.Reader(context.Background())
-		k.reading.Store(0)
-		if err != nil {
-			return errPeerGone
-		}
-		from := &attentive{message, &k.reading}
-		if in != nil {
-			_, _, err = in.Copy(ctx, from, -1)
-		}
-		if in == nil || errors.Is(err, process.ErrInputClosed) || ctx.Err() != nil {
-			in = nil // nobody reads it any more; the client's close may still come
-			_, err = io.Copy(io.Discard, from)
-		}
-		if err != nil {
-			return errPeerGone
-		}
-	}
+// put is write by whoever has seen to the deadline.
+func (k *socket) put(kind websocket.MessageType, data []byte) error {
+	k.writing.Add(1)
+	defer k.writing.Add(-1)
+	return k.conn.Write(context.Background(), kind, data)
 }
 
 var started = time.Now()
@@ -293,7 +279,9 @@ var started = time.Now()
 // uptime is a time in nanoseconds that goes on when somebody sets the clock.
 func uptime() int64 { return int64(time.Since(started)) + 1 }
 
-// attentive notes while its reader waits for the client.
+// attentive is a message of a client. It notes while its reader waits for more of
+// it, and keeps back what the library read of a message before an error without
+// having unmasked it.
 type attentive struct {
 	r     io.Reader
 	since *atomic.Int64
@@ -303,7 +291,11 @@ type attentive struct {
 func (a *attentive) Read(p []byte) (int, error) {
 	a.since.Store(uptime())
 	defer a.since.Store(0)
-	return a.r.Read(p)
+	n, err := a.r.Read(p)
+	if err != nil && err != io.EOF {
+		return 0, err
+	}
+	return n, err
 }
 
 // ping asks the client for a sign of life, and drops it if none comes. A client
@@ -317,7 +309,7 @@ func (k *socket) ping(ctx context.Context, parts *sync.WaitGroup) {
 		defer k.pinging.Store(false)
 		waited, cancel := context.WithTimeout(ctx, pongTimeout)
 		defer cancel()
-		if k.conn.Ping(waited) == nil || k.writing.Load() {
+		if k.conn.Ping(waited) == nil || k.writing.Load() > 0 {
 			return
 		}
 		if since := k.reading.Load(); since != 0 && time.Duration(uptime()-since) > pongTimeout/4 {

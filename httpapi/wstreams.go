@@ -26,7 +26,7 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q := queryOf(r)
-	k := &socket{server: s, pid: pid, binary: q.flag("binary"), tellGap: q.flag("gap")}
+	k := &socket{server: s, pid: pid, binary: q.flag("binary"), tellGap: q.flag("gap"), acks: q.flag("ack")}
 	readonly, place := q.flag("readonly"), placeOf(r, q)
 	if q.err != nil {
 		return q.err
@@ -36,7 +36,7 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) error {
 			return fmt.Errorf("%w; readonly=true needs it not", err)
 		}
 	}
-	log, err := s.socketLog(pid, q)
+	label, log, err := s.socketLog(pid, q)
 	if err != nil {
 		return err
 	}
@@ -48,42 +48,55 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) error {
 	if !isHandshake(r) {
 		return badValue("the request", r.Method, "a websocket handshake: connect to this address with ws:// or wss://")
 	}
+	if err := s.predecessors.end(r.Context(), pid, q.text("replaces")); err != nil {
+		return err
+	}
 	done, err := s.lasting.hold(r)
 	if err != nil {
 		return err
 	}
 	defer done()
-	start := place.in(log)
-	k.cursor = log.Subscribe(start)
+	k.cursor = log.Subscribe(place.in(log))
 	defer k.cursor.Close()
+	start := k.cursor.Offset()
 	if oldest := log.Start(); place.given && start < oldest {
 		setMissed(w.Header(), oldest-start)
 		k.oldest = start == 0
+		start = oldest
 	}
-	setOffset(w.Header(), max(k.cursor.Offset(), log.Start()))
+	setOffset(w.Header(), start)
+	w.Header().Set("Gaffer-Stream", label)
 	k.exits = s.exitsOf(pid)
+	ctx, end := context.WithCancelCause(r.Context())
+	defer end(nil)
+	if k.acks = k.acks && !readonly; k.acks {
+		id, gone := s.predecessors.add(pid, end)
+		defer gone()
+		k.setInput(w.Header(), id)
+	}
 	if err := k.accept(w, r); err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	k.serve(r.Context(), k.send)
+	k.serve(ctx, k.send)
 	return nil
 }
 
-// socketLog is the output that a client asks for: the first, unless it names
-// one.
-func (s *Server) socketLog(pid int, q *query) (*streams.Log, error) {
+// socketLog is the output that a client asks for, and its label: the first, unless
+// it names one.
+func (s *Server) socketLog(pid int, q *query) (string, *streams.Log, error) {
 	label := q.text("stream")
 	if label == "" {
 		labels, err := s.manager.Labels(pid)
 		if err != nil {
-			return nil, err
+			return "", nil, err
 		}
 		if len(labels) == 0 {
-			return nil, fmt.Errorf("pid %d: %w: give it a label in redirect_output", pid, process.ErrNotRedirected)
+			return "", nil, fmt.Errorf("pid %d: %w: give it a label in redirect_output", pid, process.ErrNotRedirected)
 		}
 		label = labels[0]
 	}
-	return s.manager.Log(pid, label)
+	log, err := s.manager.Log(pid, label)
+	return label, log, err
 }
 
 // socketInput is the instance's stdin. It is nil, and messages to it are
