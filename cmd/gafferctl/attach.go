@@ -24,14 +24,18 @@ func (c *cli) attachCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.attach(ctx, pid, client.AttachOptions{Stream: stream, Since: enter.Since, Tail: enter.Tail})
+			c.tellBack = true
+			return c.attach(ctx, pid, client.AttachOptions{Stream: stream, Since: enter.Since, Tail: enter.Tail, Ready: c.back})
 		})
 	cmd.Long = "Connect the standard input and output to a process that was created with\n" +
 		"redirect_input.\n\n" +
 		"On a terminal, lines are sent as they are entered; Ctrl-D closes the process's\n" +
 		"stdin, Ctrl-C detaches and leaves the process as it is. An input that is not a\n" +
 		"terminal is sent whole, then the process's stdin is closed. In either case its\n" +
-		"output is shown until the process ends."
+		"output is shown until the process ends.\n\n" +
+		"A broken connection is made again, and output and input go on where they were.\n" +
+		"If others write to the same stdin, it may be unknown how much of the last input\n" +
+		"has arrived: that is told then, and an input that is not a terminal ends there."
 	cmd.Flags().StringVar(&stream, "stream", "", "the output to show (the process's first)")
 	cmd.Flags().StringVar(&tail, "tail", "0", "show the last `N` lines first, or all that is kept")
 	return c.complete(cmd, namesAndPids)
@@ -84,6 +88,7 @@ func (c *cli) sendInput(ctx context.Context, a *client.Attachment) error {
 		switch {
 		case err == io.EOF:
 			err := a.CloseInput(ctx)
+			c.back() // also its own connection
 			if client.Code(err) == "conflict" || client.Code(err) == "not_found" {
 				return nil // it closed its input itself, or has ended
 			}
@@ -98,9 +103,12 @@ func (c *cli) sendInput(ctx context.Context, a *client.Attachment) error {
 func (c *cli) showOutput(ctx context.Context, a *client.Attachment) error {
 	for {
 		chunk, err := a.Receive(ctx)
+		unsure, isUnsure := errors.AsType[*client.UnsureError](err)
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
+		case isUnsure && isTerminal(c.stdin): // who types sees what is missing
+			fmt.Fprintf(c.stderr, "gafferctl: %v\n", unsure)
 		case err != nil:
 			return err
 		case chunk.Missed > 0:

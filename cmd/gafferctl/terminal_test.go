@@ -122,6 +122,24 @@ func TestAttachOnTerminal(t *testing.T) {
 	}
 }
 
+// Who types sees what is missing.
+func TestTypedInputMayHaveAHole(t *testing.T) {
+	url := serve(t)
+	must(t, "load_process", "--start", "--wait", write(t, "p.json", catJSON))
+	v := newValve(t, url)
+	tt := onTerminal(t, "--connect", v.address, "attach", "cat")
+	tt.until(t, "Attached")
+	tt.press(t, "first\n")
+	tt.until(t, "first\r\nfirst\r\n")
+	mixUp(t, url, v, func(line string) { tt.press(t, line) })
+	tt.until(t, unsure+"\r\n")
+	tt.until(t, "mine\r\ntheirs\r\n")
+	tt.press(t, "more\n")
+	tt.until(t, "more\r\nmore\r\n")
+	tt.press(t, "\x04")
+	tt.until(t, "Pid 1 has ended: exit 0\r\n")
+}
+
 func TestAttachedProcessIsKilled(t *testing.T) {
 	serve(t)
 	must(t, "load_process", "--start", "--wait", write(t, "p.json", `{"name": "cat", "cmd": "cat", "restart": "never", "redirect_input": true}`))

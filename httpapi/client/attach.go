@@ -6,10 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
+	"net"
 
 	"github.com/coder/websocket"
 )
@@ -21,125 +18,195 @@ type AttachOptions struct {
 	Since    int64  // offset to start at, or Latest
 	Tail     int    // start so many lines before the end instead, if > 0
 	ReadOnly bool   // no stdin: for processes created without redirect_input
+
+	// Ready is called each time the connection stands, the first time within
+	// Attach and then within Receive.
+	Ready func()
 }
 
 // Attachment is a websocket to a process: what is sent goes to its stdin, what
-// it prints is received. One goroutine may receive while others send; somebody
-// has to receive, or the connection dies.
+// it prints is received. One goroutine may receive while others send. Somebody
+// has to receive, or nothing is heard of what was sent and the connection dies.
 //
-// An Attachment does not reconnect. Who needs that uses Stream and Input.
+// A broken connection is made again, by Receive, as that of a Stream is. The
+// output goes on at the byte where it was. Input that the process did not get is
+// sent again, once it is certain how much of it that was: when the connection
+// broke nothing of it is on its way any more, and the offset of stdin says how far
+// it came. That is not certain if others write to the same stdin, which they may.
+// Then it is not sent again, and Receive returns an *UnsureError.
 type Attachment struct {
 	client *Client
-	conn   *websocket.Conn
-	stdin  string // its path
+	pid    string
+	enter  AttachOptions // with Stream known once there was a connection
+
+	over   context.Context // ends with the attachment; why is its cause
+	finish context.CancelCauseFunc
+
+	// Of Receive.
+	again  retry
+	broken error // why there is no connection, unless there is
+	id     string
+	next   int64 // offset of the output to come; -1 before the first connection
 	reason string
+
+	sending chan struct{} // has an element while somebody is in Send
+	turn    chan struct{} // has an element while somebody writes to a connection
+	input   backlog
 }
 
-// maxMessage is the largest message that either side may send.
+// UnsureError says that a connection has broken and nobody can tell how much of
+// the last Bytes that were written to it have reached the process. They are not
+// sent again.
+type UnsureError struct{ Bytes int64 }
+
+func (e *UnsureError) Error() string {
+	return fmt.Sprintf("the connection was lost, and %d bytes of the input may not have arrived", e.Bytes)
+}
+
+// maxMessage is the largest message that the daemon may send.
 const maxMessage = 64 << 20
 
 // Attach connects to a running process. The caller closes the Attachment.
 func (c *Client) Attach(ctx context.Context, pid int, o AttachOptions) (*Attachment, error) {
-	// In binary mode a text message is always word of a gap and never output.
-	q := url.Values{"binary": {"true"}, "gap": {"true"}}
-	if o.Stream != "" {
-		q.Set("stream", o.Stream)
+	a := &Attachment{
+		client: c, pid: fmt.Sprint(pid), enter: o, again: retry{client: c}, next: -1,
+		sending: make(chan struct{}, 1), turn: make(chan struct{}, 1),
 	}
-	switch {
-	case o.Tail > 0:
-		q.Set("tail", strconv.Itoa(o.Tail))
-	case o.Since != Latest:
-		q.Set("since", strconv.FormatInt(o.Since, 10))
+	a.over, a.finish = context.WithCancelCause(context.Background())
+	a.input.changed = make(chan struct{})
+	l, unsure, err := a.connect(ctx)
+	if err == nil {
+		err = a.take(l, unsure)
 	}
-	if o.ReadOnly {
-		q.Set("readonly", "true")
-	}
-	header := http.Header{}
-	c.authorize(header)
-	number := strconv.Itoa(pid)
-	conn, resp, err := websocket.Dial(ctx, c.endpoint.prefix+route("wstreams", number)+"?"+q.Encode(),
-		&websocket.DialOptions{HTTPClient: c.http, HTTPHeader: header})
-	switch {
-	case err == nil:
-		conn.SetReadLimit(maxMessage)
-		return &Attachment{client: c, conn: conn, stdin: route("streams", number, "stdin")}, nil
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
-	case resp != nil && resp.StatusCode >= 400:
-		return nil, c.refusal(resp)
-	}
-	return nil, c.lost(err)
-}
-
-// Receive waits for the next output. Its Data belongs to the caller; Offset is
-// not known over a websocket and stays 0. io.EOF means that the output has
-// ended: Reason then says how the process did.
-//
-// A ctx that ends while Receive waits breaks the connection.
-func (a *Attachment) Receive(ctx context.Context) (Chunk, error) {
-	kind, data, err := a.conn.Read(ctx)
 	if err != nil {
-		if closed, ok := errors.AsType[websocket.CloseError](err); ok {
-			a.reason = closed.Reason
-		}
-		return Chunk{}, a.ended(ctx, err)
+		a.finish(err)
+		return nil, err
 	}
-	if kind == websocket.MessageBinary {
-		return Chunk{Data: data}, nil
-	}
-	var gap struct{ Missed int64 }
-	if err := json.Unmarshal(data, &gap); err != nil {
-		return Chunk{}, fmt.Errorf("attach: message of %s: %w", a.client.endpoint.address, err)
-	}
-	return Chunk{Missed: gap.Missed}, nil
+	return a, nil
 }
 
-// Send writes p to stdin. It returns when p is on its way; CloseInput waits
-// until it is there.
-func (a *Attachment) Send(ctx context.Context, p []byte) error {
-	for len(p) > 0 {
-		n := min(len(p), maxMessage)
-		if err := a.conn.Write(ctx, websocket.MessageBinary, p[:n]); err != nil {
-			return a.ended(ctx, err)
+// Receive waits for the next output. Its Data belongs to the caller. io.EOF means
+// that the output has ended: Reason then says how the process did.
+//
+// After an *UnsureError the connection stands again. What is sent then, or was
+// in the meantime, goes on its way with the next Receive: who cannot have a hole in
+// the input closes the Attachment instead. Other errors are those of Stream, and
+// the end.
+//
+// A ctx that ends while Receive waits breaks the connection, which the next Receive
+// makes again.
+func (a *Attachment) Receive(ctx context.Context) (Chunk, error) {
+	a.release()
+	for {
+		if a.broken != nil {
+			if err := a.reconnect(ctx); err != nil {
+				return Chunk{}, a.failed(ctx, err)
+			}
 		}
-		p = p[n:]
+		chunk, err := a.read(ctx)
+		switch {
+		case err == nil && (len(chunk.Data) > 0 || chunk.Missed > 0):
+			return chunk, nil
+		case err == nil:
+		case ctx.Err() != nil:
+			a.broken = a.client.lost(net.ErrClosed)
+			return Chunk{}, context.Cause(ctx)
+		case err == io.EOF || !passing(err):
+			return Chunk{}, a.failed(ctx, err)
+		default:
+			a.broken = err
+		}
 	}
-	return nil
 }
 
-// CloseInput closes the stdin of the process once everything sent before is in
-// it, and returns when that is done. Somebody has to receive meanwhile.
-func (a *Attachment) CloseInput(ctx context.Context) error {
-	// A websocket cannot say "end of input". The daemon takes one message after
-	// the other, so the answer to a ping means that all before it is written.
-	if err := a.conn.Ping(ctx); err != nil {
-		return a.ended(ctx, err)
+// failed is err as Receive returns it, after which there is no more, unless there
+// may be.
+func (a *Attachment) failed(ctx context.Context, err error) error {
+	if _, ok := errors.AsType[*UnsureError](err); !ok && ctx.Err() == nil {
+		a.finish(err)
 	}
-	return a.client.Do(ctx, http.MethodPost, a.stdin, url.Values{"eof": {"true"}}, nil, nil)
+	if a.over.Err() != nil {
+		return context.Cause(a.over) // it may have been closed
+	}
+	return err
+}
+
+// read reads one message. Only output comes as a chunk that is not empty.
+func (a *Attachment) read(ctx context.Context) (Chunk, error) {
+	l := a.input.present()
+	kind, message, err := l.conn.Reader(ctx)
+	if err != nil {
+		return Chunk{}, a.ended(err)
+	}
+	data, err := io.ReadAll(message)
+	if kind == websocket.MessageBinary && len(data) > 0 {
+		a.again.alive()
+		if err != nil { // what came of it counts: a connection may be too short-lived for more
+			a.broken = a.client.lost(err)
+		}
+		chunk := Chunk{Offset: a.next, Data: data}
+		a.next += int64(len(data))
+		return chunk, nil
+	}
+	if err == nil && len(data) == 0 {
+		err = io.ErrUnexpectedEOF // as the library has it
+	}
+	if err != nil {
+		return Chunk{}, a.ended(err)
+	}
+	a.again.alive()
+	// In binary mode a text message is never output.
+	var word struct {
+		Event           string
+		Missed          int64
+		Written, Offset int64
+		Closed          bool
+	}
+	err = json.Unmarshal(data, &word)
+	switch {
+	case err != nil:
+	case word.Event == "gap":
+		a.next += word.Missed
+		return Chunk{Offset: a.next, Missed: word.Missed}, nil
+	case word.Event == "input" && word.Closed:
+		a.input.close()
+	case word.Event == "input":
+		err = a.input.confirm(l, word.Written, word.Offset)
+	}
+	if err != nil {
+		return Chunk{}, fmt.Errorf("attach: message %.100q of %s: %w", data, a.client.endpoint.address, err)
+	}
+	return Chunk{}, nil
+}
+
+// ended says why the connection is no more.
+func (a *Attachment) ended(err error) error {
+	closed, ok := errors.AsType[websocket.CloseError](err)
+	if broken, isNet := errors.AsType[*net.OpError](err); isNet {
+		err = broken // rather than in which of its functions the library was
+	}
+	switch {
+	case !ok || closed.Code == websocket.StatusServiceRestart:
+		return a.client.lost(err)
+	case closed.Code == websocket.StatusNormalClosure:
+		a.reason = closed.Reason
+		return io.EOF
+	}
+	return fmt.Errorf("attach: the daemon closed the connection: %s (%d)", closed.Reason, closed.Code)
 }
 
 // Reason says how the process ended, "exit 0" or "signal 9", after Receive
 // returned io.EOF.
 func (a *Attachment) Reason() string { return a.reason }
 
-// Close detaches. The process goes on, with its stdin open.
+// Close detaches. The process goes on, with its stdin open. Whoever waits in
+// another method gets net.ErrClosed.
 func (a *Attachment) Close() error {
-	if err := a.conn.Close(websocket.StatusNormalClosure, ""); err != nil && !errors.Is(err, io.EOF) {
-		return a.conn.CloseNow()
+	a.finish(net.ErrClosed)
+	l := a.input.present()
+	defer l.resending.Wait()
+	if err := l.conn.Close(websocket.StatusNormalClosure, ""); err != nil && !errors.Is(err, io.EOF) {
+		return l.conn.CloseNow()
 	}
 	return nil
-}
-
-// ended says why the connection is no more.
-func (a *Attachment) ended(ctx context.Context, err error) error {
-	closed, ok := errors.AsType[websocket.CloseError](err)
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case !ok:
-		return a.client.lost(err)
-	case closed.Code == websocket.StatusNormalClosure:
-		return io.EOF
-	}
-	return fmt.Errorf("attach: the daemon closed the connection: %s (%d)", strings.TrimSpace(closed.Reason), closed.Code)
 }

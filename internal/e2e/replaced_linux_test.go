@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
+
 	"github.com/gafferd/gaffer/httpapi/client"
 )
 
@@ -412,4 +414,157 @@ func (d *daemon) stateFile() (inode string) {
 		d.t.Errorf("the keeper has %d files of the state", found)
 	}
 	return inode
+}
+
+// TestAttachIsReplaced has gafferctl attach to a program that writes back what it
+// reads, while the worker is replaced between lines and within a long input.
+func TestAttachIsReplaced(t *testing.T) {
+	onReplacement(t, func(t *testing.T, replace func(*daemon)) {
+		d := start(t)
+		d.run("cat", properties{"cmd": "cat", "redirect_input": true, "restart": "never", "backpressure": true})
+		cmd := exec.Command(filepath.Join(bin, "gafferctl"), "--connect", d.url, "attach", "cat")
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var problems bytes.Buffer
+		cmd.Stderr = &problems
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		n, read := 0, 0
+		say := func() {
+			fmt.Fprintln(in, "line", n)
+			n++
+		}
+		hear := func() {
+			if !lines.Scan() || lines.Text() != fmt.Sprint("line ", read) {
+				t.Fatalf("line %d comes back as %q, %v\n%s", read, lines.Text(), lines.Err(), &problems)
+			}
+			read++
+		}
+		for range 2 {
+			for range 100 {
+				say()
+				hear()
+			}
+			replace(d)
+		}
+		const more = 60_000 // lines: more than there is room for on the way
+		written := make(chan struct{})
+		go func() {
+			defer close(written)
+			for range more {
+				say()
+			}
+			in.Close()
+		}()
+		for i := range more {
+			hear()
+			if i%(more/2) == more/4 {
+				replace(d)
+			}
+		}
+		<-written
+		if lines.Scan() {
+			t.Errorf("in the end comes %q", lines.Text())
+		}
+		err = cmd.Wait()
+		if said := problems.String(); err != nil || !strings.HasSuffix(said, "Pid 1 has ended: exit 0\n") || strings.Contains(said, " bytes ") {
+			t.Errorf("%v: %s", err, said)
+		}
+	})
+}
+
+// TestAttachedProcessEndsUnseen has a process end while the connection that
+// gafferctl had is broken, and the worker that saw the end is replaced too.
+func TestAttachedProcessEndsUnseen(t *testing.T) {
+	onReplacement(t, func(t *testing.T, replace func(*daemon)) {
+		d := start(t)
+		pid := d.run("bye", script("echo up; read go; echo wrong >&2; echo bye; exit 5", properties{"redirect_input": true, "restart": "never"}))
+		cmd := exec.Command(filepath.Join(bin, "gafferctl"), "--connect", d.url, "attach", "--tail", "all", "bye")
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var problems bytes.Buffer
+		cmd.Stderr = &problems
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		if !lines.Scan() || lines.Text() != "up" {
+			t.Fatalf("got %q, %v", lines.Text(), lines.Err())
+		}
+		if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		replace(d)
+		d.input(pid, "go\n")
+		waitFor(t, "it has ended", func() bool { return len(d.pids("bye")) == 0 })
+		replace(d)
+		if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		if !lines.Scan() || lines.Text() != "bye" || lines.Scan() {
+			t.Errorf("got %q, %v", lines.Text(), lines.Err())
+		}
+		if err := cmd.Wait(); err != nil || !strings.HasSuffix(problems.String(), "Pid 1 has ended: exit 5\n") {
+			t.Errorf("%v: %s", err, &problems)
+		}
+	})
+}
+
+// TestAttachedTerminalIsReplaced types lines into a program, while the worker is
+// replaced. Each is answered once.
+func TestAttachedTerminalIsReplaced(t *testing.T) {
+	onReplacement(t, func(t *testing.T, replace func(*daemon)) {
+		d := start(t)
+		d.run("upper", script(`while read line; do echo "[$line]"; done; echo bye`, properties{"redirect_input": true, "restart": "never"}))
+		cmd := exec.Command(filepath.Join(bin, "gafferctl"), "--connect", d.url, "attach", "upper")
+		keys, err := pty.Start(cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer keys.Close()
+		defer cmd.Process.Kill()
+		screen := bufio.NewScanner(keys)
+		n := 0
+		for round := range 3 {
+			if round > 0 {
+				replace(d)
+			}
+			for range 20 {
+				fmt.Fprintln(keys, n)
+				for screen.Scan() {
+					line := screen.Text()
+					if strings.HasPrefix(line, "[") && line != fmt.Sprintf("[%d]", n) || strings.Contains(line, " bytes ") {
+						t.Fatalf("%q where [%d] is due", line, n)
+					}
+					if strings.HasPrefix(line, "[") {
+						break
+					}
+				}
+				n++
+			}
+		}
+		keys.WriteString("\x04") // Ctrl-D
+		var rest []string
+		for screen.Scan() {
+			rest = append(rest, screen.Text())
+		}
+		if err := cmd.Wait(); err != nil || len(rest) < 2 || rest[len(rest)-1] != "Pid 1 has ended: exit 0" || strings.Contains(strings.Join(rest, ""), "[") {
+			t.Errorf("%v: the screen ends with %q", err, rest)
+		}
+	})
 }
