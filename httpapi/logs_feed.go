@@ -78,7 +78,7 @@ const logBatch = batch
 // and those that are there behind it. A ping is appended if nothing comes for as
 // long as the feed may be silent. The error is io.EOF when these were the last, or
 // why the request has ended.
-func (f *logFeed) gather(buf []byte) ([]byte, error) {
+func (f *logFeed) gather(buf []byte, shared *renderings) ([]byte, error) {
 	line, err := f.next(f.heartbeat)
 	if errors.Is(err, streams.ErrIdle) {
 		buf = appendPing(append(buf, "data: "...), time.Now())
@@ -88,7 +88,7 @@ func (f *logFeed) gather(buf []byte) ([]byte, error) {
 		buf = f.encoder.appendEvent(buf, &line)
 		if lines, ok := f.reader.Ahead(); ok {
 			var n int
-			buf, n = f.encoder.appendEvents(roomy(buf), &lines)
+			buf, n = shared.appendEvents(roomy(buf), &f.encoder, &lines)
 			f.reader.Skip(n)
 		}
 		if len(buf) >= logBatch {

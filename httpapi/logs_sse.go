@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+
+	"github.com/gorilla/mux"
 )
 
 // logsEventsource sends lines as server-sent events without a name, whose id is
@@ -17,12 +19,14 @@ func (s *Server) logsEventsource(w http.ResponseWriter, r *http.Request, req *lo
 	defer forget()
 	f := newLogFeed(ctx, req)
 	defer f.close()
+	shared, done := s.renderings.hold(mux.Vars(r)["app"])
+	defer done()
 	out := s.startFeed(w, sseType)
 	out.direct = newDirect(w, r)
 	var buf []byte
 	for {
 		var err error
-		if buf, err = f.gather(buf[:0]); len(buf) > 0 {
+		if buf, err = f.gather(buf[:0], shared); len(buf) > 0 {
 			out.send(buf)
 			buf = reuse(buf)
 		}

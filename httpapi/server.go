@@ -101,7 +101,8 @@ type Server struct {
 	reload       func(ctx context.Context, planOnly bool) (Reloaded, error)
 	upgrade      func(path string) error // may be nil
 
-	router atomic.Pointer[router] // made anew by Handle
+	router     atomic.Pointer[router] // made anew by Handle
+	renderings allRenderings
 
 	mu    sync.Mutex // guards everything below
 	table []route
