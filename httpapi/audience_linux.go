@@ -239,7 +239,8 @@ func (a *audience) say(p []byte, last bool) {
 		default:
 			rest := bytes.Clone(p[n:])
 			offset, open := a.from.place()
-			a.all.work.Go(func() { s.stand(rest, offset, open) })
+			from := lineEvents(s.req, offset, open) // before the audience reads on, and the stream with it
+			a.all.work.Go(func() { s.stand(rest, from) })
 		}
 	}
 	clear(a.seats[len(here):])

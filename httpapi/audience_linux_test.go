@@ -21,10 +21,14 @@ import (
 )
 
 // standing is how many feeds of events have a goroutine of their own.
-func standing() int {
+func standing() (n int) {
 	buf := make([]byte, 8<<20)
-	stacks := string(buf[:runtime.Stack(buf, true)])
-	return strings.Count(stacks, "httpapi.(*Server).sendEvents(")
+	for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		if strings.Contains(stack, "httpapi.(*Server).sendEvents(") || strings.Contains(stack, "httpapi.(*seat).stand(") {
+			n++
+		}
+	}
+	return n
 }
 
 func TestQuietReadersHaveNoGoroutine(t *testing.T) {
@@ -269,4 +273,46 @@ func TestTalkativeReader(t *testing.T) {
 	io.WriteString(conn, "GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	conn.Close()
 	d.openWhenFree(path).Body.Close()
+}
+
+// TestWhoStandsIsWaitedFor has a stream that waits for its readers. They are seated,
+// and read on when a socket is full.
+func TestWhoStandsIsWaitedFor(t *testing.T) {
+	const (
+		lines   = 60_000 // more than a socket holds
+		readers = 4
+	)
+	log := streams.NewLog(streams.Options{Window: 64 << 10, MaxWindow: 64 << 10, Backpressure: true})
+	d := feedServer(t, log)
+	pad := strings.Repeat("x", 200)
+	fmt.Fprintf(log, "1 %s\n", pad)
+	var all []*numbersReader
+	for range readers {
+		r := &numbersReader{t: t, d: d, pad: pad}
+		r.connect()
+		defer r.conn.Close()
+		r.one()
+		all = append(all, r)
+	}
+	eventually(t, "that all are seated", func() bool { return standing() == 0 })
+	var work sync.WaitGroup
+	work.Go(func() {
+		for n := 2; n <= lines; {
+			var text strings.Builder
+			for ; n <= lines && text.Len() < 50_000; n++ {
+				fmt.Fprintf(&text, "%d %s\n", n, pad)
+			}
+			io.WriteString(log, text.String())
+		}
+	})
+	eventually(t, "that one stands", func() bool { return standing() > 0 })
+	for _, r := range all {
+		work.Go(func() {
+			for r.next <= lines && r.one() {
+			}
+			r.conn.Close()
+		})
+	}
+	work.Wait()
+	log.Close()
 }

@@ -115,9 +115,10 @@ func (s *seat) drop() {
 	s.all.leave(s.guest)
 }
 
-// stand sends rest, and what follows from a place on, until the reader has caught
-// up and is seated again, or until the end.
-func (s *seat) stand(rest []byte, offset int64, open bool) {
+// stand sends rest, and what comes from from, until the reader has caught up and is
+// seated again, or until the end.
+func (s *seat) stand(rest []byte, from *events) {
+	defer from.close()
 	ctx, cancel := context.WithCancel(s.all.ctx)
 	defer cancel()
 	s.all.seating.Lock()
@@ -136,8 +137,6 @@ func (s *seat) stand(rest []byte, offset int64, open bool) {
 			s.drop()
 		}
 	}()
-	from := lineEvents(s.req, offset, open)
-	defer from.close()
 	f := &feedWriter{to: s.conn, stall: server.stallTimeout, sse: true, direct: &direct{answer: new(answer), conn: s.conn}}
 	f.sit = func(from *events) bool { return s.all.sit(s, from, nil) }
 	f.extend()
