@@ -309,6 +309,7 @@ func feedServer(t *testing.T, log *streams.Log) *daemon {
 	d.server.Handle("GET", "/log", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := queryOf(r)
 		req := &reading{query: q, pid: 1, label: "stdout", log: log, place: placeOf(r, q), done: func() {}}
+		defer func() { req.done() }()
 		var err error
 		switch q.text("feed") {
 		case feedContinuous:

@@ -43,6 +43,7 @@ func (s *Server) eventsource(w http.ResponseWriter, r *http.Request, req *readin
 		next = chunkEvents(req, start)
 	} else {
 		next = lineEvents(req, start, false)
+		req.attend()
 	}
 	defer next.close()
 	setOffset(w.Header(), max(next.offset, req.log.Start()))
@@ -84,13 +85,23 @@ type events struct {
 	buf    sseEvent
 }
 
+// attend counts the reader for as long as the request lasts: also when he is seated
+// in an audience, which reads for him.
+func (req *reading) attend() {
+	leave, done := req.log.Attend(), req.done
+	req.done = func() {
+		leave()
+		done()
+	}
+}
+
 // lineEvents are those of lines from start on; open says that the first one goes on
 // with one that was sent in part.
 func lineEvents(req *reading, start int64, open bool) *events {
 	if start == streams.Latest {
 		start = req.log.End()
 	}
-	lines := streams.NewLines(req.log, start)
+	lines := streams.NewSharedLines(req.log, start)
 	if open {
 		lines.Continue(time.Time{})
 	}

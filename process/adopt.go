@@ -59,7 +59,7 @@ func adopt(spec Spec, o Options, was Was) (*Process, error) {
 	}
 	if spec.Backpressure {
 		for _, log := range p.logs {
-			log.Reserve(comeAgain)
+			log.ReserveAgain(comeAgain)
 		}
 	}
 	p.begin()

@@ -3,7 +3,6 @@ package streams
 import (
 	"iter"
 	"slices"
-	"time"
 )
 
 // Archive is where the bytes of a Log are kept that its memory forgets
@@ -38,50 +37,14 @@ func Archived(a Archive) *Log {
 	return l
 }
 
-// Reserve keeps what there is and what is written for the first reader to come, as
-// if it was attached at the oldest byte already, for as long as d. It is for a Log
-// with Backpressure that somebody is about to subscribe to, and takes the place of
-// a Reserve before.
-func (l *Log) Reserve(d time.Duration) {
-	c := &Cursor{log: l}
-	l.mu.Lock()
-	c.pos = l.store.start()
-	c.next = c.pos
-	l.mu.Unlock()
-	if before := l.attach(c); before != nil {
-		before.Close()
-	}
-	l.mu.Lock()
-	l.reserved = c
-	l.mu.Unlock()
-	time.AfterFunc(d, c.Close)
-}
-
-// HoldBack has the writer wait as if the readers that are attached now stayed where
-// they are. It is for a program whose readers are about to leave it, because
-// another one goes on with the stream, and for a Log with Backpressure.
-func (l *Log) HoldBack() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var slowest *Cursor
-	for c := range l.cursors {
-		if c != l.tap && (slowest == nil || c.pos < slowest.pos) {
-			slowest = c
-		}
-	}
-	if slowest != nil {
-		l.cursors[&Cursor{log: l, pos: slowest.pos, next: slowest.pos}] = struct{}{}
-	}
-}
-
 // Tap attaches a Cursor for an Archive's writer. Like any reader's it lets the
 // window grow when it is behind, but the writer of the Log never waits for it.
 // A Log has one at most.
 func (l *Log) Tap(offset int64) *Cursor {
 	c := l.at(offset)
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.tap = c
-	l.mu.Unlock()
 	l.attach(c)
 	return c
 }

@@ -20,7 +20,8 @@ import (
 // of what was done, in the order in which it was done: where a block begins, and
 // each read's mark. Records are put into mapped memory, which outlives the program
 // like the rest. A block that nobody reads any more is used again or punched out,
-// and so are the records before the oldest block.
+// and so are the records before the oldest block. The last page says what was
+// punched out, and how many readers there are.
 //
 // A Backing belongs to the one Log that it is given to, by NewLog's Options, and
 // to its writer. It is not closed by them.
@@ -34,6 +35,8 @@ type Backing struct {
 	next     int64  // where the next new block may lie
 	first    int64  // the first page of records that is kept
 	start    int64  // what ends up to there was punched out
+	told     uint64 // how many readers there are, and one; 0: nobody has said
+	awaited  int    // how many there were in an earlier program
 }
 
 // place is where a block lies in the Backing.
@@ -52,6 +55,7 @@ const (
 	recordsBase   = int64(1) << 50
 	windowBytes   = 16 * filePage // of records that are mapped at a time
 	headerAt      = int64(1) << 60
+	headerBytes   = 3 * 8
 	fileSize      = headerAt + filePage // memory is only taken where something is
 )
 
@@ -71,12 +75,17 @@ type record struct {
 // in one that is gone.
 func OpenBacking(f *os.File) (*Backing, error) {
 	b := &Backing{file: f, next: filePage}
-	var header [16]byte
+	var header [headerBytes]byte
 	if _, err := f.ReadAt(header[:], headerAt); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	b.start = int64(binary.NativeEndian.Uint64(header[:]))
 	b.first = int64(binary.NativeEndian.Uint64(header[8:]))
+	b.told = binary.NativeEndian.Uint64(header[16:])
+	b.awaited = 1 // an earlier version did not say, and waited for the first
+	if b.told > 0 {
+		b.awaited = int(b.told - 1)
+	}
 	b.records = b.first * recordsInPage
 	return b, nil
 }
@@ -181,10 +190,20 @@ func (b *Backing) trim(oldest *block) {
 }
 
 func (b *Backing) writeHeader() {
-	var header [16]byte
+	var header [headerBytes]byte
 	binary.NativeEndian.PutUint64(header[:], uint64(b.start))
 	binary.NativeEndian.PutUint64(header[8:], uint64(b.first))
+	binary.NativeEndian.PutUint64(header[16:], b.told)
 	b.file.WriteAt(header[:], headerAt)
+}
+
+// tell says how many readers there are, or with more only if that is more than
+// was said before.
+func (b *Backing) tell(readers int, more bool) {
+	if told := uint64(readers) + 1; told > b.told || told < b.told && !more {
+		b.told = told
+		b.writeHeader()
+	}
 }
 
 // readPage reads the records of a page.

@@ -28,7 +28,8 @@ type Chunk struct {
 // A Cursor belongs to one goroutine, which is done with the chunk in hand when
 // Close is called, be it by another.
 type Cursor struct {
-	log *Log
+	log     *Log
+	counted bool // among the Log's readers
 
 	// Guarded by log.mu.
 	pos     int64  // all before it is done with
@@ -39,27 +40,26 @@ type Cursor struct {
 
 // Subscribe attaches a Cursor at offset: Latest is the end, 0 the oldest byte.
 // An offset beyond the end is the end. The Cursor must be closed.
-func (l *Log) Subscribe(offset int64) *Cursor {
+func (l *Log) Subscribe(offset int64) *Cursor { return l.subscribe(offset, true) }
+
+func (l *Log) subscribe(offset int64, counted bool) *Cursor {
 	c := l.at(offset)
-	if reserved := l.attach(c); reserved != nil {
-		reserved.Close() // it has come
-	}
+	c.counted = counted
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.attach(c)
 	return c
 }
 
-// attach makes the writer know of c. It returns what Reserve holds for the first
-// reader, if c may be that one.
-func (l *Log) attach(c *Cursor) (reserved *Cursor) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// attach makes the writer know of c. l.mu must be held.
+func (l *Log) attach(c *Cursor) {
 	if l.cursors == nil {
 		l.cursors = make(map[*Cursor]struct{})
 	}
 	l.cursors[c] = struct{}{}
-	if c != l.tap {
-		reserved, l.reserved = l.reserved, nil
+	if c.counted {
+		l.count(1)
 	}
-	return reserved
 }
 
 // at is a Cursor that is not attached.
@@ -88,10 +88,13 @@ func (c *Cursor) detach() (last bool) {
 	if _, ok := l.cursors[c]; !ok {
 		return false
 	}
+	l.remove(c)
+	return l.retired && len(l.cursors) == 0
+}
+
+// remove undoes attach. l.mu must be held.
+func (l *Log) remove(c *Cursor) {
 	delete(l.cursors, c)
-	if l.tap == c {
-		l.tap = nil
-	}
 	c.putDown()
 	c.pos, c.next = l.store.end, l.store.end
 	l.pass(c) // a writer need not wait for it
@@ -99,7 +102,15 @@ func (c *Cursor) detach() (last bool) {
 		l.flow.limit = l.window
 		l.trim()
 	}
-	return l.retired && len(l.cursors) == 0
+	switch {
+	case c.counted:
+		l.count(-1)
+	case c == l.tap:
+		l.tap = nil
+	case c == l.reserved:
+		l.reserved, l.awaited = nil, 0
+		l.count(0)
+	}
 }
 
 // Offset is where the next chunk begins, if nothing is missed.

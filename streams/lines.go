@@ -70,7 +70,17 @@ func NewLines(l *Log, offset int64) *Lines { return NewLinesOnly(l, offset, Filt
 // a line from end to end: pieces of lines come, wanted or not. In the place of
 // what was left out may come a Line that is Dropped.
 func NewLinesOnly(l *Log, offset int64, only Filter) *Lines {
-	ls := &Lines{cursor: l.Subscribe(offset), only: only}
+	return newLines(l, l.Subscribe(offset), only)
+}
+
+// NewSharedLines is NewLines for any number of readers, each of whom is counted by
+// Attend and not by being attached.
+func NewSharedLines(l *Log, offset int64) *Lines {
+	return newLines(l, l.subscribe(offset, false), Filter{})
+}
+
+func newLines(l *Log, c *Cursor, only Filter) *Lines {
+	ls := &Lines{cursor: c, only: only}
 	// A reader that resumes between a CR and its LF has had the whole line.
 	if at := ls.cursor.Offset(); at > 0 && !l.endsAt(at) {
 		if b, missed := l.Read(at-1, 1); missed == 0 && len(b) == 1 {

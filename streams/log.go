@@ -81,7 +81,10 @@ type Log struct {
 	handoffs  []*handoff    // of readers that wait in NextUnless
 	cursors   map[*Cursor]struct{}
 	tap       *Cursor // one of them that the writer never waits for; nil: none
-	reserved  *Cursor // one of them that stands in for the first reader; nil: none
+	reserved  *Cursor // one of them that stands in for readers to come; nil: none
+	awaited   int     // how many those are
+	readers   int     // how many are attached
+	heldBack  bool    // they are about to leave, and come again to another program
 	flow      flow
 	accounted int64    // what of store.size Memory knows of
 	backing   *Backing // nil: none
@@ -112,6 +115,9 @@ func NewLog(o Options) *Log {
 	}
 	l.store.maxBlock = int(min(maxBlock, max(l.window/4, minBlock)))
 	l.flow.limit = l.window
+	if l.backing != nil {
+		l.awaited = l.backing.awaited
+	}
 	l.memory.add(l)
 	return l
 }

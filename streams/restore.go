@@ -31,6 +31,7 @@ func (l *Log) Back(b *Backing) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.backing = b
+	l.count(0)
 }
 
 // restore reads what the Backing holds. The mark at the end, if there is one, is

@@ -19,8 +19,6 @@ import (
 	"time"
 
 	"github.com/creack/pty"
-
-	"github.com/gafferd/gaffer/httpapi/client"
 )
 
 // onReplacement runs a test with both ways in which a worker is replaced.
@@ -306,61 +304,6 @@ func TestAllCustomStreamsAreReplaced(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestBackpressureIsReplaced has a process wait for a reader that has stalled,
-// when the worker is replaced. The reader comes again and has missed nothing.
-func TestBackpressureIsReplaced(t *testing.T) {
-	onReplacement(t, func(t *testing.T, replace func(*daemon)) {
-		d := start(t)
-		const size = 64 << 20
-		flood := child("flood", map[string]string{"BYTES": fmt.Sprint(size)}, properties{"backpressure": true, "redirect_input": true})
-		flood["cmd"], flood["args"] = "bash", []string{"-c", "echo up; exec " + flood["cmd"].(string)}
-		pid := d.run("flood", flood)
-		ctx, cancel := context.WithTimeout(context.Background(), 2*limit)
-		defer cancel()
-		const up = "up\n"
-		got, want := int64(0), io.MultiReader(strings.NewReader(up), noise(size))
-		piece := make([]byte, 1<<20)
-		stalls := []int64{1 << 20, 24 << 20}
-		for chunk, err := range d.client().Stream(ctx, pid, "stdout", client.StreamOptions{}) {
-			if err != nil || chunk.Missed > 0 {
-				t.Fatalf("after %d bytes: %v, %d missed", got, err, chunk.Missed)
-			}
-			for data := chunk.Data; len(data) > 0; {
-				n := min(len(data), len(piece))
-				if _, err := io.ReadFull(want, piece[:n]); err != nil || !bytes.Equal(piece[:n], data[:n]) {
-					t.Fatalf("other bytes come near %d, %v", got, err)
-				}
-				got, data = got+int64(n), data[n:]
-			}
-			if got == int64(len(up)) {
-				d.input(pid, "go\n") // there is a reader
-			}
-			if len(stalls) > 0 && got >= stalls[0] {
-				stalls = stalls[1:]
-				waitFor(t, "the process waits", func() bool { return d.blocked("flood") })
-				replace(d)
-				waitFor(t, "the process waits again", func() bool { return d.blocked("flood") })
-			}
-		}
-		if got != int64(len(up))+size {
-			t.Errorf("%d bytes came, want %d", got, len(up)+size)
-		}
-	})
-}
-
-// blocked reports whether a process waits for a pipe to be read.
-func (d *daemon) blocked(name string) bool {
-	for _, pid := range marked("E2E_MARK="+d.mark, "GAFFER_NAME="+name) {
-		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/wchan", pid))
-		for _, file := range threads {
-			if text, _ := os.ReadFile(file); strings.Contains(string(text), "pipe_w") {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // TestStateIsWrittenAnew changes a large description again and again, so that what
