@@ -29,11 +29,12 @@ type AttachOptions struct {
 // has to receive, or nothing is heard of what was sent and the connection dies.
 //
 // A broken connection is made again, by Receive, as that of a Stream is. The
-// output goes on at the byte where it was. Input that the process did not get is
-// sent again, once it is certain how much of it that was: when the connection
-// broke nothing of it is on its way any more, and the offset of stdin says how far
-// it came. That is not certain if others write to the same stdin, which they may.
-// Then it is not sent again, and Receive returns an *UnsureError.
+// output goes on at the byte where it was. Input is kept until the daemon has said
+// that the process has it. The new connection ends the old one also where the
+// daemon has not heard of its end, so that nothing is on its way any more; the
+// offset of stdin then tells how much has arrived, and the rest is sent again. If
+// others write to the same stdin, which they may, that can be uncertain: what it
+// concerns is not sent again, and Receive returns an *UnsureError.
 type Attachment struct {
 	client *Client
 	pid    string
@@ -96,6 +97,9 @@ func (c *Client) Attach(ctx context.Context, pid int, o AttachOptions) (*Attachm
 // A ctx that ends while Receive waits breaks the connection, which the next Receive
 // makes again.
 func (a *Attachment) Receive(ctx context.Context) (Chunk, error) {
+	if a.over.Err() != nil {
+		return Chunk{}, context.Cause(a.over)
+	}
 	a.release()
 	for {
 		if a.broken != nil {
