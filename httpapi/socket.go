@@ -135,9 +135,9 @@ func (k *socket) send(ctx context.Context, parts *sync.WaitGroup) (websocket.Sta
 	}
 }
 
-// maxPrompt is the largest chunk that the stream's writer sends. A flood goes the
-// other way: it is not to be held up by a client.
-const maxPrompt = 4 << 10
+// maxPrompt is the largest chunk that the stream's writer sends: what fits in one
+// frame with a short head.
+const maxPrompt = 60 << 10
 
 // accepts sends a chunk as deliver does, but in the goroutine of the stream's writer
 // and without waiting: what a terminal shows of each key goes this way. It refuses
