@@ -76,9 +76,9 @@ func (c *corkedConn) flush() error {
 	return c.send()
 }
 
-// offer writes p if that needs no waiting, and reports whether it was taken. If only
-// the beginning could be written, rest says that flush has the rest to write.
-func (c *corkedConn) offer(p []byte) (taken, rest bool) {
+// offer writes all of data if that needs no waiting, and reports whether it was taken.
+// If only the beginning could be written, rest says that flush has the rest to write.
+func (c *corkedConn) offer(data ...[]byte) (taken, rest bool) {
 	if c.raw == nil || !c.mu.TryLock() {
 		return false, false
 	}
@@ -86,12 +86,12 @@ func (c *corkedConn) offer(p []byte) (taken, rest bool) {
 	if c.corked || len(c.held) > 0 {
 		return false, false
 	}
-	n, err := c.once.write(c.raw, p)
+	n, err := c.once.write(c.raw, data...)
 	if err != nil || n == 0 {
 		return false, false // whoever writes it in the usual way finds out why
 	}
-	c.held = append(c.held, p[n:]...)
-	return true, n < len(p)
+	c.held = appendBehind(c.held, n, data...)
+	return true, len(c.held) > 0
 }
 
 // send sends what is held. c.mu must be held.

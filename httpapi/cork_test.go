@@ -42,7 +42,7 @@ func fill(t *testing.T, p []byte, offer func(p []byte) (taken, rest bool)) (all 
 			break
 		}
 	}
-	if taken, rest := offer([]byte("x")); taken || rest {
+	if taken, rest := offer([]byte("8 bytes!")); taken || rest {
 		t.Error("something is taken before the rest of what was begun")
 	}
 	return all
@@ -60,7 +60,7 @@ func TestOfferedMessages(t *testing.T) {
 		t.Error("takes a message in the middle of another")
 	}
 	c.mu.Unlock()
-	want := fill(t, offered, c.offer)
+	want := fill(t, offered, func(p []byte) (taken, rest bool) { return c.offer(p[:7], p[7:]) })
 	read := make(chan []byte)
 	go func() {
 		text, _ := io.ReadAll(far)

@@ -82,11 +82,7 @@ func (d *direct) offer(p []byte) (taken, rest bool) {
 		clear(d.vec[:])
 		return false, false // whoever writes it in the usual way finds out why
 	}
-	for _, part := range d.vec[1:] {
-		cut := min(n, len(part))
-		d.held = append(d.held, part[cut:]...)
-		n -= cut
-	}
+	d.held = appendBehind(d.held, n, d.vec[1:]...)
 	clear(d.vec[:])
 	d.answer.bytes += int64(len(p))
 	return true, len(d.held) > 0

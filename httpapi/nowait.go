@@ -45,6 +45,16 @@ func (w *nowaitWriter) once(fd uintptr) bool {
 	}
 }
 
+// appendBehind appends what of data comes behind the first n bytes.
+func appendBehind(to []byte, n int, data ...[]byte) []byte {
+	for _, part := range data {
+		cut := min(n, len(part))
+		to = append(to, part[cut:]...)
+		n -= cut
+	}
+	return to
+}
+
 // rawConn is what a connection is for a nowaitWriter; nil if it has to be written to
 // in another way, as one with TLS.
 func rawConn(conn net.Conn) syscall.RawConn {

@@ -55,7 +55,7 @@ type socket struct {
 	deadline time.Time // of the next write
 	held     []byte    // the first bytes of a rune whose rest is to come
 
-	frame []byte // the last that accepted has made
+	head  []byte // of the last frame that accepts has sent
 	begun bool   // peer has the rest of it
 
 	writing atomic.Int32 // messages that wait for the client to take them
@@ -154,8 +154,8 @@ func (k *socket) accepts(chunk streams.Chunk) bool {
 	case cutRune(data) > 0 || !utf8.Valid(data):
 		return false
 	}
-	k.frame = appendFrame(k.frame[:0], kind, data)
-	taken, rest := k.peer.offer(k.frame)
+	k.head = appendFrameHead(k.head[:0], kind, len(data))
+	taken, rest := k.peer.offer(k.head, data)
 	if taken {
 		k.oldest, k.begun = false, rest
 	}
@@ -173,17 +173,15 @@ func (k *socket) finish() error {
 	return k.peer.flush()
 }
 
-// appendFrame adds a message of at most 64 KiB as a server sends it (RFC 6455,
-// section 5.2): in one frame, unmasked.
-func appendFrame(b []byte, kind websocket.MessageType, data []byte) []byte {
+// appendFrameHead adds what stands before a message of less than 64 KiB as a server
+// sends it (RFC 6455, section 5.2): in one frame, unmasked.
+func appendFrameHead(b []byte, kind websocket.MessageType, size int) []byte {
 	const last, short, long = 0x80, 125, 126
 	b = append(b, last|byte(kind)) // which are the opcodes
-	if len(data) <= short {
-		b = append(b, byte(len(data)))
-	} else {
-		b = binary.BigEndian.AppendUint16(append(b, long), uint16(len(data)))
+	if size <= short {
+		return append(b, byte(size))
 	}
-	return append(b, data...)
+	return binary.BigEndian.AppendUint16(append(b, long), uint16(size))
 }
 
 // gap tells the client of bytes that it missed, or says how to close.
