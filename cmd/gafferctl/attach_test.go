@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gafferd/gaffer/internal/badlink"
 )
 
 const catJSON = `{"name": "cat", "cmd": "cat", "restart": "never", "redirect_input": true, "backpressure": true}`
@@ -19,17 +21,17 @@ func TestAttachThroughCuts(t *testing.T) {
 	data := make([]byte, 500_000)
 	rand.Read(data)
 	text := hex.EncodeToString(data)
-	proxy := newCutter(t, url, 200_000)
+	proxy := badlink.NewCutter(t, url, 200_000)
 	for range 20 { // a daemon that is not there in the beginning is an error
-		o := gafferctl(t, text, "--connect", proxy.address, "attach", "cat")
-		if o.code == exitUnreachable && proxy.cuts.Load() < 5 && o.stdout == "" {
+		o := gafferctl(t, text, "--connect", proxy.Address, "attach", "cat")
+		if o.code == exitUnreachable && proxy.Cuts.Load() < 5 && o.stdout == "" {
 			continue
 		}
 		if o.code != exitOK || o.stdout != text || !strings.HasSuffix(o.stderr, "Pid 1 has ended: exit 0\n") {
 			t.Errorf("exit code %d, %d bytes of %d: %s", o.code, len(o.stdout), len(text), o.stderr)
 		}
-		if proxy.cuts.Load() < 5 {
-			t.Errorf("only %d cuts: this test has shown nothing", proxy.cuts.Load())
+		if proxy.Cuts.Load() < 5 {
+			t.Errorf("only %d cuts: this test has shown nothing", proxy.Cuts.Load())
 		}
 		return
 	}
@@ -38,17 +40,17 @@ func TestAttachThroughCuts(t *testing.T) {
 
 // mixUp has a connection break when another line has come behind the one that was
 // sent last, which nobody has heard of.
-func mixUp(t *testing.T, url string, v *valve, send func(line string)) {
+func mixUp(t *testing.T, url string, v *badlink.Valve, send func(line string)) {
 	t.Helper()
 	f := follow(t, "--connect", url, "streams", "--tail", "all", "1")
 	defer f.interrupt()
-	v.hold()
+	v.Hold()
 	send("mine\n")
 	f.until(t, "mine\n")
 	if o := gafferctl(t, "theirs\n", "--connect", url, "stdin", "1"); o.code != exitOK {
 		t.Fatal(o.stderr)
 	}
-	v.cut(false)
+	v.Cut(false)
 }
 
 const unsure = " bytes of the input may not have arrived"
@@ -57,14 +59,14 @@ const unsure = " bytes of the input may not have arrived"
 func TestInputMayHaveAHole(t *testing.T) {
 	url := serve(t)
 	must(t, "load_process", "--start", "--wait", write(t, "p.json", catJSON))
-	v := newValve(t, url)
+	v := badlink.NewValve(t, url)
 	in, keys := io.Pipe()
 	defer keys.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	out, problems := &following{grown: make(chan struct{}, 1), done: make(chan int, 1)}, &bytes.Buffer{}
 	go func() {
-		out.done <- run(ctx, []string{"--connect", v.address, "attach", "cat"}, in, out, problems)
+		out.done <- run(ctx, []string{"--connect", v.Address, "attach", "cat"}, in, out, problems)
 	}()
 	io.WriteString(keys, "first\n")
 	out.until(t, "first\n")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gafferd/gaffer/httpapi"
+	"github.com/gafferd/gaffer/internal/badlink"
 	"github.com/gafferd/gaffer/manager"
 )
 
@@ -47,10 +48,10 @@ func checkNumbers(t *testing.T, text string, instances, count int) {
 func TestLogsThroughCuts(t *testing.T) {
 	const instances, count = 3, 1000
 	url := serve(t)
-	proxy := newCutter(t, url, 30_000)
+	proxy := badlink.NewCutter(t, url, 30_000)
 	must(t, "load_process", "--start", "--wait", write(t, "p.json", fmt.Sprintf(numbers, instances, count)))
 	for range 20 { // a daemon that is not there in the beginning is an error
-		f := follow(t, "--connect", proxy.address, "logs", "-f", "-n", "all", "shop:web")
+		f := follow(t, "--connect", proxy.Address, "logs", "-f", "-n", "all", "shop:web")
 		for strings.Count(f.text(), "\n") < instances*count && f.wait(t) {
 		}
 		f.interrupt()
@@ -62,8 +63,8 @@ func TestLogsThroughCuts(t *testing.T) {
 			t.Fatalf("exit code %d: %s", code, f.stderr.String())
 		}
 		checkNumbers(t, f.text(), instances, count)
-		if proxy.cuts.Load() < 5 {
-			t.Errorf("only %d cuts: this test has shown nothing", proxy.cuts.Load())
+		if proxy.Cuts.Load() < 5 {
+			t.Errorf("only %d cuts: this test has shown nothing", proxy.Cuts.Load())
 		}
 		return
 	}

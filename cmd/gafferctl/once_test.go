@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gafferd/gaffer/internal/badlink"
 )
 
 // apart starts gafferctl as a process of its own.
@@ -175,17 +177,17 @@ func TestRunThroughCuts(t *testing.T) {
 	url := serve(t)
 	data := make([]byte, 300_000)
 	rand.Read(data)
-	proxy := newCutter(t, url, 40_000)
+	proxy := badlink.NewCutter(t, url, 40_000)
 	for range 20 { // the program may not be started twice, so a cut before it runs is an error
-		o := gafferctl(t, string(data), "--connect", proxy.address, "run", "sh", "-c", "cat; exit 6")
+		o := gafferctl(t, string(data), "--connect", proxy.Address, "run", "sh", "-c", "cat; exit 6")
 		if o.code == exitUnreachable && o.stdout == "" {
 			continue
 		}
 		if o.code != 6 || !bytes.Equal([]byte(o.stdout), data) {
 			t.Errorf("exit code %d, %d bytes of %d: %s", o.code, len(o.stdout), len(data), o.stderr)
 		}
-		if proxy.cuts.Load() < 5 {
-			t.Errorf("only %d cuts: this test has shown nothing", proxy.cuts.Load())
+		if proxy.Cuts.Load() < 5 {
+			t.Errorf("only %d cuts: this test has shown nothing", proxy.Cuts.Load())
 		}
 		return
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+
+	"github.com/gafferd/gaffer/internal/badlink"
 )
 
 // terminal is a gafferctl that runs on a terminal of its own.
@@ -126,8 +128,8 @@ func TestAttachOnTerminal(t *testing.T) {
 func TestTypedInputMayHaveAHole(t *testing.T) {
 	url := serve(t)
 	must(t, "load_process", "--start", "--wait", write(t, "p.json", catJSON))
-	v := newValve(t, url)
-	tt := onTerminal(t, "--connect", v.address, "attach", "cat")
+	v := badlink.NewValve(t, url)
+	tt := onTerminal(t, "--connect", v.Address, "attach", "cat")
 	tt.until(t, "Attached")
 	tt.press(t, "first\n")
 	tt.until(t, "first\r\nfirst\r\n")

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/badlink"
 )
 
 // attach attaches to a process, however often the connection is cut at first.
@@ -92,10 +93,10 @@ func untilInput(t *testing.T, c *client.Client, pid int, offset int64) {
 
 func TestAttachmentGoesOnWhereItWasCut(t *testing.T) {
 	address := gafferd(t)
-	proxy := newCutter(t, address, 200_000)
+	proxy := badlink.NewCutter(t, address, 200_000)
 	pid := create(t, connect(t, address), cat)
 	ready := 0
-	a := attach(t, connect(t, proxy.address), pid, client.AttachOptions{Ready: func() { ready++ }})
+	a := attach(t, connect(t, proxy.Address), pid, client.AttachOptions{Ready: func() { ready++ }})
 	data := make([]byte, 2<<20)
 	for i := range data {
 		data[i] = byte(rand.Uint32())
@@ -119,8 +120,8 @@ func TestAttachmentGoesOnWhereItWasCut(t *testing.T) {
 	if err := <-sent; err != nil {
 		t.Error(err)
 	}
-	if proxy.cuts.Load() < 5 || ready < 5 {
-		t.Errorf("%d cuts, %d connections: this test has shown nothing", proxy.cuts.Load(), ready)
+	if proxy.Cuts.Load() < 5 || ready < 5 {
+		t.Errorf("%d cuts, %d connections: this test has shown nothing", proxy.Cuts.Load(), ready)
 	}
 	if _, err := a.Receive(t.Context()); err != io.EOF {
 		t.Errorf("after the end: %v", err)
@@ -133,21 +134,21 @@ func TestAttachmentGoesOnWhereItWasCut(t *testing.T) {
 // The process ends while there is no connection.
 func TestAttachmentFindsTheEnd(t *testing.T) {
 	address := gafferd(t)
-	v, direct := newValve(t, address), connect(t, address)
+	v, direct := badlink.NewValve(t, address), connect(t, address)
 	p := shell("bye", "read a; echo $a; read b; echo bye; exit 5")
 	p.RedirectInput = true
 	pid := create(t, direct, p)
-	a := attach(t, connect(t, v.address), pid, client.AttachOptions{})
+	a := attach(t, connect(t, v.Address), pid, client.AttachOptions{})
 	say(t, a, "hello\n")
 	expect(t, a, "hello\n")
-	v.hold()
+	v.Hold()
 	if _, err := direct.WriteInput(t.Context(), pid, "stdin", strings.NewReader("end\n"), false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := direct.WaitExit(t.Context(), "bye", pid); err != nil {
 		t.Fatal(err)
 	}
-	v.cut(false)
+	v.Cut(false)
 	if got, err := output(t, a, 100); string(got) != "bye\n" || err != io.EOF || a.Reason() != "exit 5" {
 		t.Errorf("got %q, %v, %q", got, err, a.Reason())
 	}
@@ -157,13 +158,13 @@ func TestAttachmentFindsTheEnd(t *testing.T) {
 // a process that does not read.
 func TestInputOfALostConnectionComesOnce(t *testing.T) {
 	address := gafferd(t)
-	v, direct := newValve(t, address), connect(t, address)
+	v, direct := badlink.NewValve(t, address), connect(t, address)
 	begin := filepath.Join(t.TempDir(), "begin")
 	p := shell("slow", "while [ ! -e "+begin+" ]; do sleep 0.05; done; exec cat")
 	p.RedirectInput, p.Backpressure = true, true
 	pid := create(t, direct, p)
 	ready := make(chan struct{}, 10)
-	a := attach(t, connect(t, v.address), pid, client.AttachOptions{Ready: func() { ready <- struct{}{} }})
+	a := attach(t, connect(t, v.Address), pid, client.AttachOptions{Ready: func() { ready <- struct{}{} }})
 	<-ready
 	var lines strings.Builder
 	for i := 0; lines.Len() < 600_000; i++ {
@@ -186,7 +187,7 @@ func TestInputOfALostConnectionComesOnce(t *testing.T) {
 		err := direct.Do(t.Context(), http.MethodPost, "/streams/1/stdin", url.Values{"timeout": {"0.05"}}, nil, nil)
 		full = client.Code(err) == "conflict"
 	}
-	v.cut(true)
+	v.Cut(true)
 	<-ready
 	if err := os.WriteFile(begin, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -202,18 +203,18 @@ func TestInputOfALostConnectionComesOnce(t *testing.T) {
 // Where others write too, nobody can tell whose bytes have arrived.
 func TestInputThatMayHaveArrived(t *testing.T) {
 	address := gafferd(t)
-	v, direct := newValve(t, address), connect(t, address)
+	v, direct := badlink.NewValve(t, address), connect(t, address)
 	pid := create(t, direct, cat)
-	a := attach(t, connect(t, v.address), pid, client.AttachOptions{})
+	a := attach(t, connect(t, v.Address), pid, client.AttachOptions{})
 	say(t, a, "one\n")
 	expect(t, a, "one\n")
-	v.hold()
+	v.Hold()
 	say(t, a, "mine\n")
 	untilInput(t, direct, pid, int64(len("one\nmine\n")))
 	if _, err := direct.WriteInput(t.Context(), pid, "stdin", strings.NewReader("theirs\n"), false); err != nil {
 		t.Fatal(err)
 	}
-	v.cut(false)
+	v.Cut(false)
 	_, err := output(t, a, 1)
 	unsure, ok := errors.AsType[*client.UnsureError](err)
 	if !ok || unsure.Bytes < int64(len("mine\n")) || unsure.Bytes > int64(len("one\nmine\n")) {
@@ -229,9 +230,9 @@ func TestInputThatMayHaveArrived(t *testing.T) {
 
 func TestAttachmentIsClosed(t *testing.T) {
 	address := gafferd(t)
-	v := newValve(t, address)
+	v := badlink.NewValve(t, address)
 	pid := create(t, connect(t, address), cat)
-	a := attach(t, connect(t, v.address), pid, client.AttachOptions{})
+	a := attach(t, connect(t, v.Address), pid, client.AttachOptions{})
 	received := make(chan error, 1)
 	go func() {
 		_, err := a.Receive(t.Context())

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/badlink"
 )
 
 func exits(from, to int) (events []string) {
@@ -20,8 +21,8 @@ func exits(from, to int) (events []string) {
 
 func TestWatchGoesOnWhereItWasCut(t *testing.T) {
 	d := &daemon{}
-	proxy := newCutter(t, serve(t, d), 3000)
-	c := connect(t, proxy.address)
+	proxy := badlink.NewCutter(t, serve(t, d), 3000)
+	c := connect(t, proxy.Address)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -47,8 +48,8 @@ func TestWatchGoesOnWhereItWasCut(t *testing.T) {
 		}
 	}
 	<-done
-	if proxy.cuts.Load() < 5 {
-		t.Errorf("only %d cuts: this test has shown nothing", proxy.cuts.Load())
+	if proxy.Cuts.Load() < 5 {
+		t.Errorf("only %d cuts: this test has shown nothing", proxy.Cuts.Load())
 	}
 }
 

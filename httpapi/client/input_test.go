@@ -9,14 +9,15 @@ import (
 	"testing"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/badlink"
 )
 
 func TestInputWritesEveryByteOnce(t *testing.T) {
 	want := make([]byte, 300_000)
 	rand.Read(want)
 	d := &daemon{}
-	proxy := newCutter(t, serve(t, d), 60_000)
-	c := connect(t, proxy.address)
+	proxy := badlink.NewCutter(t, serve(t, d), 60_000)
+	c := connect(t, proxy.Address)
 	var in *client.Input
 	for err := error(client.ErrUnreachable); errors.Is(err, client.ErrUnreachable); {
 		in, err = c.Input(t.Context(), 1, "stdin")
@@ -31,7 +32,7 @@ func TestInputWritesEveryByteOnce(t *testing.T) {
 	if !bytes.Equal(d.stdin, want) {
 		t.Errorf("the process got %d bytes that are not the %d written", len(d.stdin), len(want))
 	}
-	if proxy.cuts.Load() == 0 {
+	if proxy.Cuts.Load() == 0 {
 		t.Error("no cut: this test has shown nothing")
 	}
 }

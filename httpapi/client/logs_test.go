@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/badlink"
 )
 
 func logs(t *testing.T, c *client.Client, o client.LogOptions) (all []client.LogLine) {
@@ -79,8 +80,8 @@ func TestLogsQuery(t *testing.T) {
 func TestLogsGoOnWhereTheyWereCut(t *testing.T) {
 	const count = 1000
 	d := &logDaemon{}
-	proxy := newCutter(t, serve(t, d), 10_000)
-	c := connect(t, proxy.address)
+	proxy := badlink.NewCutter(t, serve(t, d), 10_000)
+	c := connect(t, proxy.Address)
 	ctx, written := context.WithCancel(t.Context())
 	go func() {
 		defer written()
@@ -106,8 +107,8 @@ func TestLogsGoOnWhereTheyWereCut(t *testing.T) {
 			}
 		}
 	}
-	if proxy.cuts.Load() < 5 {
-		t.Errorf("only %d cuts: this test has shown nothing", proxy.cuts.Load())
+	if proxy.Cuts.Load() < 5 {
+		t.Errorf("only %d cuts: this test has shown nothing", proxy.Cuts.Load())
 	}
 }
 
@@ -117,8 +118,8 @@ func TestLogsOfNowGoOnWhereTheyWereCut(t *testing.T) {
 	for i := range 1000 {
 		d.add(logged{instance: "web-1", stream: "stdout", text: strconv.Itoa(i)})
 	}
-	proxy := newCutter(t, serve(t, d), 50_000)
-	c := connect(t, proxy.address)
+	proxy := badlink.NewCutter(t, serve(t, d), 50_000)
+	c := connect(t, proxy.Address)
 	next := 200
 	for next == 200 {
 		for line, err := range c.Logs(t.Context(), "web", client.LogOptions{N: 800}) {

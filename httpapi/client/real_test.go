@@ -17,6 +17,7 @@ import (
 
 	"github.com/gafferd/gaffer/httpapi"
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/badlink"
 	"github.com/gafferd/gaffer/manager"
 )
 
@@ -103,8 +104,8 @@ func TestDescriptionsSurviveTheDaemon(t *testing.T) {
 
 func TestRealStreamGoesOnWhereItWasCut(t *testing.T) {
 	address := gafferd(t)
-	proxy := newCutter(t, address, 200_000)
-	direct, cut := connect(t, address), connect(t, proxy.address)
+	proxy := badlink.NewCutter(t, address, 200_000)
+	direct, cut := connect(t, address), connect(t, proxy.Address)
 	p := shell("count", `read go; i=0; while [ $i -lt 100000 ]; do echo "line $i"; i=$((i+1)); done`)
 	p.RedirectInput = true
 	pid := create(t, direct, p)
@@ -131,15 +132,15 @@ func TestRealStreamGoesOnWhereItWasCut(t *testing.T) {
 	if !bytes.Equal(got.Sum(nil), want.Sum(nil)) {
 		t.Errorf("the %d bytes that came are not those that were written", next)
 	}
-	if proxy.cuts.Load() < 3 {
-		t.Errorf("only %d cuts: this test has shown nothing", proxy.cuts.Load())
+	if proxy.Cuts.Load() < 3 {
+		t.Errorf("only %d cuts: this test has shown nothing", proxy.Cuts.Load())
 	}
 }
 
 func TestRealInputWritesEveryByteOnce(t *testing.T) {
 	address := gafferd(t)
-	proxy := newCutter(t, address, 50_000)
-	direct, cut := connect(t, address), connect(t, proxy.address)
+	proxy := badlink.NewCutter(t, address, 50_000)
+	direct, cut := connect(t, address), connect(t, proxy.Address)
 	pid := create(t, direct, client.Process{Name: "cat", Cmd: "cat", Restart: "never", RedirectInput: true})
 	var want bytes.Buffer
 	for i := range 60_000 {
@@ -161,8 +162,8 @@ func TestRealInputWritesEveryByteOnce(t *testing.T) {
 	if !bytes.Equal(got, want.Bytes()) {
 		t.Errorf("the process got %d bytes that are not the %d written", len(got), want.Len())
 	}
-	if proxy.cuts.Load() < 3 {
-		t.Errorf("only %d cuts: this test has shown nothing", proxy.cuts.Load())
+	if proxy.Cuts.Load() < 3 {
+		t.Errorf("only %d cuts: this test has shown nothing", proxy.Cuts.Load())
 	}
 }
 

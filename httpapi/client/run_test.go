@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/badlink"
 )
 
 // once runs a script once, with what a run from a terminal has.
@@ -21,8 +22,8 @@ func once(script string) client.Process {
 func TestRunThroughCuts(t *testing.T) {
 	want := make([]byte, 300_000)
 	rand.Read(want)
-	proxy := newCutter(t, gafferd(t), 40_000)
-	c := connect(t, proxy.address)
+	proxy := badlink.NewCutter(t, gafferd(t), 40_000)
+	c := connect(t, proxy.Address)
 	var r *client.Run
 	for err := client.ErrUnreachable; err != nil; { // it is not started twice by itself
 		if r, err = c.Run(t.Context(), once("cat; echo done >&2; exit 3")); err != nil && !errors.Is(err, client.ErrUnreachable) {
@@ -48,8 +49,8 @@ func TestRunThroughCuts(t *testing.T) {
 	if !bytes.Equal(got.Bytes(), want) || said.String() != "done\n" {
 		t.Errorf("got %d bytes that are not the %d written, and %q", got.Len(), len(want), &said)
 	}
-	if proxy.cuts.Load() < 5 {
-		t.Errorf("only %d cuts: this test has shown nothing", proxy.cuts.Load())
+	if proxy.Cuts.Load() < 5 {
+		t.Errorf("only %d cuts: this test has shown nothing", proxy.Cuts.Load())
 	}
 	again, err := r.Wait(t.Context())
 	if err != nil || again.EndedAt != exit.EndedAt {

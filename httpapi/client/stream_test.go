@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/badlink"
 )
 
 // collect reads a stream to its end and checks that offsets and bytes agree.
@@ -37,8 +38,8 @@ func TestStreamGoesOnWhereItWasCut(t *testing.T) {
 	want := make([]byte, 1<<20)
 	rand.Read(want)
 	d := &daemon{}
-	proxy := newCutter(t, serve(t, d), 60_000)
-	c := connect(t, proxy.address)
+	proxy := badlink.NewCutter(t, serve(t, d), 60_000)
+	c := connect(t, proxy.Address)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -68,8 +69,8 @@ func TestStreamGoesOnWhereItWasCut(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("got %d bytes that are not the %d written", len(got), len(want))
 	}
-	if proxy.cuts.Load() < 5 {
-		t.Errorf("only %d cuts: this test has shown nothing", proxy.cuts.Load())
+	if proxy.Cuts.Load() < 5 {
+		t.Errorf("only %d cuts: this test has shown nothing", proxy.Cuts.Load())
 	}
 }
 

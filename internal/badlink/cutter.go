@@ -1,4 +1,6 @@
-package client_test
+// Package badlink has connections that fail, for the tests of those that have to
+// go on over them.
+package badlink
 
 import (
 	"io"
@@ -10,21 +12,23 @@ import (
 	"testing"
 )
 
-// cutter forwards connections and cuts each of them after a random number of
+// Cutter forwards connections and cuts each of them after a random number of
 // bytes, in whichever direction they flow, sometimes before the first.
-type cutter struct {
-	address string // http://…
-	cuts    atomic.Int64
+type Cutter struct {
+	Address string // http://…
+	Cuts    atomic.Int64
 	most    int64 // bytes before a cut
 }
 
-func newCutter(t *testing.T, target string, most int64) *cutter {
+// NewCutter forwards to the HTTP server at target until the end of the test. A
+// connection is cut before it has brought most bytes.
+func NewCutter(t *testing.T, target string, most int64) *Cutter {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &cutter{address: "http://" + l.Addr().String(), most: most}
+	p := &Cutter{Address: "http://" + l.Addr().String(), most: most}
 	var connections sync.WaitGroup
 	var mu sync.Mutex
 	open := map[net.Conn]bool{}
@@ -57,7 +61,7 @@ func newCutter(t *testing.T, target string, most int64) *cutter {
 	return p
 }
 
-func (p *cutter) forward(conn net.Conn, target string) {
+func (p *Cutter) forward(conn net.Conn, target string) {
 	defer conn.Close()
 	server, err := net.Dial("tcp", target)
 	if err != nil {
@@ -76,7 +80,7 @@ func (p *cutter) forward(conn net.Conn, target string) {
 				to.Write(buffer[:allowed])
 			}
 			if allowed < int64(n) {
-				p.cuts.Add(1)
+				p.Cuts.Add(1)
 				err = io.ErrShortWrite
 			}
 			if err != nil {

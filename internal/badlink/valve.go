@@ -1,4 +1,4 @@
-package client_test
+package badlink
 
 import (
 	"io"
@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// valve forwards connections. What comes from the server can be held up, and
+// Valve forwards connections. What comes from the server can be held up, and
 // clients can be cut off, of which the server need not hear.
-type valve struct {
-	address string // http://…
+type Valve struct {
+	Address string // http://…
 
 	mu       sync.Mutex // guards everything below
 	shut     bool       // nothing passes from the server
@@ -22,13 +22,14 @@ type valve struct {
 	finished bool
 }
 
-func newValve(t *testing.T, target string) *valve {
+// NewValve forwards to the HTTP server at target until the end of the test.
+func NewValve(t *testing.T, target string) *Valve {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &valve{address: "http://" + l.Addr().String(), clients: map[net.Conn]bool{}, servers: map[net.Conn]bool{}}
+	v := &Valve{Address: "http://" + l.Addr().String(), clients: map[net.Conn]bool{}, servers: map[net.Conn]bool{}}
 	v.opened.L = &v.mu
 	var work sync.WaitGroup
 	work.Go(func() {
@@ -86,16 +87,16 @@ func newValve(t *testing.T, target string) *valve {
 	return v
 }
 
-// hold lets nothing pass from the server, until the clients are cut off.
-func (v *valve) hold() {
+// Hold lets nothing pass from the server, until the clients are cut off.
+func (v *Valve) Hold() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.shut = true
 }
 
-// cut breaks all connections, as their clients see it, and opens the valve for
-// those to come.
-func (v *valve) cut(unheard bool) {
+// Cut breaks all connections, as their clients see it, and opens the valve for
+// those to come. unheard says that the server does not hear of it.
+func (v *Valve) Cut(unheard bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.shut, v.unheard = false, unheard
