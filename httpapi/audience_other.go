@@ -22,3 +22,7 @@ func (*audiences) dropAll() {}
 func sitter(http.ResponseWriter, *http.Request, *reading, time.Duration) func(*events) bool {
 	return nil
 }
+
+func walkOut(http.ResponseWriter, *http.Request, *reading, func(*feedWriter, context.Context)) bool {
+	return false
+}

@@ -119,6 +119,19 @@ func (s *seat) drop() {
 // seated again, or until the end.
 func (s *seat) stand(rest []byte, from *events) {
 	defer from.close()
+	s.alone(func(f *feedWriter, ctx context.Context) (seated bool) {
+		f.sse = true
+		f.sit = func(from *events) bool { return s.all.sit(s, from, nil) }
+		f.extend()
+		if _, err := s.conn.Write(rest); err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		return s.all.server.sendEvents(f, ctx, from, s.heartbeat)
+	})
+}
+
+// alone has the reader served in this goroutine, until he is seated or gone.
+func (s *seat) alone(serve func(f *feedWriter, ctx context.Context) (seated bool)) {
 	ctx, cancel := context.WithCancel(s.all.ctx)
 	defer cancel()
 	s.all.seating.Lock()
@@ -137,13 +150,31 @@ func (s *seat) stand(rest []byte, from *events) {
 			s.drop()
 		}
 	}()
-	f := &feedWriter{to: s.conn, stall: server.stallTimeout, sse: true, direct: &direct{answer: new(answer), conn: s.conn}}
-	f.sit = func(from *events) bool { return s.all.sit(s, from, nil) }
-	f.extend()
-	if _, err := s.conn.Write(rest); err != nil {
-		return
-	}
-	if seated = server.sendEvents(f, ctx, from, s.heartbeat); !seated {
+	f := &feedWriter{to: s.conn, stall: server.stallTimeout, direct: &direct{answer: new(answer), conn: s.conn, raw: s.raw}}
+	if seated = serve(f, ctx); !seated {
 		_, _ = io.WriteString(s.conn, lastChunk) // that it is missing says that this is not the end
 	}
+}
+
+// walkOut takes the connection of a feed that waits from net/http, which keeps more
+// for it than the feed itself needs, and has serve go on in a goroutine of its own.
+// It reports false where that cannot be.
+func walkOut(w http.ResponseWriter, r *http.Request, req *reading, serve func(f *feedWriter, ctx context.Context)) bool {
+	all, _ := r.Context().Value(audiencesKey{}).(*audiences)
+	d := newDirect(w, r)
+	if all == nil || d == nil || all.ctx.Err() != nil {
+		return false
+	}
+	s := &seat{all: all, req: &reading{done: req.done}, conn: d.conn, guest: guestOf(r)}
+	if !s.takeOver(w) {
+		return false
+	}
+	req.done = func() {}
+	all.work.Go(func() {
+		s.alone(func(f *feedWriter, ctx context.Context) (seated bool) {
+			serve(f, ctx)
+			return false
+		})
+	})
+	return true
 }

@@ -105,7 +105,7 @@ func TestStalledPeerIsGivenUp(t *testing.T) {
 	left := make(chan struct{})
 	d.server.Handle("GET", "/log", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer close(left)
-		d.server.continuous(w, r, &reading{query: queryOf(r), log: log})
+		d.server.continuous(w, r, &reading{query: queryOf(r), log: log, done: func() {}})
 	}), RouteDoc{})
 	d.raw("GET /log HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	eventually(t, "it to be given up", func() bool {
@@ -123,7 +123,7 @@ func TestIdleFeedsOutliveTheStallTimeout(t *testing.T) {
 	log := streams.NewLog(streams.Options{})
 	d := newDaemon(t, Options{StallTimeout: 50 * time.Millisecond})
 	d.server.Handle("GET", "/log", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.server.continuous(w, r, &reading{query: queryOf(r), log: log})
+		d.server.continuous(w, r, &reading{query: queryOf(r), log: log, done: func() {}})
 	}), RouteDoc{})
 	resp := d.open("/log")
 	for range 2 {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -18,9 +19,11 @@ func (s *Server) continuous(w http.ResponseWriter, r *http.Request, req *reading
 	if req.err != nil {
 		return req.err
 	}
-	log := req.log // all of req that a feed goes on to hold
+	log := req.log
 	cursor := log.Subscribe(req.place.in(log))
-	defer cursor.Close()
+	feed := &continuousFeed{cursor: cursor, heartbeat: heartbeat, skip: skip}
+	done := cursor.Close
+	defer func() { done() }()
 
 	// What was asked for and is gone already is told in the header.
 	var first streams.Chunk
@@ -45,28 +48,68 @@ func (s *Server) continuous(w http.ResponseWriter, r *http.Request, req *reading
 	if len(first.Data) > 0 {
 		f.send(first.Data)
 	}
-	for silence := heartbeat; ; {
-		chunk, err := cursor.NextUnless(ctx, silence, f.accept)
-		silence = heartbeat
-		switch {
-		case err == nil && f.begun:
-			f.finish()
-		case err == nil && chunk.Missed > 0 && !skip:
-			panic(http.ErrAbortHandler)
-		case err == nil && len(chunk.Data) > 0:
-			f.send(chunk.Data)
-		case err == nil:
-		case errors.Is(err, streams.ErrIdle):
-			if since := time.Since(f.accepted); since < heartbeat {
-				silence -= since
-				continue
-			}
-			f.send([]byte("\n"))
-		case errors.Is(err, io.EOF):
-			f.end()
+	for {
+		chunk, err := cursor.Poll()
+		if errors.Is(err, streams.ErrIdle) {
+			break
+		}
+		if !feed.take(f, ctx, chunk, err) {
 			return nil
-		default:
-			f.breakOff(ctx)
 		}
 	}
+	if walkOut(w, r, req, feed.serve) {
+		done = func() {}
+		return nil
+	}
+	feed.send(f, ctx)
+	return nil
+}
+
+// continuousFeed is such a feed.
+type continuousFeed struct {
+	cursor    *streams.Cursor
+	heartbeat time.Duration
+	skip      bool // gaps
+}
+
+// serve is send for a feed that is on its own.
+func (c *continuousFeed) serve(f *feedWriter, ctx context.Context) {
+	defer c.cursor.Close()
+	c.send(f, ctx)
+}
+
+// send sends what comes, until the end.
+func (c *continuousFeed) send(f *feedWriter, ctx context.Context) {
+	for silence := c.heartbeat; ; {
+		chunk, err := c.cursor.NextUnless(ctx, silence, f.accept)
+		silence = c.heartbeat
+		if since := time.Since(f.accepted); errors.Is(err, streams.ErrIdle) && since < c.heartbeat {
+			silence -= since
+			continue
+		}
+		if !c.take(f, ctx, chunk, err) {
+			return
+		}
+	}
+}
+
+// take sends what a Cursor has given, and reports whether there may be more.
+func (c *continuousFeed) take(f *feedWriter, ctx context.Context, chunk streams.Chunk, err error) bool {
+	switch {
+	case err == nil && f.begun:
+		f.finish()
+	case err == nil && chunk.Missed > 0 && !c.skip:
+		panic(http.ErrAbortHandler)
+	case err == nil && len(chunk.Data) > 0:
+		f.send(chunk.Data)
+	case err == nil:
+	case errors.Is(err, streams.ErrIdle):
+		f.send([]byte("\n"))
+	case errors.Is(err, io.EOF):
+		f.end()
+		return false
+	default:
+		f.breakOff(ctx)
+	}
+	return true
 }

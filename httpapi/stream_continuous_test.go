@@ -251,7 +251,7 @@ func TestClientThatLeavesEndsTheHandler(t *testing.T) {
 	d.server.Handle("GET", "/log", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer close(left)
 		q := queryOf(r)
-		d.server.continuous(w, r, &reading{query: q, log: log, place: placeOf(r, q)})
+		d.server.continuous(w, r, &reading{query: q, log: log, place: placeOf(r, q), done: func() {}})
 	}), RouteDoc{})
 	ctx, cancel := context.WithCancel(t.Context())
 	r, err := http.NewRequestWithContext(ctx, "GET", d.url+"/log", nil)
