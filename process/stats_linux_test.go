@@ -35,7 +35,7 @@ func TestStats(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if stats.PID != p.OSPid() || stats.Username != me.Username || stats.Nice != 20-priority || stats.NumThreads != 1 ||
+		if stats.PID != p.OSPid() || stats.Username != me.Username || int(stats.Nice) != 20-priority || stats.NumThreads != 1 ||
 			stats.NumFDs < 3 || stats.RSS == 0 || stats.VMS < stats.RSS || stats.Mem <= 0 || len(stats.Unreadable) > 0 {
 			t.Errorf("got %+v", stats)
 		}
