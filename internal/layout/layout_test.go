@@ -49,7 +49,7 @@ var rooms = []room{
 	{"cmd/gafferd", []string{"httpapi", "httpapi/tokens", "httpapi/webhooks", "manager", "process", "streams", "internal/config", "internal/console", "internal/keeper", "internal/manual", "internal/systemd", "internal/version"}, nil},
 	{"examples/…", []string{"httpapi", "httpapi/client", "httpapi/tokens", "httpapi/webhooks", "manager", "process", "streams"}, nil},
 	{"internal/badlink", nil, nil}, // for tests
-	{"internal/bench", nil, nil}, // it measures the built binary, from outside
+	{"internal/bench", nil, nil},   // it measures the built binary, from outside
 	{"internal/e2e", nil, nil},
 	{"internal/layout", nil, nil},
 	{"internal/manual", []string{"internal/version"}, nil},
