@@ -140,6 +140,7 @@ func (d *daemon) killWorker() {
 	syscall.Kill(worker, syscall.SIGKILL)
 	for end := time.Now().Add(patience); ; <-time.After(time.Millisecond) {
 		if now := d.worker(); now != 0 && now != worker {
+			http.DefaultClient.CloseIdleConnections() // a POST to the dead one would not be repeated
 			return
 		}
 		if time.Now().After(end) {
