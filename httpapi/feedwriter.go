@@ -23,7 +23,6 @@ type feedWriter struct {
 	sit    func(from *events) bool // joins an audience, if it can; nil: it never can
 
 	begun    bool      // direct has the rest of what accept has sent
-	accepted time.Time // when that was last
 	deadline time.Time // of the next write
 }
 
@@ -77,7 +76,6 @@ func (f *feedWriter) accept(chunk streams.Chunk) bool {
 	}
 	taken := false
 	taken, f.begun = f.direct.offer(chunk.Data)
-	f.accepted = time.Now()
 	return taken && !f.begun
 }
 

@@ -48,12 +48,7 @@ func sitter(w http.ResponseWriter, r *http.Request, req *reading, heartbeat time
 
 // takeOver makes the connection the seat's.
 func (s *seat) takeOver(w http.ResponseWriter) bool {
-	conn, ok := s.conn.(syscall.Conn)
-	if !ok {
-		return false
-	}
-	var err error
-	if s.raw, err = conn.SyscallConn(); err != nil {
+	if s.raw = rawConn(s.conn); s.raw == nil {
 		return false
 	}
 	s.raw.Control(func(fd uintptr) { s.fd = int32(fd) })

@@ -80,10 +80,18 @@ func (c *continuousFeed) serve(f *feedWriter, ctx context.Context) {
 
 // send sends what comes, until the end.
 func (c *continuousFeed) send(f *feedWriter, ctx context.Context) {
+	var accepted time.Time // when something was last
+	accept := f.accept
+	if c.heartbeat > 0 { // else nobody asks
+		accept = func(chunk streams.Chunk) bool {
+			accepted = time.Now()
+			return f.accept(chunk)
+		}
+	}
 	for silence := c.heartbeat; ; {
-		chunk, err := c.cursor.NextUnless(ctx, silence, f.accept)
+		chunk, err := c.cursor.NextUnless(ctx, silence, accept)
 		silence = c.heartbeat
-		if since := time.Since(f.accepted); errors.Is(err, streams.ErrIdle) && since < c.heartbeat {
+		if since := time.Since(accepted); errors.Is(err, streams.ErrIdle) && since < c.heartbeat {
 			silence -= since
 			continue
 		}

@@ -128,20 +128,7 @@ func (c *Cursor) Offset() int64 {
 // io.EOF at the end of a closed Log, ErrIdle after waiting for idle (0 or less:
 // for ever), or the cause of ctx's end.
 func (c *Cursor) Next(ctx context.Context, idle time.Duration) (Chunk, error) {
-	w := waiter{idle: idle}
-	defer w.stop()
-	l := c.log
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.took(c)
-	for {
-		if chunk, ok := c.take(); ok {
-			return chunk, nil
-		}
-		if err := l.wait(ctx, &w); err != nil {
-			return Chunk{}, err
-		}
-	}
+	return c.NextUnless(ctx, idle, nil)
 }
 
 // Poll is Next without waiting: it returns ErrIdle when there is nothing now.

@@ -39,7 +39,7 @@ func (c *Cursor) NextUnless(ctx context.Context, idle time.Duration, accept func
 		if chunk, ok := c.take(); ok {
 			return chunk, nil
 		}
-		if l.closed || !l.few() {
+		if accept == nil || l.closed || !l.few() {
 			if err := l.wait(ctx, &w); err != nil {
 				return Chunk{}, err
 			}
