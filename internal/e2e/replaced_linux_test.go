@@ -93,32 +93,39 @@ func TestBackgroundIsReplaced(t *testing.T) {
 	})
 }
 
+// startTalking starts a program that is written to and answers in lines. What it
+// prints to stderr is in problems once it has ended.
+func startTalking(t *testing.T, cmd *exec.Cmd) (in io.WriteCloser, lines *bufio.Scanner, problems *bytes.Buffer) {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems = new(bytes.Buffer)
+	cmd.Stderr = problems
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return in, bufio.NewScanner(out), problems
+}
+
 // TestRunIsReplaced has gafferctl run a program that writes back what it reads,
 // while the worker is replaced.
 func TestRunIsReplaced(t *testing.T) {
 	onReplacement(t, func(t *testing.T, replace func(*daemon)) {
 		d := start(t)
 		cmd := exec.Command(filepath.Join(bin, "gafferctl"), "--connect", d.url, "run", "--", "bash", "-c", "cat; exit 7")
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var problems bytes.Buffer
-		cmd.Stderr = &problems
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(out)
+		in, lines, problems := startTalking(t, cmd)
 		n := 0
 		talk := func(times int) {
 			for range times {
 				fmt.Fprintln(in, "line", n)
 				if !lines.Scan() || lines.Text() != fmt.Sprint("line ", n) {
-					t.Fatalf("line %d comes back as %q, %v\n%s", n, lines.Text(), lines.Err(), &problems)
+					t.Fatalf("line %d comes back as %q, %v\n%s", n, lines.Text(), lines.Err(), problems)
 				}
 				n++
 			}
@@ -133,7 +140,7 @@ func TestRunIsReplaced(t *testing.T) {
 			t.Errorf("in the end comes %q", lines.Text())
 		}
 		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 7 {
-			t.Errorf("%v, want the program's exit code 7\n%s", err, &problems)
+			t.Errorf("%v, want the program's exit code 7\n%s", err, problems)
 		}
 	})
 }
@@ -366,20 +373,7 @@ func TestAttachIsReplaced(t *testing.T) {
 		d := start(t)
 		d.run("cat", properties{"cmd": "cat", "redirect_input": true, "restart": "never", "backpressure": true})
 		cmd := exec.Command(filepath.Join(bin, "gafferctl"), "--connect", d.url, "attach", "cat")
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var problems bytes.Buffer
-		cmd.Stderr = &problems
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(out)
+		in, lines, problems := startTalking(t, cmd)
 		n, read := 0, 0
 		say := func() {
 			fmt.Fprintln(in, "line", n)
@@ -387,7 +381,7 @@ func TestAttachIsReplaced(t *testing.T) {
 		}
 		hear := func() {
 			if !lines.Scan() || lines.Text() != fmt.Sprint("line ", read) {
-				t.Fatalf("line %d comes back as %q, %v\n%s", read, lines.Text(), lines.Err(), &problems)
+				t.Fatalf("line %d comes back as %q, %v\n%s", read, lines.Text(), lines.Err(), problems)
 			}
 			read++
 		}
@@ -417,7 +411,7 @@ func TestAttachIsReplaced(t *testing.T) {
 		if lines.Scan() {
 			t.Errorf("in the end comes %q", lines.Text())
 		}
-		err = cmd.Wait()
+		err := cmd.Wait()
 		if said := problems.String(); err != nil || !strings.HasSuffix(said, "Pid 1 has ended: exit 0\n") || strings.Contains(said, " bytes ") {
 			t.Errorf("%v: %s", err, said)
 		}
