@@ -2,6 +2,8 @@ package examples_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/coder/websocket"
@@ -33,6 +35,65 @@ func TestStatusPlugin(t *testing.T) {
 	}
 	if got := eventually(t, page, ``, `await fetch("http://127.0.0.2:1/").then(() => "sent", e => "refused")`); got != "refused" {
 		t.Errorf("a request to another server is %s", got)
+	}
+}
+
+// TestStatusPluginWithTokens lets a browser that was given a token as a password
+// use the plugin of a daemon that lets nobody in without one.
+func TestStatusPluginWithTokens(t *testing.T) {
+	const secret = "gaffer_for-the-browser"
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	url := serve(t, "gafferd", "gaffer.ini", "--bind=127.0.0.1:0", "-p", "plugins", "--token-file", file)
+	page := browse(t, "about:blank")
+	signIn(t, page, secret, url+"/_plugin/status/")
+	const row = `document.querySelector("tr[data-name=dummy]")`
+	eventually(t, page, ``, row+`?.cells[1].textContent === "running" && document.getElementById("connection").textContent === "live" && "live"`)
+	press := row + `.querySelectorAll("button")[3].click()` // output: by a websocket
+	matches(t, "its output", eventually(t, page, press, `document.getElementById("output").textContent.match(/STDOUT \d+\n/)?.[0]`), `^STDOUT`)
+	press = row + `.querySelectorAll("button")[1].click()` // stop
+	eventually(t, page, press, row+`.cells[1].textContent === "stopped" && "stopped"`)
+}
+
+// signIn opens a page of a server that asks for a password, and types it.
+func signIn(t *testing.T, page *websocket.Conn, password, url string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	id := 100 // of requests to the browser; what it answers to those is of no interest
+	tell := func(method string, params map[string]any) {
+		id++
+		if err := wsjson.Write(ctx, page, map[string]any{"id": id, "method": method, "params": params}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell("Fetch.enable", map[string]any{"handleAuthRequests": true})
+	tell("Page.navigate", map[string]any{"url": url})
+	navigated := id
+	for disabled := 0; ; {
+		var said struct {
+			ID     int
+			Method string
+			Params struct{ RequestID string }
+		}
+		if err := wsjson.Read(ctx, page, &said); err != nil {
+			t.Fatalf("%s does not open: %v", url, err)
+		}
+		request := map[string]any{"requestId": said.Params.RequestID}
+		switch {
+		case said.Method == "Fetch.requestPaused":
+			tell("Fetch.continueRequest", request)
+		case said.Method == "Fetch.authRequired":
+			request["authChallengeResponse"] = map[string]any{"response": "ProvideCredentials", "username": "me", "password": password}
+			tell("Fetch.continueWithAuth", request)
+		case said.ID == navigated: // what the page asks for from now on is between the browser and the server
+			tell("Fetch.disable", nil)
+			disabled = id
+		case said.ID == disabled && disabled > 0:
+			return
+		}
 	}
 }
 

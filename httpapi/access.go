@@ -68,10 +68,11 @@ func (e *guessing) Unwrap() error { return errTooMany }
 // identify is who sends a request that shows a token; nil for one that does not.
 // A token in the URL is verified always: a client that relies on one must not be
 // let in as if it was valid. One in a header means nothing on a server that has
-// no tokens, where clients send those of other services.
-func (g *guard) identify(r *http.Request) (*visitor, error) {
-	secret, inURL, err := secretOf(r)
-	if err != nil || secret == "" && !inURL || !inURL && !g.controlled() {
+// no tokens, where clients send those of other services. And one that the browser
+// itself has added says nothing for the page that a foreign request comes from.
+func (g *guard) identify(r *http.Request, foreign bool) (*visitor, error) {
+	secret, by, err := secretOf(r)
+	if err != nil || by == notShown || by != inURL && !g.controlled() || by == asPassword && foreign {
 		return nil, err
 	}
 	peer := caller(r)
@@ -79,7 +80,7 @@ func (g *guard) identify(r *http.Request) (*visitor, error) {
 		return nil, &guessing{wait}
 	}
 	token, err := g.Tokens.Find(secret)
-	if inURL && err != nil {
+	if by == inURL && err != nil {
 		if token, err = g.logToken(r, secret, err); errors.Is(err, errForbidden) {
 			return nil, err
 		}
@@ -91,24 +92,52 @@ func (g *guard) identify(r *http.Request) (*visitor, error) {
 	return &visitor{"token " + token.Name, token}, nil
 }
 
+// showing is how a request shows a token.
+type showing int
+
+const (
+	notShown   showing = iota
+	inURL              // which only who knows it can have written
+	inHeader           // likewise
+	asPassword         // which a browser adds to whatever it sends here
+)
+
 // secretOf is what a request shows as a token. A query that cannot be taken apart
 // could hide one.
-func secretOf(r *http.Request) (secret string, inURL bool, err error) {
+func secretOf(r *http.Request) (secret string, by showing, err error) {
 	if r.URL.RawQuery != "" {
 		values, err := url.ParseQuery(r.URL.RawQuery)
 		switch given := values["token"]; {
 		case len(given) > 1:
-			return "", true, fmt.Errorf("%w: there are %d of them in the URL", errUnauthorized, len(given))
+			return "", inURL, fmt.Errorf("%w: there are %d of them in the URL", errUnauthorized, len(given))
 		case len(given) == 1:
-			return given[0], true, nil
+			return given[0], inURL, nil
 		case err != nil:
-			return "", false, badValue("the query", r.URL.RawQuery, "name=value pairs, percent-encoded and joined by &")
+			return "", notShown, badValue("the query", r.URL.RawQuery, "name=value pairs, percent-encoded and joined by &")
 		}
 	}
 	if scheme, rest, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
-		return strings.TrimSpace(rest), false, nil
+		secret = strings.TrimSpace(rest)
+	} else if _, password, ok := r.BasicAuth(); ok && password != "" {
+		return password, asPassword, nil
+	} else {
+		secret = r.Header.Get("X-Api-Key")
 	}
-	return r.Header.Get("X-Api-Key"), false, nil
+	if secret == "" {
+		return "", notShown, nil
+	}
+	return secret, inHeader, nil
+}
+
+// challenge says in the head of an answer how to show a token. A browser asks its
+// user for one, as a password, where that could help. There is no login page and no
+// cookie in its place: cookies are shown to all ports of an address, and so to
+// servers of others on it, while a password is kept for this one.
+func (g *guard) challenge(h http.Header, r *http.Request) {
+	if _, by, _ := secretOf(r); g.controlled() && (by == notShown || by == asPassword) {
+		h.Add("WWW-Authenticate", `Basic realm="gaffer: any name, and a token as the password", charset="UTF-8"`)
+	}
+	h.Add("WWW-Authenticate", `Bearer realm="gaffer"`)
 }
 
 // logToken is what a token that came in a logs_url stands for: reading the logs of
@@ -154,7 +183,7 @@ func (g *guard) recognise(r *http.Request) (*visitor, error) {
 	}
 	unix := onUnixSocket(r)
 	if g.RequireToken && !unix {
-		return nil, fmt.Errorf("%w: send one that gafferctl token add has made, or that the daemon was started with, as Authorization: Bearer", errNoToken)
+		return nil, fmt.Errorf("%w: send one that gafferctl token add has made, or that the daemon was started with, as Authorization: Bearer or as a password", errNoToken)
 	}
 	if name := forwarded(r.Header); name != "" {
 		return nil, fmt.Errorf("%w: the request says by %s that it comes from elsewhere, so it needs a token of its own", errNoToken, name)

@@ -87,8 +87,7 @@ func (s *Server) tellOfRefusal(a *answer, r *http.Request) bool {
 	case a.visitor != nil:
 		return false // there is no such route
 	}
-	secret, _, _ := secretOf(r)
-	if secret == "" && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions) {
+	if _, by, _ := secretOf(r); by == notShown && (r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions) {
 		return false
 	}
 	peer := caller(r)

@@ -48,7 +48,7 @@ func (g *gate) check(w http.ResponseWriter, r *http.Request) (*visitor, error) {
 	if isPreflight(r) {
 		return nobodyAtAll, nil // a page learns what it may do, which is nothing if it is foreign; browsers show no token here
 	}
-	visitor, err := g.identify(r)
+	visitor, err := g.identify(r, foreign)
 	switch {
 	case visitor != nil || err != nil:
 		return visitor, err

@@ -3,11 +3,15 @@ package httpapi
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gafferd/gaffer/httpapi/tokens"
 )
 
 // readResponse reads one answer from a connection.
@@ -129,6 +133,60 @@ func TestPreflight(t *testing.T) {
 		if strings.HasPrefix(name, "Access-Control") {
 			t.Errorf("foreign preflight got %s", name)
 		}
+	}
+}
+
+// A browser shows a token as a password, once it has been asked for one.
+func TestTokenAsPassword(t *testing.T) {
+	d := newDaemon(t, Options{PluginsDir: "../examples/plugins"})
+	secret, err := d.server.gate.Tokens.Add(tokens.Token{Name: "reader", Scope: tokens.Read})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.server.gate.RequireToken = true
+	as := func(user, password string) []string {
+		return []string{"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))}
+	}
+	for _, c := range []struct {
+		name    string
+		path    string
+		headers []string
+		status  int
+		asked   bool
+	}{
+		{"nothing shown", "/_plugin/status/", nil, 401, true},
+		{"no password", "/_plugin/status/", as("me", ""), 401, true},
+		{"a wrong one", "/_plugin/status/", as("me", "gaffer_x"), 401, true},
+		{"the token as the name", "/_plugin/status/", as(secret, ""), 401, true},
+		{"no base64", "/_plugin/status/", []string{"Authorization", "Basic %%%"}, 401, true},
+		{"the token", "/_plugin/status/", as("me", secret), 200, false},
+		{"the token, nameless", "/_plugin/status/app.js", as("", secret), 200, false},
+		{"in lower case", "/processes", []string{"Authorization", "basic " + base64.StdEncoding.EncodeToString([]byte("x:"+secret))}, 200, false},
+		{"beyond its scope", "/tokens", as("me", secret), 403, false},
+		{"a wrong one in the URL", "/processes?token=gaffer_x", as("me", secret), 401, false},
+		{"a wrong bearer's", "/processes", []string{"Authorization", "Bearer gaffer_x"}, 401, false},
+		{"another site's", "/processes", append(as("me", secret), "Origin", "http://evil.example"), 403, false},
+		{"another site's image", "/processes", append(as("me", secret), "Sec-Fetch-Site", "cross-site"), 403, false},
+		{"another port's", "/processes", append(as("me", secret), "Sec-Fetch-Site", "same-site"), 403, false},
+		{"own", "/processes", append(as("me", secret), "Origin", d.url, "Sec-Fetch-Site", "same-origin"), 200, false},
+	} {
+		a := d.do("GET", c.path, "", c.headers...)
+		asked := slices.ContainsFunc(a.header.Values("WWW-Authenticate"), func(s string) bool { return strings.HasPrefix(s, "Basic ") })
+		if a.status != c.status || asked != c.asked {
+			t.Errorf("%s: %d, asked for a password: %v; want %d, %v\n%s", c.name, a.status, asked, c.status, c.asked, a.body)
+		}
+	}
+}
+
+// Where no token means anything nobody is asked for one, and what a browser has
+// for another server of this address is passed over.
+func TestPasswordWithoutTokens(t *testing.T) {
+	d := newDaemon(t, Options{})
+	if a := d.do("GET", "/processes", "", "Authorization", "Basic eDp5"); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := d.do("GET", "/processes", "", "Authorization", "Basic eDp5", "X-Forwarded-For", "192.0.2.1"); a.status != 401 || len(a.header.Values("WWW-Authenticate")) != 1 {
+		t.Errorf("%d %v", a.status, a.header)
 	}
 }
 

@@ -79,6 +79,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if (status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable) && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", "1")
 	}
+	if status == http.StatusUnauthorized {
+		s.gate.challenge(w.Header(), r)
+	}
 	problem := problemBody{Error: code, Reason: reason}
 	accountOf(w).code = code
 	if e, ok := errors.AsType[*guessing](err); ok {

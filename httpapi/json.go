@@ -89,11 +89,8 @@ type problemBody struct {
 }
 
 func writeProblem(w http.ResponseWriter, status int, p problemBody) {
-	switch h := w.Header(); {
-	case status == http.StatusTooManyRequests && h.Get("Retry-After") == "":
+	if h := w.Header(); status == http.StatusTooManyRequests && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", "1")
-	case status == http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", `Bearer realm="gaffer"`)
 	}
 	body, err := json.Marshal(p)
 	if err != nil {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bufio"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -254,11 +255,14 @@ type situation struct {
 }
 
 // expected is the status and the code of the answer: the statement of the rules.
-func expected(s situation, c credential, required bool, route string, need demand) (status int, code string) {
+// asPassword is of a token that the browser may have added by itself.
+func expected(s situation, c credential, asPassword, required bool, route string, need demand) (status int, code string) {
 	method, path, _ := strings.Cut(route, " ")
 	switch {
 	case s.host != "" && !s.unix:
 		return 403, "bad_host"
+	case s.foreign && asPassword:
+		return 403, "cross_origin"
 	case c.logs != "":
 		if method == "GET" && path == "/apps/{app}/logs" && c.logs == "shop" {
 			return 200, ""
@@ -386,12 +390,15 @@ func TestMatrix(t *testing.T) {
 				for _, c := range shown {
 					sent++
 					path, headers := example(route), s.headers
-					inURL := c.logs != "" || sent%3 == 0
+					inURL := c.logs != "" || sent%4 == 0
+					asPassword := c.secret != "" && !inURL && sent%4 == 1
 					switch {
 					case c.secret == "":
 					case inURL:
 						path += "?token=" + c.secret
-					case sent%3 == 1:
+					case asPassword:
+						headers = append(headers[:len(headers):len(headers)], "Authorization: Basic "+base64.StdEncoding.EncodeToString([]byte("me:"+c.secret)))
+					case sent%4 == 2:
 						headers = append(headers[:len(headers):len(headers)], "Authorization: Bearer "+c.secret)
 					default:
 						headers = append(headers[:len(headers):len(headers)], "X-Api-Key: "+c.secret)
@@ -410,7 +417,7 @@ func TestMatrix(t *testing.T) {
 						text += h + "\r\n"
 					}
 					a := s.wire.ask(t, text+"\r\n", method)
-					status, code := expected(s, c, required, route, need)
+					status, code := expected(s, c, asPassword, required, route, need)
 					if a.status != status || status != 200 && a.code(t) != code {
 						t.Errorf("%s, %s, token %s (required: %v): %d %s, want %d %s", route, s.name, c.name, required, a.status, a.body, status, code)
 					}
