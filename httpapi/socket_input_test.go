@@ -73,7 +73,10 @@ func TestWebsocketReplaces(t *testing.T) {
 	if _, _, err := first.Read(ctx); err == nil || ctx.Err() != nil {
 		t.Error("the first goes on")
 	}
-	if n := len(d.server.predecessors.byID); n != 2 {
+	known := &d.server.predecessors
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	if n := len(known.byID); n != 2 {
 		t.Errorf("%d connections can be replaced, want 2", n)
 	}
 }
