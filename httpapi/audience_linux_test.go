@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -315,4 +316,23 @@ func TestWhoStandsIsWaitedFor(t *testing.T) {
 	}
 	work.Wait()
 	log.Close()
+}
+
+// Who is gone before his goroutine begins is served nevertheless, in a context that
+// has ended: there may be something to give back.
+func TestSeatThatIsGoneIsServed(t *testing.T) {
+	all := newAudiences(newDaemon(t, Options{}).server, t.Context(), func(*guest) {})
+	defer all.close()
+	near, _ := connected(t)
+	s := &seat{all: all, req: &reading{done: func() {}}, conn: near, raw: rawConn(near)}
+	s.drop()
+	served := false
+	s.alone(func(_ *feedWriter, ctx context.Context) (seated bool) {
+		served = true
+		<-ctx.Done()
+		return false
+	})
+	if !served {
+		t.Error("it is not served")
+	}
 }

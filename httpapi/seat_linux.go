@@ -125,7 +125,8 @@ func (s *seat) stand(rest []byte, from *events) {
 	})
 }
 
-// alone has the reader served in this goroutine, until he is seated or gone.
+// alone has the reader served in this goroutine, until he is seated or gone. It calls
+// serve, which may have something to give back, in any case.
 func (s *seat) alone(serve func(f *feedWriter, ctx context.Context) (seated bool)) {
 	ctx, cancel := context.WithCancel(s.all.ctx)
 	defer cancel()
@@ -133,7 +134,7 @@ func (s *seat) alone(serve func(f *feedWriter, ctx context.Context) (seated bool
 	s.cancel = cancel
 	s.all.seating.Unlock()
 	if s.dropped.Load() {
-		return
+		cancel()
 	}
 	server := s.all.server
 	seated := false
