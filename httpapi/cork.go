@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // corking is a ResponseWriter whose hijacked connection is a corkedConn.
 type corking struct {
 	http.ResponseWriter
-	conn *corkedConn // set by Hijack
+	stall time.Duration // see corkedConn
+	conn  *corkedConn   // set by Hijack
 }
 
 // Hijack implements http.Hijacker.
@@ -20,22 +22,24 @@ func (c *corking) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	c.conn = &corkedConn{Conn: conn, raw: rawConn(conn)}
+	c.conn = &corkedConn{Conn: conn, stall: c.stall, raw: rawConn(conn)}
 	return c.conn, bufio.NewReadWriter(rw.Reader, bufio.NewWriterSize(c.conn, rw.Writer.Size())), nil
 }
 
 // corkedConn is the connection of a websocket, which writes every message by itself.
 // While it is corked it holds back what is written, up to a bound: for a line each,
 // the writes cost more than the lines. And it takes a message from somebody who must
-// not wait.
+// not wait. Each write has its time, whoever writes.
 type corkedConn struct {
 	net.Conn
+	stall time.Duration // how long the peer may take none of what is written
 
-	mu     sync.Mutex // guards everything below, and keeps writes in order
-	corked bool
-	held   []byte // goes first
-	once   nowaitWriter
-	raw    syscall.RawConn // nil: see rawConn
+	mu       sync.Mutex // guards everything below, and keeps writes in order
+	corked   bool
+	held     []byte    // goes first
+	deadline time.Time // of the next write
+	once     nowaitWriter
+	raw      syscall.RawConn // nil: see rawConn
 }
 
 // Write implements net.Conn.
@@ -46,7 +50,7 @@ func (c *corkedConn) Write(p []byte) (int, error) {
 		if err := c.send(); err != nil {
 			return 0, err
 		}
-		return c.Conn.Write(p)
+		return c.write(p)
 	}
 	if c.held = append(roomy(c.held), p...); len(c.held) < logBatch {
 		return len(p), nil
@@ -99,7 +103,19 @@ func (c *corkedConn) send() error {
 	if len(c.held) == 0 {
 		return nil
 	}
-	_, err := c.Conn.Write(c.held)
+	_, err := c.write(c.held)
 	c.held = reuse(c.held)
 	return err
+}
+
+// write writes at once. The deadline stands on the connection itself: a context that
+// could end would cost a timer for each message. c.mu must be held.
+func (c *corkedConn) write(p []byte) (int, error) {
+	if now := time.Now(); c.deadline.Sub(now) < c.stall-c.stall/16 {
+		c.deadline = now.Add(c.stall)
+		if err := c.SetWriteDeadline(c.deadline); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(p)
 }

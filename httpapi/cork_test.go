@@ -54,7 +54,7 @@ var offered = bytes.Repeat([]byte("0123456789abcde\n"), 255)
 // its rest goes before whatever comes next.
 func TestOfferedMessages(t *testing.T) {
 	near, far := connected(t)
-	c := &corkedConn{Conn: near, raw: rawConn(near)}
+	c := &corkedConn{Conn: near, stall: patience, raw: rawConn(near)}
 	c.mu.Lock()
 	if taken, rest := c.offer([]byte("x")); taken || rest {
 		t.Error("takes a message in the middle of another")

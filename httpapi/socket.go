@@ -52,8 +52,7 @@ type socket struct {
 	conn    *websocket.Conn
 	peer    *corkedConn // what conn runs on
 
-	deadline time.Time // of the next write
-	held     []byte    // the first bytes of a rune whose rest is to come
+	held []byte // the first bytes of a rune whose rest is to come
 
 	head  []byte // of the last frame that accepts has sent
 	begun bool   // peer has the rest of it
@@ -165,9 +164,6 @@ func (k *socket) accepts(chunk streams.Chunk) bool {
 // finish sends the rest of what accepts has begun.
 func (k *socket) finish() error {
 	k.begun = false
-	if err := k.extend(); err != nil {
-		return err
-	}
 	k.writing.Add(1)
 	defer k.writing.Add(-1)
 	return k.peer.flush()
@@ -248,25 +244,6 @@ func cutRune(data []byte) int {
 
 // write sends one message.
 func (k *socket) write(kind websocket.MessageType, data []byte) error {
-	if err := k.extend(); err != nil {
-		return err
-	}
-	return k.put(kind, data)
-}
-
-// extend gives the next write its time. The deadline stands on the connection
-// itself: a context that could end would cost a timer for each message.
-func (k *socket) extend() error {
-	now := time.Now()
-	if stall := k.server.stallTimeout; k.deadline.Sub(now) < stall-stall/16 {
-		k.deadline = now.Add(stall)
-		return k.peer.SetWriteDeadline(k.deadline)
-	}
-	return nil
-}
-
-// put is write by whoever has seen to the deadline.
-func (k *socket) put(kind websocket.MessageType, data []byte) error {
 	k.writing.Add(1)
 	defer k.writing.Add(-1)
 	return k.conn.Write(context.Background(), kind, data)

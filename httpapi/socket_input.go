@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/coder/websocket"
 
@@ -54,12 +53,7 @@ func (k *socket) acknowledge(taken, offset int64, closed bool) error {
 	if !closed {
 		text = fmt.Sprintf(`{"event": "input", "written": %d, "offset": %d}`, taken, offset)
 	}
-	// The goroutine that sends output has a deadline of its own in mind, which is
-	// not after this one.
-	if err := k.peer.SetWriteDeadline(time.Now().Add(k.server.stallTimeout)); err != nil {
-		return err
-	}
-	return k.put(websocket.MessageText, []byte(text))
+	return k.write(websocket.MessageText, []byte(text))
 }
 
 // setInput says in the header of a handshake what its client has to know to send

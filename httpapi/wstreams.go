@@ -144,7 +144,7 @@ func hasToken(h http.Header, name, token string) bool {
 // accept completes the handshake and keeps the connection itself too, which
 // websocket.Conn cannot be made to let go of in a given time.
 func (k *socket) accept(w http.ResponseWriter, r *http.Request) error {
-	taken := &corking{ResponseWriter: w}
+	taken := &corking{ResponseWriter: w, stall: k.server.stallTimeout}
 	conn, err := websocket.Accept(taken, r, &websocket.AcceptOptions{
 		// Our gate has looked at the origin, and it also lets in those that
 		// the operator allows.

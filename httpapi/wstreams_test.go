@@ -336,3 +336,24 @@ func TestWebsocketThatVanishesIsLetGo(t *testing.T) {
 		t.Errorf("took %v", took)
 	}
 }
+
+// A time-out is for a client that does not read. It does not run while there is
+// nothing to write: what is written then has a time of its own.
+func TestWebsocketAnswersAfterALongSilence(t *testing.T) {
+	const stall = 200 * time.Millisecond
+	d := newDaemon(t, Options{StallTimeout: stall})
+	pid := d.create(child("echo", "echo", "redirect_input", true))
+	conn := d.dial(fmt.Sprintf("/wstreams/%d?ack=true&binary=true", pid))
+	send(t, conn, websocket.MessageBinary, "hello\n") // is answered, and acknowledged
+	receive(t, conn)
+	receive(t, conn)
+	conn.CloseRead(t.Context())
+	for began := time.Now(); time.Since(began) < 3*stall; {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		err := conn.Ping(ctx)
+		cancel()
+		if err != nil {
+			t.Fatalf("a ping after a silence of %v: %v", time.Since(began), err)
+		}
+	}
+}
