@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gafferd/gaffer/httpapi/webhooks"
 	"github.com/gafferd/gaffer/manager"
 )
 
@@ -13,6 +14,8 @@ import (
 type Reloaded struct {
 	Plan      manager.Plan
 	Operation *manager.Operation // that carries it out; nil if it was only planned
+
+	Webhooks webhooks.Plan
 
 	// NeedsRestart names what the configuration says otherwise than the running
 	// server, and which is not followed before it is started again.
@@ -85,6 +88,11 @@ func shownReload(done Reloaded) object {
 		{Name: "removed", Value: append([]string{}, done.Plan.Removed...)},
 		{Name: "restarted", Value: restarted},
 		{Name: "changes", Value: changes},
+		{Name: "webhooks", Value: object{
+			{Name: "added", Value: append([]webhooks.Planned{}, done.Webhooks.Added...)},
+			{Name: "changed", Value: append([]webhooks.Planned{}, done.Webhooks.Changed...)},
+			{Name: "removed", Value: append([]webhooks.Planned{}, done.Webhooks.Removed...)},
+		}},
 		{Name: "needs_restart", Value: append([]string{}, done.NeedsRestart...)},
 		{Name: "warnings", Value: append([]string{}, done.Warnings...)},
 	}

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/gafferd/gaffer/httpapi/webhooks"
 	"github.com/gafferd/gaffer/manager"
 )
 
@@ -15,8 +16,9 @@ func TestReload(t *testing.T) {
 	var d *daemon
 	var next []manager.Template
 	var trouble error
+	hooks := webhooks.Plan{Changed: []webhooks.Planned{{ID: "wh-1", Event: "exit", URL: "http://a/…"}}}
 	d = newDaemon(t, Options{Reload: func(_ context.Context, planOnly bool) (Reloaded, error) {
-		done := Reloaded{NeedsRestart: []string{"state_dir"}, Warnings: []string{"a.ini:1: is odd"}}
+		done := Reloaded{Webhooks: hooks, NeedsRestart: []string{"state_dir"}, Warnings: []string{"a.ini:1: is odd"}}
 		if trouble != nil {
 			return Reloaded{}, trouble
 		}
@@ -49,6 +51,7 @@ func TestReload(t *testing.T) {
 
 	want := `{"ok":true,"added":["new"],"changed":["web"],"removed":["old"],"restarted":["web"],` +
 		`"changes":{"web":[{"property":"env.SECRET"},{"property":"numprocesses","from":1,"to":2},{"property":"stop_signal","from":"TERM","to":"KILL"}]},` +
+		`"webhooks":{"added":[],"changed":[{"id":"wh-1","event":"exit","url":"http://a/…"}],"removed":[]},` +
 		`"needs_restart":["state_dir"],"warnings":["a.ini:1: is odd"]}` + "\n"
 	if got := d.want(200, "POST", "/_reload?plan=true", ""); got.body != want {
 		t.Errorf("plan:\n got %s\nwant %s", got.body, want)
@@ -62,7 +65,9 @@ func TestReload(t *testing.T) {
 	if got := d.want(200, "GET", "/processes?running=true", ""); strings.Count(got.body, ",") != 2 {
 		t.Errorf("running: %s", got.body)
 	}
-	want = `{"ok":true,"added":[],"changed":[],"removed":[],"restarted":[],"changes":{},"needs_restart":["state_dir"],"warnings":["a.ini:1: is odd"]}` + "\n"
+	hooks = webhooks.Plan{}
+	want = `{"ok":true,"added":[],"changed":[],"removed":[],"restarted":[],"changes":{},"webhooks":{"added":[],"changed":[],"removed":[]},` +
+		`"needs_restart":["state_dir"],"warnings":["a.ini:1: is odd"]}` + "\n"
 	if got := d.want(200, "POST", "/_reload", ""); got.body != want {
 		t.Errorf("again:\n got %s\nwant %s", got.body, want)
 	}

@@ -83,6 +83,19 @@ func (c *cli) reloaded(r client.Reload, planOnly bool) error {
 	for _, name := range r.Removed {
 		d.line(color.FgRed, "- "+name)
 	}
+	for _, change := range []struct {
+		attribute color.Attribute
+		format    string
+		hooks     []client.WebhookChange
+	}{
+		{color.FgGreen, "+ %s", r.Webhooks.Added},
+		{color.FgYellow, "~ %s: another secret", r.Webhooks.Changed},
+		{color.FgRed, "- %s", r.Webhooks.Removed},
+	} {
+		for _, h := range change.hooks {
+			d.line(change.attribute, fmt.Sprintf(change.format, fmt.Sprintf("webhook %s: %s to %s", h.ID, h.Event, h.URL)))
+		}
+	}
 	for _, setting := range r.NeedsRestart {
 		d.line(color.FgMagenta, "! "+setting+" is followed when gafferd is started again")
 	}
@@ -130,11 +143,20 @@ func value(v any) string {
 
 // total is the last line.
 func total(r client.Reload, planOnly bool) string {
-	switch {
-	case len(r.Added)+len(r.Changed)+len(r.Removed) == 0:
-		return "no process changes"
-	case planOnly:
-		return fmt.Sprintf("%d to add, %d to change (%d to restart), %d to remove", len(r.Added), len(r.Changed), len(r.Restarted), len(r.Removed))
+	count := func(n int, done, toDo string) string {
+		if planOnly {
+			return fmt.Sprintf("%d to %s", n, toDo)
+		}
+		return fmt.Sprintf("%d %s", n, done)
 	}
-	return fmt.Sprintf("%d added, %d changed (%d restarted), %d removed", len(r.Added), len(r.Changed), len(r.Restarted), len(r.Removed))
+	text := "no process changes"
+	if len(r.Added)+len(r.Changed)+len(r.Removed) > 0 {
+		text = fmt.Sprintf("%s, %s (%s), %s", count(len(r.Added), "added", "add"), count(len(r.Changed), "changed", "change"),
+			count(len(r.Restarted), "restarted", "restart"), count(len(r.Removed), "removed", "remove"))
+	}
+	if w := r.Webhooks; len(w.Added)+len(w.Changed)+len(w.Removed) > 0 {
+		text += fmt.Sprintf("; webhooks: %s, %s, %s", count(len(w.Added), "added", "add"),
+			count(len(w.Changed), "changed", "change"), count(len(w.Removed), "removed", "remove"))
+	}
+	return text
 }

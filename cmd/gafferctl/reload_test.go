@@ -26,6 +26,8 @@ func answering(t *testing.T, status int, body string) (asked *string) {
 const reloadAnswer = `{"ok": true, "added": ["api"], "changed": ["web", "worker"], "removed": ["old"], "restarted": ["web"],
 	"changes": {"web": [{"property": "cmd", "from": "./web -p 80", "to": "./web -p 81"}, {"property": "env.TOKEN"}],
 		"worker": [{"property": "numprocesses", "from": 1, "to": 3}, {"property": "flapping", "from": null, "to": {"attempts": 2}}]},
+	"webhooks": {"added": [{"id": "wh-1", "event": "exit", "url": "https://hooks.example/…"}],
+		"changed": [{"id": "wh-2", "event": ".", "url": "http://127.0.0.1:8000/"}], "removed": []},
 	"needs_restart": ["state_dir"], "warnings": ["gaffer.ini:3: is odd"]}`
 
 const reloadShown = `+ api
@@ -36,6 +38,8 @@ const reloadShown = `+ api
     numprocesses: 1 → 3
     flapping: unset → {"attempts":2}
 - old
++ webhook wh-1: exit to https://hooks.example/…
+~ webhook wh-2: . to http://127.0.0.1:8000/: another secret
 ! state_dir is followed when gafferd is started again
 ! gaffer.ini:3: is odd
 `
@@ -47,9 +51,9 @@ func TestReload(t *testing.T) {
 		asked string
 		last  string
 	}{
-		{[]string{"reload", "--plan"}, "POST /_reload?plan=true", "1 to add, 2 to change (1 to restart), 1 to remove\n"},
-		{[]string{"reload"}, "POST /_reload", "1 added, 2 changed (1 restarted), 1 removed\n"},
-		{[]string{"reload", "--wait"}, "POST /_reload?wait=true", "1 added, 2 changed (1 restarted), 1 removed\n"},
+		{[]string{"reload", "--plan"}, "POST /_reload?plan=true", "1 to add, 2 to change (1 to restart), 1 to remove; webhooks: 1 to add, 1 to change, 0 to remove\n"},
+		{[]string{"reload"}, "POST /_reload", "1 added, 2 changed (1 restarted), 1 removed; webhooks: 1 added, 1 changed, 0 removed\n"},
+		{[]string{"reload", "--wait"}, "POST /_reload?wait=true", "1 added, 2 changed (1 restarted), 1 removed; webhooks: 1 added, 1 changed, 0 removed\n"},
 	} {
 		if got := must(t, c.args...); got != reloadShown+c.last || *asked != c.asked {
 			t.Errorf("%v asked %q and printed\n%s", c.args, *asked, got)
@@ -74,6 +78,10 @@ func TestReloadOnTerminal(t *testing.T) {
 func TestReloadOfNothing(t *testing.T) {
 	answering(t, 200, `{"ok": true, "added": [], "changed": [], "removed": []}`)
 	if got := must(t, "reload"); got != "no process changes\n" {
+		t.Errorf("printed %q", got)
+	}
+	answering(t, 200, `{"ok": true, "webhooks": {"removed": [{"id": "wh-1", "event": "exit", "url": "http://a/"}]}}`)
+	if got := must(t, "reload"); got != "- webhook wh-1: exit to http://a/\nno process changes; webhooks: 0 added, 0 changed, 1 removed\n" {
 		t.Errorf("printed %q", got)
 	}
 }

@@ -62,13 +62,14 @@ func (r *reloader) reload(ctx context.Context, planOnly bool) (httpapi.Reloaded,
 		done.Warnings = append(done.Warnings, w.Error())
 	}
 	if planOnly {
+		done.Webhooks = r.hooks.Plan(hooksOf(cfg))
 		done.Plan, err = r.manager.Plan(cfg.Templates)
 		return done, err
 	}
 	if done.Plan, done.Operation, err = r.manager.Apply(cfg.Templates); err != nil {
 		return httpapi.Reloaded{}, err
 	}
-	if err := r.hooks.Follow(hooksOf(cfg)); err != nil {
+	if done.Webhooks, err = r.hooks.Follow(hooksOf(cfg)); err != nil {
 		r.log.Error("not all webhooks of the file are followed", "error", err)
 		done.Warnings = append(done.Warnings, err.Error())
 	}
@@ -100,6 +101,9 @@ func (r *reloader) tell(done httpapi.Reloaded) {
 		changed[i] = c.Name
 	}
 	r.log.Info("configuration reloaded", "added", done.Plan.Added, "changed", changed, "removed", done.Plan.Removed)
+	if w := done.Webhooks; len(w.Added)+len(w.Changed)+len(w.Removed) > 0 {
+		r.log.Info("webhooks reloaded", "added", w.Added, "changed", w.Changed, "removed", w.Removed)
+	}
 	for _, w := range done.Warnings {
 		r.log.Warn("configuration", "problem", w)
 	}

@@ -40,8 +40,17 @@ func TestWebhooks(t *testing.T) {
 	if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	hooks := `"webhooks":{"added":[{"id":"wh-`
+	says(t, d.answer("POST", "/_reload?plan=true"), hooks, `"event":"exit","url":"`+server.URL+`/…"}],"changed":[],"removed":[{"id":"wh-`, `"event":"spawn","url":"`+server.URL+`/…"}]}`)
 	d.signal(syscall.SIGHUP)
-	d.stderr.wait(t, `configuration reloaded`)
+	d.stderr.wait(t, `webhooks reloaded`)
+	changed = strings.ReplaceAll(changed, "secret:exit = s", "secret:exit = s3cret")
+	if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.answer("POST", "/_reload"); !strings.Contains(got, `"webhooks":{"added":[],"changed":[{"id":"wh-`) || strings.Contains(got, "s3cret") {
+		t.Errorf("with another secret a reload answers %s", got)
+	}
 	d.signal(syscall.SIGTERM)
 	if got := <-bodies; !strings.HasPrefix(got, `/second {"event":"exit","name":"web",`) {
 		t.Errorf("last comes %q", got)

@@ -50,10 +50,11 @@ func TestCalls(t *testing.T) {
 			return c.Update(ctx, "web", client.Process{Name: "web", Cmd: "y", Args: client.Args{Line: "a b"}}, client.Wait())
 		}), nil},
 		{"DELETE /processes/web", `{"ok":true}`, none(func(ctx context.Context, c *client.Client) error { return c.Delete(ctx, "web") }), nil},
-		{"POST /_reload?wait=true", `{"ok":true,"added":["a"],"changed":["b"],"removed":["c"],"restarted":["b"],"changes":{"b":[{"property":"cmd","from":"x","to":"y"}]},"needs_restart":["state_dir"]}`,
+		{"POST /_reload?wait=true", `{"ok":true,"added":["a"],"changed":["b"],"removed":["c"],"restarted":["b"],"changes":{"b":[{"property":"cmd","from":"x","to":"y"}]},"webhooks":{"removed":[{"id":"wh-1","event":"exit","url":"http://a/…"}]},"needs_restart":["state_dir"]}`,
 			func(ctx context.Context, c *client.Client) (any, error) { return c.Reload(ctx, client.Wait()) },
 			client.Reload{Added: []string{"a"}, Changed: []string{"b"}, Removed: []string{"c"}, Restarted: []string{"b"},
-				Changes: map[string][]client.Difference{"b": {{Property: "cmd", From: "x", To: "y"}}}, NeedsRestart: []string{"state_dir"}}},
+				Changes:  map[string][]client.Difference{"b": {{Property: "cmd", From: "x", To: "y"}}},
+				Webhooks: client.WebhookChanges{Removed: []client.WebhookChange{{ID: "wh-1", Event: "exit", URL: "http://a/…"}}}, NeedsRestart: []string{"state_dir"}}},
 		{"POST /_reload?plan=true", `{"ok":true,"added":["a"]}`, func(ctx context.Context, c *client.Client) (any, error) { return c.PlanReload(ctx) }, client.Reload{Added: []string{"a"}}},
 		{"POST /processes/web/_start?wait=true", `{"ok":true}`, none(func(ctx context.Context, c *client.Client) error { return c.Start(ctx, "web", client.Wait()) }), nil},
 		{"POST /processes/web/_stop?wait=1.5", `{"ok":true}`, none(func(ctx context.Context, c *client.Client) error {

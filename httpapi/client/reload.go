@@ -17,8 +17,26 @@ type Reload struct {
 	// Changes are what becomes different about each of Changed.
 	Changes map[string][]Difference `json:"changes"`
 
+	Webhooks WebhookChanges `json:"webhooks"`
+
 	NeedsRestart []string `json:"needs_restart"` // settings that are followed once the daemon is started again
 	Warnings     []string `json:"warnings"`      // what is odd about the file
+}
+
+// WebhookChanges are what becomes of the webhooks that the file names. Changed are
+// those that have another secret: with another event or URL a webhook is another.
+type WebhookChanges struct {
+	Added   []WebhookChange `json:"added"`
+	Changed []WebhookChange `json:"changed"`
+	Removed []WebhookChange `json:"removed"`
+}
+
+// WebhookChange is a webhook that comes, changes or goes. Of its URL, which may be
+// a secret, no more is told than the server.
+type WebhookChange struct {
+	ID    string `json:"id"`
+	Event string `json:"event"`
+	URL   string `json:"url"`
 }
 
 // Difference is a property before and after. Of the environment, where it is

@@ -211,14 +211,14 @@ func (w *Webhooks) Remove(id string) error {
 }
 
 // Follow makes hooks the ones of the configuration file, in place of those that
-// were before. One that stays goes on as it was.
-func (w *Webhooks) Follow(hooks []Hook) error {
+// were before, and returns what that has come to. One that stays goes on as it was.
+func (w *Webhooks) Follow(hooks []Hook) (Plan, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.life == nil || w.closed {
-		return manager.ErrClosed
+		return Plan{}, manager.ErrClosed
 	}
-	return errors.Join(w.follow(hooks), w.save())
+	return w.compare(hooks), errors.Join(w.follow(hooks), w.save())
 }
 
 // follow is Follow. w.mu must be held.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -259,8 +260,15 @@ func TestFollow(t *testing.T) {
 	}
 	happen(t, m, 1, "web")
 	stays.Secret = "new"
-	if err := w.Follow([]Hook{comes, stays}); err != nil {
-		t.Fatal(err)
+	want := Plan{Added: []Planned{planned(comes)}, Changed: []Planned{planned(stays)}, Removed: []Planned{planned(goes)}}
+	if got := w.Plan([]Hook{comes, stays, stays}); !reflect.DeepEqual(got, want) || len(w.List()) != 3 {
+		t.Errorf("the plan is %+v, want %+v", got, want)
+	}
+	if got, err := w.Follow([]Hook{comes, stays}); err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if got := w.Plan([]Hook{comes, stays}); !reflect.DeepEqual(got, Plan{}) {
+		t.Errorf("what is followed already takes %+v", got)
 	}
 	var urls []string
 	for _, s := range w.List() {
@@ -269,11 +277,24 @@ func TestFollow(t *testing.T) {
 	if want := []string{"http://stays/", "http://api/", "http://comes/"}; !slices.Equal(urls, want) {
 		t.Errorf("the hooks are %v, want %v", urls, want)
 	}
-	if err := w.Follow([]Hook{{Event: "nothing", URL: "http://x/"}}); !errors.Is(err, manager.ErrBadEvent) || len(w.List()) != 3 {
+	if _, err := w.Follow([]Hook{{Event: "nothing", URL: "http://x/"}}); !errors.Is(err, manager.ErrBadEvent) || len(w.List()) != 3 {
 		t.Errorf("a wrong one: %v, and then there are %d", err, len(w.List()))
 	}
-	if err := w.Follow(nil); err != nil || only(t, w).ID != id {
+	if _, err := w.Follow(nil); err != nil || only(t, w).ID != id {
 		t.Errorf("without any in the file: %v, %+v", err, w.List())
+	}
+}
+
+func TestNoSecretsArePlanned(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://user:pass@hooks.example/services/T0/s3cret?key=s3cret": "https://hooks.example/…",
+		"http://127.0.0.1:8000/?key=s3cret":                             "http://127.0.0.1:8000/…",
+		"http://[::1]:8000":                                             "http://[::1]:8000/",
+	} {
+		h := Hook{Event: "exit", URL: url, Secret: "s3cret"}
+		if got := planned(h); got != (Planned{idOf(h), "exit", want}) {
+			t.Errorf("%s is planned as %+v", url, got)
+		}
 	}
 }
 
