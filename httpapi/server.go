@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gafferd/gaffer/httpapi/tokens"
 	"github.com/gafferd/gaffer/httpapi/webhooks"
 	"github.com/gafferd/gaffer/manager"
 )
@@ -150,7 +151,7 @@ func (s *Server) Handle(method, path string, h http.Handler, doc RouteDoc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	added := route{method: method, path: path, body: bodyStreamed, doc: doc, handle: func(w http.ResponseWriter, r *http.Request) error {
-		w.Header().Set("Content-Security-Policy", "frame-ancestors 'none'") // what else its pages do is its own affair
+		w.Header().Set("Content-Security-Policy", addedPolicy)
 		if a, ok := w.(*answer); ok {
 			a.stall = 0
 		}
@@ -161,6 +162,29 @@ func (s *Server) Handle(method, path string, h http.Handler, doc RouteDoc) {
 	rules := append(s.rules[:len(s.rules):len(s.rules)], addedRule(method, path, doc))
 	s.router.Store(s.newRouter(table, rules))
 	s.table, s.rules = table, rules
+}
+
+// addedPolicy is for pages that are not ours: what else they do is their own affair.
+const addedPolicy = "frame-ancestors 'none'"
+
+// Guard lets those requests through to h that may do everything here: of who comes
+// in without a token, or with one that has scope admin and is for all processes.
+// It is for what is served beside the API. The http.Server needs Server.ConnContext,
+// as for Handler.
+func (s *Server) Guard(h http.Handler) http.Handler {
+	everything := rule{scope: tokens.Admin, about: aboutEverything}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		visitor, err := s.gate.check(w, r)
+		if err == nil {
+			err = s.allow(withVisitor(r, visitor), &everything)
+		}
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Security-Policy", addedPolicy)
+		h.ServeHTTP(w, r)
+	})
 }
 
 // Handler serves the API, for programs that have an http.Server of their own.

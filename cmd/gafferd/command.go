@@ -169,7 +169,7 @@ stop, with 1 for an error and with 2 for wrong usage.`,
 	f.BoolVar(&o.daemon, "daemon", false, "go to the background; return when the daemon serves, or with its error")
 	f.StringVar(&o.logFormat, "log-format", logText, "write the log as `text|json`")
 	f.StringVar(&o.logFile, "log-file", "", "write the log to the end of `FILE`, which SIGUSR1 opens again")
-	f.StringVar(&o.debugAddr, "debug-addr", "", "serve profiles of the daemon (pprof) on `ADDR`, which must be a loopback address")
+	f.StringVar(&o.debugAddr, "debug-addr", "", "serve profiles of the daemon (pprof) on `ADDR`, a loopback address, to whom the API lets do everything")
 	f.BoolVar(&o.noKeeper, "no-keeper", false, "be one process, with which everything ends: no crash is survived and no upgrade")
 	f.BoolVar(&o.check, "check", false, "say what is wrong with the configuration, or sum it up, and exit")
 	f.BoolP("help", "h", false, "show this text")

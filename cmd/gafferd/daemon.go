@@ -203,7 +203,7 @@ func supervise(ctx context.Context, s setup) error {
 		keepFiles(s.listeners, false) // its end is the daemon's from now on
 		reloads.begin()
 		reloading := begin(func(ctx context.Context) error { reloads.onHangUp(ctx, s.signals.hangUp); return nil })
-		debugging := begin(func(ctx context.Context) error { return serveDebug(ctx, s.debugging, s.log) })
+		debugging := begin(func(ctx context.Context) error { return serveDebug(ctx, s.debugging, server, s.log) })
 		upgrading := begin(func(ctx context.Context) error { s.onUpgrade(ctx, s.signals.upgrade); return nil })
 		s.greet()
 		s.service.ready(m)

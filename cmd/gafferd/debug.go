@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"time"
+
+	"github.com/gafferd/gaffer/httpapi"
 )
 
 // listenDebug opens the address of --debug-addr, which must be one that only
@@ -28,9 +30,10 @@ func listenDebug(address string) (net.Listener, error) {
 	return l, nil
 }
 
-// serveDebug serves the profiles of package net/http/pprof until ctx ends. A nil
-// listener serves nothing.
-func serveDebug(ctx context.Context, l net.Listener, log *slog.Logger) error {
+// serveDebug serves the profiles of package net/http/pprof until ctx ends, to whom
+// the API lets do everything: they tell what this program does, and cost it time. A
+// nil listener serves nothing.
+func serveDebug(ctx context.Context, l net.Listener, api *httpapi.Server, log *slog.Logger) error {
 	if l == nil {
 		return nil
 	}
@@ -40,7 +43,10 @@ func serveDebug(ctx context.Context, l net.Listener, log *slog.Logger) error {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	server := &http.Server{Handler: fromThisMachine(mux), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	server := &http.Server{
+		Handler: api.Guard(mux), ConnContext: api.ConnContext,
+		ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
 	defer context.AfterFunc(ctx, func() { server.Close() })()
 	log.Info("profiles are served", "url", "http://"+l.Addr().String()+"/debug/pprof/")
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -48,21 +54,4 @@ func serveDebug(ctx context.Context, l net.Listener, log *slog.Logger) error {
 		return err
 	}
 	return nil
-}
-
-// fromThisMachine keeps web pages out, which reach 127.0.0.1 too, by its name or
-// by one of their own that points here.
-func fromThisMachine(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.Host)
-		if err != nil {
-			host = r.Host
-		}
-		site := r.Header.Get("Sec-Fetch-Site")
-		if host != "localhost" && net.ParseIP(host) == nil || site != "" && site != "none" && site != "same-origin" || r.Header.Get("Origin") != "" {
-			http.Error(w, "profiles are for programs on this machine, not for web pages", http.StatusForbidden)
-			return
-		}
-		h.ServeHTTP(w, r)
-	})
 }

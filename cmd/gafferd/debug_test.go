@@ -2,6 +2,10 @@ package main
 
 import (
 	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -37,6 +41,34 @@ func TestDebugAddress(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != c.want {
 			t.Errorf("%s %s: %d, want %d", c.header, c.value, resp.StatusCode, c.want)
+		}
+	}
+}
+
+// TestProfilesAreForFew asks for a profile as somebody else, and with tokens.
+func TestProfilesAreForFew(t *testing.T) {
+	d := start(t, nil, "--debug-addr=127.0.0.1:0")
+	url := d.stderr.wait(t, `profiles are served" url=(\S+)`)[1]
+	if os.Getuid() == 0 {
+		curl := exec.Command("curl", "-sS", "-o", os.DevNull, "-w", "%{http_code}", url)
+		curl.Dir = "/"
+		curl.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		if out, err := curl.CombinedOutput(); err != nil || string(out) != "401" {
+			t.Errorf("another user gets %s, %v; want 401", out, err)
+		}
+	}
+
+	admin := "profiles-are-secret"
+	d = start(t, nil, "--debug-addr=127.0.0.1:0", "--token-file", file(t, "token", admin))
+	profiles := *d
+	profiles.url = strings.TrimSuffix(d.stderr.wait(t, `profiles are served" url=(\S+)`)[1], "/debug/pprof/")
+	for token, want := range map[string]int{
+		"": 401, "wrong": 401, admin: 200,
+		d.addToken(`{"name": "reader", "scope": "read,write,control"}`, admin): 403,
+		d.addToken(`{"name": "some", "scope": "admin", "only": "x"}`, admin):   403,
+	} {
+		if got := profiles.ask("GET", "/debug/pprof/goroutine", "", token); got != want {
+			t.Errorf("with the token %q: %d, want %d", token, got, want)
 		}
 	}
 }
