@@ -46,6 +46,33 @@ func TestOutputIsWhole(t *testing.T) {
 	}
 }
 
+// What the pipe holds at the end is taken beyond the window, and not in the place of
+// what a reader has yet to take.
+func TestBackpressureHoldsToTheEnd(t *testing.T) {
+	const window, last = 64 << 10, 40 << 10 // the pipe holds so much
+	s := program("flood", fmt.Sprint(window+last))
+	s.Backpressure, s.RedirectOutput = true, []string{"stdout"}
+	var cursor *streams.Cursor
+	p := run(t, s, Options{NewLog: func(_ string, _ int, o streams.Options) *streams.Log {
+		o.Window, o.MaxWindow = window, window
+		log := streams.NewLog(o)
+		cursor = log.Subscribe(0)
+		return log
+	}})
+	defer cursor.Close()
+	end(t, p)
+	var got []byte
+	for chunk, err := range cursor.All(t.Context()) {
+		if err != nil || chunk.Missed > 0 {
+			t.Fatalf("missed %d bytes at %d, %v", chunk.Missed, len(got), err)
+		}
+		got = append(got, chunk.Data...)
+	}
+	if string(got) != floodText(window+last) {
+		t.Errorf("got %s", brief(string(got)))
+	}
+}
+
 // floodText is what the program flood writes.
 func floodText(n int) string {
 	var b bytes.Buffer

@@ -137,7 +137,7 @@ func (l *Log) stragglers(barrier int64) (slowest int64) {
 	slowest = l.store.end
 	for c := range l.cursors {
 		c.patient.behind = false
-		if c.patient.gone && !l.backpressure {
+		if !l.waitsFor(c) {
 			continue
 		}
 		slowest = min(slowest, c.pos)
@@ -148,6 +148,9 @@ func (l *Log) stragglers(barrier int64) (slowest int64) {
 	}
 	return slowest
 }
+
+// waitsFor reports whether c is not one that was let go. l.mu must be held.
+func (l *Log) waitsFor(c *Cursor) bool { return l.backpressure || !c.patient.gone }
 
 // shrink gives back half of a window that was written through since it got that
 // size, when a quarter of it would do for its readers. Most floods come in

@@ -271,3 +271,29 @@ func TestPaceEnds(t *testing.T) {
 		})
 	}
 }
+
+// Nothing is forgotten that the writer would have waited for, also when it does not
+// wait, as at the end of a stream.
+func TestUnreadStays(t *testing.T) {
+	for _, backpressure := range []bool{true, false} {
+		l := NewLog(Options{Backpressure: backpressure, MaxWindow: DefaultWindow})
+		c, gone := l.Subscribe(0), l.Subscribe(0)
+		gone.patient.gone = true
+		letter := byte('a')
+		pour(l, &letter, DefaultWindow+DefaultWindow/2)
+		for at := int64(0); at < l.End(); {
+			chunk, err := c.Poll()
+			if err != nil || chunk.Missed > 0 {
+				t.Fatalf("backpressure %v: missed %d at %d, %v", backpressure, chunk.Missed, at, err)
+			}
+			at = chunk.Offset + int64(len(chunk.Data))
+		}
+		if _, err := c.Poll(); err != ErrIdle {
+			t.Error(err)
+		}
+		pour(l, &letter, 1)
+		if start := l.Start(); backpressure != (start == 0) {
+			t.Errorf("backpressure %v: begins at %d once all is read but by who was let go", backpressure, start)
+		}
+	}
+}

@@ -2,26 +2,38 @@ package streams
 
 // spare forgets the block whose place one of that size will take and returns it,
 // if the window is full, it is no smaller or at least of a flood, and nobody
-// reads it any more. l.mu must be held.
+// reads it any more, or has yet to. l.mu must be held.
 func (l *Log) spare(size int) *block {
 	if len(l.store.blocks) < 2 || l.store.size+int64(size) <= l.flow.limit {
 		return nil
 	}
-	if b := l.store.blocks[0]; b.inHand > 0 || cap(b.data) < min(size, floodBlock) {
+	if b := l.store.blocks[0]; b.inHand > 0 || cap(b.data) < min(size, floodBlock) || l.unread(b) {
 		return nil
 	}
 	return l.store.drop()
 }
 
-// trim forgets whole blocks until what is kept fits the window. l.mu must be
+// trim forgets whole blocks until what is kept fits the window, but none that is
+// unread: the writer may not have waited, as at the end of a stream. l.mu must be
 // held.
 func (l *Log) trim() {
-	for l.store.size > l.flow.limit && len(l.store.blocks) > 1 {
+	for l.store.size > l.flow.limit && len(l.store.blocks) > 1 && !l.unread(l.store.blocks[0]) {
 		l.drop()
 	}
 	if l.backing != nil && len(l.store.blocks) > 0 {
 		l.backing.trim(l.store.blocks[0])
 	}
+}
+
+// unread reports whether a reader for whom the writer waits is not done with b. l.mu
+// must be held.
+func (l *Log) unread(b *block) bool {
+	for c := range l.cursors {
+		if c != l.tap && c.pos < b.end() && l.waitsFor(c) {
+			return true
+		}
+	}
+	return false
 }
 
 // drop forgets the oldest block and returns how large it was. Its memory is
