@@ -72,24 +72,23 @@ func (l *Log) at(offset int64) *Cursor {
 	return &Cursor{log: l, pos: offset, next: offset}
 }
 
-// Close detaches the Cursor. Closing again does nothing.
+// Close detaches the Cursor. The last one of a retired Log takes the bytes along.
+// Closing again does nothing.
 func (c *Cursor) Close() {
-	if c.detach() {
-		c.log.Discard()
-	}
-}
-
-// detach is Close but for the last Cursor of a retired Log, which takes the
-// bytes along: then it reports true.
-func (c *Cursor) detach() (last bool) {
 	l := c.log
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if _, ok := l.cursors[c]; !ok {
-		return false
+		l.mu.Unlock()
+		return
 	}
 	l.remove(c)
-	return l.retired && len(l.cursors) == 0
+	last := l.retired && len(l.cursors) == 0
+	freed := l.settle()
+	l.mu.Unlock()
+	l.memory.account(-freed)
+	if last {
+		l.Discard()
+	}
 }
 
 // remove undoes attach. l.mu must be held.

@@ -184,6 +184,37 @@ func TestNeedsCoverWhatAReadTakes(t *testing.T) {
 	}
 }
 
+func TestMemoryKnowsWhatIsHeld(t *testing.T) {
+	memory := NewMemory(1 << 20)
+	l, other := NewLog(Options{Memory: memory}), NewLog(Options{Memory: memory})
+	check := func(when string) {
+		t.Helper()
+		if used, held := memory.Used(), l.held()+other.held(); used != held {
+			t.Errorf("%s: %d bytes are used, want %d", when, used, held)
+		}
+	}
+	c := l.Subscribe(0)
+	letter := byte('a')
+	pour(l, &letter, 128<<10)
+	check("after a flood")
+	l.Fill(func(p []byte) (int, error) {
+		l.Close()
+		pour(other, &letter, 2<<20) // wants room while l has some that was not heard of
+		return len(p), nil
+	})
+	check("after an end in the middle of a read")
+	c.Close()
+	l.Discard()
+
+	l = NewLog(Options{Memory: memory})
+	c = l.Subscribe(0)
+	l.Write(make([]byte, 2*DefaultWindow))
+	l.Close()
+	other.Discard()
+	c.Close()
+	check("after the last reader of what has ended")
+}
+
 func TestMemoryEvictsFinishedFirstThenLargest(t *testing.T) {
 	m := NewMemory(1 << 20)
 	write := func(l *Log, n int) {

@@ -52,8 +52,7 @@ func (m *Memory) account(n int64) {
 // evict frees memory of one Log and returns how much. m.mu must be held.
 func (m *Memory) evict(over int64) int64 {
 	for len(m.finishes) > 0 {
-		if freed := m.finishes[0].release(over); freed > 0 {
-			m.used.Add(-freed)
+		if freed := m.take(m.finishes[0], over); freed > 0 {
 			return freed
 		}
 		m.finishes[0] = nil
@@ -70,7 +69,13 @@ func (m *Memory) evict(over int64) int64 {
 		return 0
 	}
 	// A quarter at once, so that looking for the largest is not done for each block.
-	freed := largest.release(max(over, size/4))
+	return m.take(largest, max(over, size/4))
+}
+
+// take has l forget at least n bytes, as far as it can, and returns how many less it
+// holds than was known.
+func (m *Memory) take(l *Log, n int64) int64 {
+	freed := l.release(n)
 	m.used.Add(-freed)
 	return freed
 }
