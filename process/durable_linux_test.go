@@ -3,8 +3,11 @@ package process
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
+	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/gafferd/gaffer/streams"
 )
@@ -50,4 +53,53 @@ func TestCutTakesWhatIsUnderWay(t *testing.T) {
 	if log.End() != int64(len(want)) {
 		t.Errorf("%d of %d bytes are in the log", log.End(), len(want))
 	}
+}
+
+// slowChild keeps a file when it is told to.
+type slowChild struct {
+	looseChild
+	kept chan struct{}
+}
+
+func (c slowChild) Keep(byte, *os.File) error {
+	<-c.kept
+	return nil
+}
+
+// TestInputEndsWithItsWriter ends an input to which something is being written: what
+// is kept of it goes next.
+func TestInputEndsWithItsWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		theirs, ours, err := inputPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer theirs.Close()
+		child := slowChild{kept: make(chan struct{})}
+		kept := &durable{child: child, label: stdinLabel}
+		in := newInput(ours, kept, ours.Close)
+		copied := make(chan error, 1)
+		go func() {
+			_, _, err := in.Copy(t.Context(), strings.NewReader("x"), -1)
+			copied <- err
+		}()
+		synctest.Wait()
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			in.shut()
+			kept.release()
+		}()
+		synctest.Wait()
+		select {
+		case <-over:
+			t.Error("what is kept goes while it is made")
+		default:
+		}
+		close(child.kept)
+		<-over
+		if err := <-copied; !errors.Is(err, ErrInputClosed) {
+			t.Errorf("the writer got %v", err)
+		}
+	})
 }

@@ -37,10 +37,11 @@ var (
 // so that nothing waits for a piece to fill.
 type Input struct {
 	file   *os.File
-	kept   *durable      // what outlives this program; nil: nothing does
-	finish func() error  // tells the child that there is no more
-	turn   chan struct{} // has an element while somebody has the turn
-	closed chan struct{} // closed when nothing can be written any more
+	kept   *durable       // what outlives this program; nil: nothing does
+	finish func() error   // tells the child that there is no more
+	turn   chan struct{}  // has an element while somebody has the turn
+	closed chan struct{}  // closed when nothing can be written any more
+	writes sync.WaitGroup // the one under way; only begun before closed
 
 	mu     sync.Mutex // guards everything below
 	last   bool       // the present turn, if any, is the last
@@ -119,13 +120,15 @@ func (in *Input) Close() error {
 	}
 }
 
-// shut closes the input of a process that has ended, and fails its writers.
+// shut closes the input of a process that has ended and fails its writers. When it
+// returns nothing of the input is in use any more.
 func (in *Input) shut() {
 	in.mu.Lock()
-	defer in.mu.Unlock()
 	in.last = true
 	in.end()
+	in.mu.Unlock()
 	in.file.SetWriteDeadline(past) // fails when closed, which is as good
+	in.writes.Wait()
 }
 
 // end closes the input. in.mu must be held.
@@ -184,17 +187,22 @@ func (in *Input) give() {
 
 // write writes p in the turn of its caller and says how much was accepted.
 func (in *Input) write(p []byte) (int, error) {
+	in.mu.Lock()
 	if in.isClosed() {
+		in.mu.Unlock()
 		return 0, ErrInputClosed
 	}
+	in.writes.Add(1)
+	in.mu.Unlock()
 	n, err := in.send(p)
+	in.writes.Done()
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.offset += int64(n)
 	switch {
 	case err == nil:
 		return n, nil
-	case errors.Is(err, os.ErrClosed), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+	case in.isClosed(), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
 		return n, ErrInputClosed
 	}
 	return n, err
