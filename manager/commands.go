@@ -1,6 +1,9 @@
 package manager
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // command changes what is wanted. It returns at once; o is over when it has
 // happened. Whatever was under way before has to give way, and is never a
@@ -61,6 +64,7 @@ func (s *supervisor) supersede(o *Operation) {
 func (s *supervisor) start() {
 	s.publish("start", nil)
 	s.active, s.held = true, false
+	s.runBegins()
 	s.forgive()
 }
 
@@ -68,12 +72,16 @@ func (s *supervisor) stop() {
 	s.publish("stop", nil)
 	s.active, s.held, s.suspended, s.gaveUp = false, false, false, false
 	s.cause = "stopped"
+	if s.alive() == 0 && s.over.IsZero() {
+		s.runEnded(time.Now()) // nothing of it will end
+	}
 }
 
 // restart also starts what was stopped.
 func (s *supervisor) restart() {
 	s.publish("restart", nil)
 	s.active, s.held = true, false
+	s.runBegins()
 	s.renew("restarted")
 }
 

@@ -294,3 +294,28 @@ func TestDetachedIsNeitherWatchedNorStopped(t *testing.T) {
 		l.child("web-1").end(process.Status{})
 	})
 }
+
+// What was run once can be started again. It is not forgotten while it runs, and then
+// as long after its last end as after its first.
+func TestRunIsStartedAgain(t *testing.T) {
+	bubble(t, &fakeLauncher{}, func(f *fixture) {
+		if _, err := f.Manager.Run(f.T.Context(), quiet("job")); err != nil {
+			t.Fatal(err)
+		}
+		f.exit("job-1", 0)
+		time.Sleep(45 * time.Minute)
+		f.over(f.do(f.Start("job")))
+		time.Sleep(30 * time.Minute)
+		f.wantAlive("job-1")
+		f.exit("job-1", 0)
+		f.over(f.do(f.Restart("job")))
+		f.over(f.do(f.Stop("job")))
+		time.Sleep(59 * time.Minute)
+		f.wantState("job", StateStopped)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if names := f.Names(); len(names) > 0 {
+			t.Errorf("%v are listed", names)
+		}
+	})
+}

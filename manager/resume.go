@@ -194,8 +194,7 @@ func (m *Manager) resume(id int, saved *supervisorSnapshot) (*supervisor, error)
 		}
 	}
 	if !w.Over.IsZero() {
-		s.over = w.Over
-		s.expiry = time.AfterFunc(time.Until(w.Over.Add(m.options.RunHistory)), s.forgetRun)
+		s.forgetAfter(w.Over)
 	}
 	return s, nil
 }

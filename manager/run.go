@@ -100,8 +100,22 @@ func (s *supervisor) runEnded(now time.Time) {
 		return
 	}
 	s.active = false
-	s.over = now
-	s.expiry = time.AfterFunc(s.m.options.RunHistory, s.forgetRun)
+	s.forgetAfter(now)
+}
+
+// runBegins takes that back: it was started again. s.mu must be held.
+func (s *supervisor) runBegins() {
+	s.over = time.Time{}
+	if s.expiry != nil {
+		s.expiry.Stop()
+	}
+}
+
+// forgetAfter has what was over at a time forgotten when that is long ago. s.mu must
+// be held.
+func (s *supervisor) forgetAfter(over time.Time) {
+	s.over = over
+	s.expiry = time.AfterFunc(time.Until(over.Add(s.m.options.RunHistory)), s.forgetRun)
 }
 
 // expire is runEnded for what ended in an earlier life of the daemon (zero: it
@@ -112,8 +126,7 @@ func (s *supervisor) expire(ended time.Time) {
 	if ended.IsZero() {
 		ended = time.Now()
 	}
-	s.over = ended
-	s.expiry = time.AfterFunc(time.Until(ended.Add(s.m.options.RunHistory)), s.forgetRun)
+	s.forgetAfter(ended)
 }
 
 // forgetOutput removes from disk what something wrote that was run once. Each
@@ -138,7 +151,14 @@ func (m *Manager) forgetLostRuns() {
 	}
 }
 
+// forgetRun deletes what was to run once, and is over.
 func (s *supervisor) forgetRun() {
+	s.mu.Lock()
+	over := !s.over.IsZero()
+	s.mu.Unlock()
+	if !over {
+		return
+	}
 	if _, err := s.m.Delete(s.name); err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrNotFound) {
 		s.m.options.Logger.Warn("an ended run is still listed", "process", s.name, "error", err)
 	}
