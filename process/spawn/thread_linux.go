@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -25,21 +26,57 @@ type threadLimits struct {
 // maxThreads is how many threads are kept for the next child.
 const maxThreads = 8
 
-// threads are goroutines that wait, each on a thread of its own that has a state.
-// Their threads run nothing else and end with them. One is kept for each state:
-// else each child would cost a thread, and Go ends a program that needs another
-// when its user, or the container, may have no more.
-var threads = struct {
+// thread is a goroutine that waits for work, on a thread of its own that has a state.
+// That one runs nothing else and ends with it.
+type thread struct {
+	state threadState
+	work  chan func()
+}
+
+// threads are those that wait, the one that was used last at the end. One is kept for
+// each state: else each child would cost a thread, and Go ends a program that needs
+// another when its user, or the container, may have no more.
+var threads struct {
 	sync.Mutex
-	idle map[threadState]chan func()
-}{idle: map[threadState]chan func(){}}
+	idle []thread
+}
+
+// takeThread is the one that waits for work of that state; nil if none does.
+func takeThread(s threadState) (work chan func()) {
+	threads.Lock()
+	defer threads.Unlock()
+	if i := idleThread(s); i >= 0 {
+		work = threads.idle[i].work
+		threads.idle = slices.Delete(threads.idle, i, i+1)
+	}
+	return work
+}
+
+// keepThread has one wait for more, in the place of the one that has for the longest
+// if there are too many.
+func keepThread(s threadState, work chan func()) {
+	threads.Lock()
+	defer threads.Unlock()
+	if idleThread(s) >= 0 {
+		close(work)
+		return
+	}
+	if len(threads.idle) >= maxThreads {
+		close(threads.idle[0].work)
+		threads.idle = slices.Delete(threads.idle, 0, 1)
+	}
+	threads.idle = append(threads.idle, thread{s, work})
+}
+
+// idleThread is the index of the one that waits for work of that state, or -1.
+// threads must be locked.
+func idleThread(s threadState) int {
+	return slices.IndexFunc(threads.idle, func(t thread) bool { return t.state == s })
+}
 
 // onThread has do run on a thread of that state.
 func onThread(s threadState, do func()) error {
-	threads.Lock()
-	work := threads.idle[s]
-	delete(threads.idle, s)
-	threads.Unlock()
+	work := takeThread(s)
 	if work == nil {
 		work = make(chan func())
 		ready := make(chan error)
@@ -64,13 +101,7 @@ func onThread(s threadState, do func()) error {
 		do()
 	}
 	<-done
-	threads.Lock()
-	defer threads.Unlock()
-	if threads.idle[s] != nil || len(threads.idle) >= maxThreads {
-		close(work)
-	} else {
-		threads.idle[s] = work
-	}
+	keepThread(s, work)
 	return nil
 }
 
