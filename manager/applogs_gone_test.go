@@ -27,6 +27,8 @@ func TestStalledReaderIsToldOfInstancesThatWent(t *testing.T) {
 			_, first = logsOf(t, m, "web", LogQuery{Tail: -1})
 		}
 	}
+	_, err = m.Exits("web") // which waits until the last end has had its effect
+	must(t, err)
 	resumed, err := m.Logs("web", LogQuery{After: first, Tail: -1, Follow: true})
 	must(t, err)
 	defer resumed.Close()

@@ -115,10 +115,11 @@ func (s *supervisor) launched(sl *slot, inst *instance, detached bool) {
 	}
 }
 
-// watch waits for the end of an instance.
+// watch sees to it that the end of an instance has its consequences.
 func (s *supervisor) watch(sl *slot, inst *instance) {
-	s.watchers.Go(func() {
-		<-inst.proc.Done()
+	s.instances.Add(1)
+	inst.proc.OnDone(func() {
+		defer s.instances.Done()
 		s.exited(sl, inst)
 	})
 }

@@ -34,23 +34,23 @@ type supervisor struct {
 	leaving    error // why it will never run again: deleted, or the manager is stopping; else nil
 
 	// What there is.
-	slots    []*slot // slot i has the index i+1
-	counts   [numStates]int
-	due      []*slot // slots to be launched, in that order
-	retries  retries
-	rolled   int  // slots before this one are of the current generation
-	halted   bool // one that could not be started holds up the others' turn
-	flaps    flaps
-	retryAt  time.Time
-	gaveUp   bool   // it was flapping once too often
-	trouble  string // why the last start failed; "" since one succeeded
-	exits    []*instance
-	saved    saved
-	shown    *Snapshot // the last one that was taken; nil: none of this template
-	records  journal
-	over     time.Time   // when what was to run once had ended; else zero
-	expiry   *time.Timer // then forgets it; else nil
-	watchers sync.WaitGroup
+	slots     []*slot // slot i has the index i+1
+	counts    [numStates]int
+	due       []*slot // slots to be launched, in that order
+	retries   retries
+	rolled    int  // slots before this one are of the current generation
+	halted    bool // one that could not be started holds up the others' turn
+	flaps     flaps
+	retryAt   time.Time
+	gaveUp    bool   // it was flapping once too often
+	trouble   string // why the last start failed; "" since one succeeded
+	exits     []*instance
+	saved     saved
+	shown     *Snapshot // the last one that was taken; nil: none of this template
+	records   journal
+	over      time.Time      // when what was to run once had ended; else zero
+	expiry    *time.Timer    // then forgets it; else nil
+	instances sync.WaitGroup // those that have not ended
 
 	// The operation under way.
 	operation *Operation // nil if there is none
@@ -131,7 +131,7 @@ func giveOut(orders []stopOrder) {
 // leaving, its last instance is gone, and so are those who had its name before.
 func (s *supervisor) run() {
 	defer close(s.gone)
-	defer s.watchers.Wait()
+	defer s.instances.Wait()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	before := s.before

@@ -20,13 +20,15 @@ type localChild struct {
 	detached bool
 }
 
-func (c *localChild) Wait() Status {
-	status := c.wait()
-	c.ended.Store(true)
-	if status.TermSignal == int(syscall.SIGKILL) {
-		status.OutOfMemory = c.launcher.oom.claim(c.cgroup)
-	}
-	return status
+func (c *localChild) OnEnd(f func(Status)) {
+	go func() {
+		status := c.wait()
+		c.ended.Store(true)
+		if status.TermSignal == int(syscall.SIGKILL) {
+			status.OutOfMemory = c.launcher.oom.claim(c.cgroup)
+		}
+		f(status)
+	}()
 }
 
 // wait returns when the leader is a zombie.

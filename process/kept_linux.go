@@ -119,17 +119,18 @@ type keptChild struct {
 	detached bool
 }
 
-func (c *keptChild) Wait() Status {
-	s := c.kept.Wait()
-	c.ended.Store(true)
-	status := Status{ExitStatus: s.Code, TermSignal: s.Signal}
-	switch {
-	case !s.Known:
-		status = Status{ExitStatus: unknownStatus}
-	case s.Signal == int(syscall.SIGKILL):
-		status.OutOfMemory = c.launcher.oom.claim(c.cgroup)
-	}
-	return status
+func (c *keptChild) OnEnd(f func(Status)) {
+	c.kept.OnEnd(func(s keeper.Status) {
+		c.ended.Store(true)
+		status := Status{ExitStatus: s.Code, TermSignal: s.Signal}
+		switch {
+		case !s.Known:
+			status = Status{ExitStatus: unknownStatus}
+		case s.Signal == int(syscall.SIGKILL):
+			status.OutOfMemory = c.launcher.oom.claim(c.cgroup)
+		}
+		f(status)
+	})
 }
 
 func (c *keptChild) Release() {

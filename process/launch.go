@@ -47,7 +47,7 @@ type KeptChild interface {
 	Tell(sig syscall.Signal) error
 	Told() bool
 
-	// Released says that only files are left: Wait and Release have been called.
+	// Released says that only files are left: OnEnd and Release have been called.
 	Released() bool
 
 	// Forget closes all files, and releases a detached child. It is the last method
@@ -88,9 +88,9 @@ type Child interface {
 	// Pid is the leader's process id.
 	Pid() int
 
-	// Wait returns when the leader has ended, and holds no OS thread until then.
-	// It is called once.
-	Wait() Status
+	// OnEnd has f called once the leader has ended, in a goroutine of its own.
+	// Nothing holds an OS thread until then. It is called once.
+	OnEnd(f func(Status))
 
 	// Signal signals the leader only. It returns os.ErrProcessDone when the
 	// leader has ended.
@@ -104,7 +104,7 @@ type Child interface {
 	Descendants() []int
 
 	// Release gives back what the launcher holds for the child. It is called
-	// once, when no descendant is left, after Wait has returned (at once for a
+	// once, when no descendant is left, after OnEnd's f was called (at once for a
 	// detached child); no other method is called after it.
 	Release()
 }

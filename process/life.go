@@ -15,10 +15,9 @@ const (
 	lastSweep  = 100 * time.Millisecond
 )
 
-// own follows the instance to its end. It is the goroutine that outlives
-// Start, and ends by closing p.done, after every other goroutine of p.
-func (p *Process) own() {
-	status := p.child.Wait()
+// end follows the instance to its end, from that of its leader on. It ends by
+// closing p.done, after every other goroutine of p.
+func (p *Process) end(status Status) {
 	p.leaderEnded(status)
 	cutoff := time.AfterFunc(drainTime, p.cutStreams)
 	p.sweep()
@@ -80,11 +79,15 @@ func (p *Process) sweep() {
 // finish makes the end known.
 func (p *Process) finish() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.exit.Stderr = p.lastLines()
 	p.samples = nil
 	p.setState(ended)
 	close(p.done)
+	onDone := p.onDone
+	p.mu.Unlock()
+	if onDone != nil {
+		onDone()
+	}
 }
 
 // letGo ends the life of a detached instance as far as we are concerned.

@@ -25,8 +25,8 @@ func (c *fakeChild) Launch(Command) (Child, error) {
 	return c, nil
 }
 
-func (c *fakeChild) Pid() int     { return 4711 }
-func (c *fakeChild) Wait() Status { return <-c.leader }
+func (c *fakeChild) Pid() int             { return 4711 }
+func (c *fakeChild) OnEnd(f func(Status)) { go func() { f(<-c.leader) }() }
 
 func (c *fakeChild) Signal(sig syscall.Signal) error    { return c.note(sig, false) }
 func (c *fakeChild) SignalAll(sig syscall.Signal) error { return c.note(sig, true) }

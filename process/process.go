@@ -46,7 +46,7 @@ type Options struct {
 // gone and every stream has ended; the logs stay readable.
 //
 // A Process is safe for concurrent use. While it is idle it has one goroutine
-// of its own and one for each stream that can be read, and no OS thread.
+// for each stream that can be read, and no OS thread.
 type Process struct {
 	spec    Spec // set by Start, never changed, like the fields up to the blank line
 	child   Child
@@ -66,6 +66,7 @@ type Process struct {
 	mu      sync.Mutex // guards everything below
 	state   state
 	exit    Exit
+	onDone  func()
 	samples map[int]sample // of Stats, by os pid
 }
 
@@ -118,12 +119,12 @@ func start(spec Spec, o Options) (*Process, error) {
 	return p, nil
 }
 
-// begin starts the goroutines.
+// begin starts the goroutines, and has the last one started when the leader ends.
 func (p *Process) begin() {
 	for _, r := range p.readers {
 		p.work.Go(r.run)
 	}
-	go p.own()
+	p.child.OnEnd(p.end)
 }
 
 func newProcess(spec Spec, child Child, started time.Time) *Process {
@@ -154,6 +155,18 @@ func (p *Process) Exited() <-chan struct{} { return p.exited }
 // Done is closed when the leader and all its descendants are gone and every
 // stream has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
+
+// OnDone has f called once Done is closed, in a goroutine that holds up nobody
+// else. It is called once.
+func (p *Process) OnDone(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state == ended {
+		go f()
+		return
+	}
+	p.onDone = f
+}
 
 // Exit says how it ended. It is the zero value before Done is closed.
 func (p *Process) Exit() Exit {

@@ -21,8 +21,11 @@ type Child struct {
 
 	started chan struct{} // closed when pid is known, or err
 	err     error
-	ended   chan struct{}
-	status  Status
+
+	// Guarded by conn.mu.
+	ended  bool
+	status Status       // once it has ended
+	onEnd  func(Status) // nil: nobody has asked
 }
 
 // Status is how a child ended.
@@ -34,11 +37,6 @@ type Status struct {
 // watch finds out about the end of a child for itself. How it ended somebody
 // else is told, whoever is its parent now.
 func (ch *Child) watch() {
-	select {
-	case <-ch.ended:
-		return
-	default:
-	}
 	defer ch.finish(Status{})
 	fd, err := unix.PidfdOpen(ch.pid, unix.PIDFD_NONBLOCK)
 	if err != nil {
@@ -58,12 +56,17 @@ func (ch *Child) watch() {
 	}
 }
 
+// finish notes how the child has ended, unless that is known.
 func (ch *Child) finish(s Status) {
-	select {
-	case <-ch.ended:
-	default:
-		ch.status = s
-		close(ch.ended)
+	c := ch.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ch.ended {
+		return
+	}
+	ch.ended, ch.status = true, s
+	if ch.onEnd != nil {
+		go ch.onEnd(s)
 	}
 }
 
@@ -99,10 +102,17 @@ func (ch *Child) Tell(sig unix.Signal, others []int) error {
 // Told says that an earlier worker has had the child signalled by Tell.
 func (ch *Child) Told() bool { return ch.told }
 
-// Wait returns when the child has ended.
-func (ch *Child) Wait() Status {
-	<-ch.ended
-	return ch.status
+// OnEnd has f called, in a goroutine of its own that begins when the child has
+// ended. It is called once.
+func (ch *Child) OnEnd(f func(Status)) {
+	c := ch.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ch.ended {
+		go f(ch.status)
+		return
+	}
+	ch.onEnd = f
 }
 
 // Release takes the zombie away. Until then the child's pid is nobody else's.

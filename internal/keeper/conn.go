@@ -105,7 +105,9 @@ func (c *Conn) orphaned() {
 	for _, ch := range c.children {
 		select {
 		case <-ch.started:
-			go ch.watch()
+			if !ch.ended {
+				go ch.watch()
+			}
 		default:
 			ch.err = ErrGone
 			close(ch.started)

@@ -121,7 +121,7 @@ func holder() int {
 	io.ReadFull(out, buf[:n])
 	say("echo %s", buf[:n])
 	go func() {
-		status := ch.Wait()
+		status := over(ch)
 		say("ended %d %d %v", status.Code, status.Signal, status.Known)
 		ch.Release()
 		ch.Forget()

@@ -218,7 +218,7 @@ func (c *Conn) Start(id uint64, a spawn.Attr, files []File, more int) (*Child, e
 		}
 		m.files = append(m.files, fd)
 	}
-	ch := &Child{ID: id, conn: c, started: make(chan struct{}), ended: make(chan struct{})}
+	ch := &Child{ID: id, conn: c, started: make(chan struct{})}
 	c.mu.Lock()
 	c.children[id] = ch
 	c.mu.Unlock()

@@ -118,3 +118,10 @@ func (d *daemon) exit() int {
 func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 
 func alive(pid int) bool { return unix.Kill(pid, 0) == nil }
+
+// over returns when a child has ended.
+func over(ch *Child) Status {
+	status := make(chan Status)
+	ch.OnEnd(func(s Status) { status <- s })
+	return <-status
+}

@@ -42,12 +42,12 @@ func forgetful() int {
 			say("error %v", err)
 			return 1
 		}
-		ch.Wait()
+		over(ch)
 		ch.Release()
 	case n == 2 && ch == nil:
 		say("child is not known")
 	case n == 2:
-		say("child %v %d", ch.Released(), ch.Wait().Code)
+		say("child %v %d", ch.Released(), over(ch).Code)
 		ch.Forget()
 	default:
 		say("children %d", c.LetGoRest())
@@ -280,7 +280,7 @@ func teller() int {
 	if n == 3 {
 		c.Hold("tag", os.Stdin) // by now the keeper has read all
 		unix.Kill(ch.Pid(), unix.SIGWINCH)
-		ch.Wait()
+		over(ch)
 		c.Leave(0)
 		return 0
 	}

@@ -103,7 +103,7 @@ func (c *Conn) closeHeld() {
 func (c *Conn) adopt(m message) {
 	ch := &Child{
 		ID: m.id, conn: c, pid: int(m.a), released: m.b&childReleased != 0, told: m.b&childTold != 0,
-		started: make(chan struct{}), ended: make(chan struct{}),
+		started: make(chan struct{}),
 	}
 	for i, f := range opened(m.files, "child") {
 		ch.files = append(ch.files, File{m.data[i], f})
