@@ -70,6 +70,7 @@ type Dir struct {
 
 	bytesRead atomic.Int64 // of logs, for tests
 	spare     batch        // the goroutine's, for its writers
+	open      int          // likewise: writers that have their files open
 
 	mu       sync.Mutex         // guards everything below; taken before any File's
 	files    map[string][]*File // by process, in the order of their pids

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"time"
 
 	"github.com/gafferd/gaffer/streams"
@@ -28,7 +27,7 @@ type writer struct {
 	chunk [2]streams.Chunk   // what is left of the last one read
 	held  [2]held
 
-	log, idx *os.File // nil until there is something to write
+	log, idx *os.File // nil: not open
 	segment  *segment
 	idxSize  int64
 
@@ -185,9 +184,13 @@ func (w *writer) add(fd, n int, now time.Time) {
 	}
 }
 
-// gap makes a remark on n bytes that are missing.
+// gap makes a remark on n bytes that are missing, behind what has come so far.
 func (w *writer) gap(fd int, n int64) {
 	w.let(fd)
+	w.miss(fd, n)
+}
+
+func (w *writer) miss(fd int, n int64) {
 	w.offset[fd-1] += n
 	w.enter(entry{number: w.number, nano: w.nano, fd: uint32(fd), gap: true})
 	remark := fmt.Sprintf("gaffer: %d bytes of %s were not logged", n, names[fd])
@@ -263,75 +266,13 @@ func (w *writer) flush() error {
 	w.f.end, w.f.number = w.offset, w.number
 	w.f.mu.Unlock()
 	w.batch.reset()
-	if w.full() {
+	switch {
+	case w.full():
 		return w.rotate()
+	case w.f.dir.open > maxOpen:
+		w.closeFiles()
 	}
 	return nil
 }
 
 func (w *writer) full() bool { return w.segment != nil && w.segment.size >= w.f.dir.limits.Segment }
-
-// open makes the files of a new segment, if there are none.
-func (w *writer) open() (err error) {
-	if w.segment != nil {
-		return nil
-	}
-	if err := w.f.putAway(); err != nil { // what an earlier program was writing
-		return err
-	}
-	root := w.f.dir.root
-	if err := root.MkdirAll(path.Dir(w.f.path), 0o700); err != nil {
-		return err
-	}
-	s := &segment{name: w.f.path, start: w.f.end, nano: time.Now().UnixNano()}
-	const flags = os.O_RDWR | os.O_CREATE | os.O_TRUNC
-	if w.log, err = root.OpenFile(s.log(), flags, 0o600); err != nil {
-		return err
-	}
-	if w.idx, err = root.OpenFile(s.idx(), flags, 0o600); err != nil {
-		w.log.Close()
-		return err
-	}
-	header := appendHeader(nil, w.f.meta)
-	if _, err := w.idx.WriteAt(header, 0); err != nil {
-		w.log.Close()
-		w.idx.Close()
-		return err
-	}
-	w.idxSize = int64(len(header))
-	w.f.mu.Lock()
-	defer w.f.mu.Unlock()
-	w.segment = s
-	w.f.segments = append(w.f.segments, s)
-	return nil
-}
-
-// rotate ends the full segment. The next batch begins a new one.
-func (w *writer) rotate() error {
-	if err := w.f.putAway(); err != nil {
-		return err
-	}
-	w.closeFiles()
-	w.segment = nil
-	w.f.dir.retain(w.f.owner, time.Now())
-	return nil
-}
-
-func (w *writer) closeFiles() {
-	if w.log != nil {
-		w.log.Close()
-		w.idx.Close()
-		w.log, w.idx = nil, nil
-	}
-}
-
-// close ends the writing, wherever it is.
-func (w *writer) close() {
-	w.closeFiles()
-	for i, tap := range w.taps {
-		if tap != nil {
-			tap.Close()
-			w.taps[i] = nil
-		}
-	}
-}

@@ -1,0 +1,119 @@
+package archive
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"time"
+)
+
+// maxOpen is how many instances keep their files open between two batches. With
+// more, descriptors are dearer than opening files anew for each.
+const maxOpen = 512
+
+// open opens the files of the segment, or makes those of a new one.
+func (w *writer) open() error {
+	if w.log != nil {
+		return nil
+	}
+	if w.segment == nil {
+		return w.begin()
+	}
+	err := w.openFiles(w.segment, os.O_RDWR)
+	if errors.Is(err, fs.ErrNotExist) { // somebody has removed them
+		w.lose()
+		return w.begin()
+	}
+	return err
+}
+
+// lose notes that the segment is gone, and the batch, whose index is for that one.
+func (w *writer) lose() {
+	w.f.mu.Lock()
+	w.f.segments = slices.DeleteFunc(w.f.segments, func(s *segment) bool { return s == w.segment })
+	w.f.mu.Unlock()
+	w.segment = nil
+	lost := w.offset
+	w.offset = w.f.end
+	w.batch.reset()
+	for i, end := range lost {
+		if n := end - w.offset[i]; n > 0 {
+			w.miss(i+1, n)
+		}
+	}
+}
+
+// begin makes the files of a new segment.
+func (w *writer) begin() error {
+	if err := w.f.putAway(); err != nil { // what an earlier program was writing
+		return err
+	}
+	root := w.f.dir.root
+	if err := root.MkdirAll(path.Dir(w.f.path), 0o700); err != nil {
+		return err
+	}
+	s := &segment{name: w.f.path, start: w.f.end, nano: time.Now().UnixNano()}
+	if err := w.openFiles(s, os.O_RDWR|os.O_CREATE|os.O_TRUNC); err != nil {
+		return err
+	}
+	header := appendHeader(nil, w.f.meta)
+	if _, err := w.idx.WriteAt(header, 0); err != nil {
+		w.closeFiles()
+		return err
+	}
+	w.idxSize = int64(len(header))
+	w.f.mu.Lock()
+	defer w.f.mu.Unlock()
+	w.segment = s
+	w.f.segments = append(w.f.segments, s)
+	return nil
+}
+
+// rotate ends the full segment. The next batch begins a new one.
+func (w *writer) rotate() error {
+	if err := w.f.putAway(); err != nil {
+		return err
+	}
+	w.closeFiles()
+	w.segment = nil
+	w.f.dir.retain(w.f.owner, time.Now())
+	return nil
+}
+
+func (w *writer) openFiles(s *segment, flags int) error {
+	root := w.f.dir.root
+	log, err := root.OpenFile(s.log(), flags, 0o600)
+	if err != nil {
+		return err
+	}
+	idx, err := root.OpenFile(s.idx(), flags, 0o600)
+	if err != nil {
+		log.Close()
+		return err
+	}
+	w.log, w.idx = log, idx
+	w.f.dir.open++
+	return nil
+}
+
+func (w *writer) closeFiles() {
+	if w.log != nil {
+		w.log.Close()
+		w.idx.Close()
+		w.log, w.idx = nil, nil
+		w.f.dir.open--
+	}
+}
+
+// close ends the writing, wherever it is.
+func (w *writer) close() {
+	w.closeFiles()
+	for i, tap := range w.taps {
+		if tap != nil {
+			tap.Close()
+			w.taps[i] = nil
+		}
+	}
+}
