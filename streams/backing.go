@@ -23,6 +23,9 @@ import (
 // and so are the records before the oldest block. The last page says what was
 // punched out, and how many readers there are.
 //
+// Many programs say a few lines and no more. So the first page of records has room
+// for a small first block as well: such a stream takes one page.
+//
 // A Backing belongs to the one Log that it is given to, by NewLog's Options, and
 // to its writer. It is not closed by them.
 type Backing struct {
@@ -35,6 +38,7 @@ type Backing struct {
 	next     int64  // where the next new block may lie
 	first    int64  // the first page of records that is kept
 	start    int64  // what ends up to there was punched out
+	shared   bool   // the first page of records has a block in it
 	told     uint64 // how many readers there are, and one; 0: nobody has said
 	awaited  int    // how many there were in an earlier program
 }
@@ -53,6 +57,7 @@ const (
 	recordBytes   = 4 * 8
 	recordsInPage = filePage / recordBytes
 	recordsBase   = int64(1) << 50
+	firstBlockAt  = recordsBase + filePage/2 // of one that shares a page with records
 	windowBytes   = 16 * filePage // of records that are mapped at a time
 	headerAt      = int64(1) << 60
 	headerBytes   = 3 * 8
@@ -95,9 +100,14 @@ func (b *Backing) File() *os.File { return b.file }
 
 // block makes a block that begins at offset start, for the next reads.
 func (b *Backing) block(start int64, size int) *block {
-	size = (size + filePage - 1) / filePage * filePage
-	bl := &block{start: start, place: place{at: b.next}}
-	b.next += int64(size) + filePage
+	bl := &block{start: start}
+	if b.records == 0 && size <= filePage/2 {
+		bl.place.at, size = firstBlockAt, filePage/2
+	} else {
+		size = (size + filePage - 1) / filePage * filePage
+		bl.place.at = b.next
+		b.next += int64(size) + filePage
+	}
 	b.lend(bl, size)
 	b.begin(bl)
 	return bl
@@ -105,6 +115,7 @@ func (b *Backing) block(start int64, size int) *block {
 
 // lend gives a block its memory.
 func (b *Backing) lend(bl *block, size int) {
+	b.shared = b.shared || bl.place.at == firstBlockAt
 	if bl.data = b.mapped(bl.place.at, size); bl.data == nil {
 		bl.data = make([]byte, 0, size)
 		return
@@ -130,7 +141,7 @@ func (b *Backing) mark(m Mark, end int64) {
 // write adds a record. Its kind comes last: without it there is none.
 func (b *Backing) write(r record) {
 	at := b.records
-	b.records++
+	b.count()
 	if b.window == nil || at >= b.windowAt+windowBytes/recordBytes {
 		b.unmapWindow()
 		b.windowAt = at / recordsInPage * recordsInPage
@@ -149,6 +160,21 @@ func (b *Backing) write(r record) {
 	binary.NativeEndian.PutUint64(raw[8:], uint64(r.what))
 	binary.NativeEndian.PutUint64(raw[24:], uint64(r.end))
 	atomic.StoreUint64((*uint64)(unsafe.Pointer(&raw[16])), r.kind)
+}
+
+// count notes that there is one record more.
+func (b *Backing) count() {
+	if b.records++; b.records == int64(recordsIn(0)) {
+		b.records = recordsInPage
+	}
+}
+
+// recordsIn is how many records a page has room for.
+func recordsIn(page int64) int {
+	if page == 0 {
+		return recordsInPage / 2
+	}
+	return recordsInPage
 }
 
 // close gives back what is needed to write. The blocks stay.
@@ -174,6 +200,10 @@ func (b *Backing) free(bl *block) {
 		unmap(bl.data[:size])
 	}
 	bl.data = nil
+	if bl.place.at == firstBlockAt {
+		b.shared = false
+		b.punchRecords(0, min(b.first, 1))
+	}
 }
 
 // trim gives back the records before the oldest block but the last, which is of what
@@ -186,7 +216,14 @@ func (b *Backing) trim(oldest *block) {
 	from := b.first
 	b.first = page
 	b.writeHeader()
-	b.punch(recordsBase+from*filePage, recordsBase+page*filePage)
+	if b.shared {
+		from = max(from, 1)
+	}
+	b.punchRecords(from, page)
+}
+
+func (b *Backing) punchRecords(from, to int64) {
+	b.punch(recordsBase+from*filePage, recordsBase+to*filePage)
 }
 
 func (b *Backing) writeHeader() {
@@ -212,7 +249,7 @@ func (b *Backing) readPage(page int64) (records []record, err error) {
 	if _, err := b.file.ReadAt(buf[:], recordsBase+page*filePage); err != nil {
 		return nil, err
 	}
-	for i := 0; i < filePage; i += recordBytes {
+	for i := 0; i < recordsIn(page)*recordBytes; i += recordBytes {
 		word := func(at int) uint64 { return binary.NativeEndian.Uint64(buf[i+8*at:]) }
 		if word(2) == 0 {
 			break

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,9 +34,10 @@ func NewBacking(name string) (*Backing, error) {
 // that.
 func (b *Backing) mapped(at int64, size int) []byte {
 	if mappings.Add(1) <= maxMappings {
-		m, err := unix.Mmap(int(b.file.Fd()), at, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		lead := at % filePage // mappings begin at a page
+		m, err := unix.MmapPtr(int(b.file.Fd()), at-lead, nil, uintptr(lead)+uintptr(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 		if err == nil {
-			return m
+			return unsafe.Slice((*byte)(unsafe.Add(m, lead)), size)
 		}
 	}
 	mappings.Add(-1)
@@ -44,7 +46,9 @@ func (b *Backing) mapped(at int64, size int) []byte {
 
 // unmap gives back what mapped returned.
 func unmap(m []byte) {
-	unix.Munmap(m) // fails only for what was not mapped
+	begin := unsafe.Pointer(unsafe.SliceData(m))
+	lead := uintptr(begin) % filePage
+	unix.MunmapPtr(unsafe.Add(begin, -int(lead)), lead+uintptr(len(m))) // fails only for what was not mapped
 	mappings.Add(-1)
 }
 

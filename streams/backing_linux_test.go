@@ -155,11 +155,7 @@ func TestBackingGivesBack(t *testing.T) {
 		b.put(t, text)
 		total += len(text)
 	}
-	var stat unix.Stat_t
-	if err := unix.Fstat(int(b.b.file.Fd()), &stat); err != nil {
-		t.Fatal(err)
-	}
-	if held := stat.Blocks * 512; held > 3<<20 {
+	if held := b.b.held(t); held > 3<<20 {
 		t.Errorf("the file holds %d KiB for a window of 1 MiB", held>>10)
 	}
 	other, err := restored(Options{Backing: again(t, b.b)})
@@ -326,5 +322,72 @@ func TestQuietWriteStaysTogether(t *testing.T) {
 		if err != nil || len(chunk.Data) != len(text) {
 			t.Fatalf("write %d of %d bytes came as %d, %v", i, len(text), len(chunk.Data), err)
 		}
+	}
+}
+
+// held is how much memory the file takes.
+func (b *Backing) held(t *testing.T) int64 {
+	t.Helper()
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(b.file.Fd()), &stat); err != nil {
+		t.Fatal(err)
+	}
+	return stat.Blocks * 512
+}
+
+// TestSmallStream has a stream grow from a few bytes, one program after the other,
+// past the page that its first block shares with its first records.
+func TestSmallStream(t *testing.T) {
+	b := newBacked(t, Options{})
+	want := ""
+	for life := range 40 {
+		for i := range 7 {
+			text := strings.Repeat("x", 1+life) + fmt.Sprintln(life, i)
+			b.put(t, text)
+			want += text
+		}
+		if held := b.b.held(t); life < 6 && held != filePage {
+			t.Errorf("%d bytes take %d", len(want), held)
+		}
+		other := mustRestore(t, b.b)
+		if got, missed := other.Read(0, 1<<20); string(got) != want || missed != 0 {
+			t.Fatalf("life %d: restored %q, missed %d, want %q", life, got, missed, want)
+		}
+		if got, want := marksOf(other), marksOf(b.Log); got != want {
+			t.Fatalf("life %d: marks are\n%s\nwant\n%s", life, got, want)
+		}
+		b.Log, b.b = other, other.backing
+	}
+}
+
+// TestFirstBlockInHandStays has a reader stall at the beginning of a stream, whose
+// records go.
+func TestFirstBlockInHandStays(t *testing.T) {
+	o := Options{Window: 1 << 20, MaxWindow: 1 << 20}
+	b := newBacked(t, o)
+	b.put(t, "first\n")
+	c := b.Subscribe(0)
+	chunk, err := c.Poll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	letter := 0
+	b.flood(t, &letter, 400)
+	if string(chunk.Data) != "first\n" || b.b.first == 0 {
+		t.Errorf("in hand is %q; records are kept from page %d on", chunk.Data, b.b.first)
+	}
+	c.Close()
+	page := make([]byte, filePage)
+	if _, err := b.b.file.ReadAt(page, recordsBase); err != nil || len(bytes.Trim(page, "\x00")) > 0 {
+		t.Errorf("the first page is still there, %v", err)
+	}
+	want, _ := b.Read(b.Start(), 2<<20)
+	o.Backing = again(t, b.b)
+	other, err := restored(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, missed := other.Read(b.Start(), 2<<20); !bytes.Equal(got, want) || missed != 0 {
+		t.Errorf("restored %d bytes, missed %d, that differ from the %d that were kept", len(got), missed, len(want))
 	}
 }

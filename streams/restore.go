@@ -148,9 +148,9 @@ func (b *Backing) replay() (r replayed, err error) {
 		}
 		for _, rec := range records {
 			b.apply(&r, rec)
-			b.records++
+			b.count()
 		}
-		if len(records) < recordsInPage {
+		if len(records) < recordsIn(page) {
 			return r, nil
 		}
 	}
@@ -158,7 +158,9 @@ func (b *Backing) replay() (r replayed, err error) {
 
 func (b *Backing) apply(r *replayed, rec record) {
 	if rec.kind == blockKind {
-		b.next = max(b.next, rec.what+rec.end+filePage)
+		if rec.what != firstBlockAt {
+			b.next = max(b.next, rec.what+rec.end+filePage)
+		}
 		// One that lay there before was dropped, and so were those before that one.
 		again := slices.IndexFunc(r.blocks, func(old *replayedBlock) bool { return old.place.at == rec.what })
 		if again >= 0 {
@@ -190,6 +192,9 @@ func (b *Backing) clear(kept []*block) {
 	kept = slices.SortedFunc(slices.Values(kept), func(x, y *block) int { return cmp.Compare(x.place.at, y.place.at) })
 	from := int64(0)
 	for _, bl := range kept {
+		if bl.place.at == firstBlockAt {
+			break // the last one
+		}
 		b.punch(from, bl.place.at)
 		from = bl.place.at + int64(cap(bl.data))
 	}
