@@ -242,6 +242,7 @@ func TestBackedBytesInHandStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := bytes.Clone(chunk.Data)
+	c.patient.gone = true // as Pace does in the end
 	for range 20 {
 		b.flood(t, &letter, 7)
 		if !bytes.Equal(chunk.Data, want) {
@@ -371,6 +372,7 @@ func TestFirstBlockInHandStays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.patient.gone = true // as Pace does in the end
 	letter := 0
 	b.flood(t, &letter, 400)
 	if string(chunk.Data) != "first\n" || b.b.first == 0 {
