@@ -58,7 +58,7 @@ const (
 	recordsInPage = filePage / recordBytes
 	recordsBase   = int64(1) << 50
 	firstBlockAt  = recordsBase + filePage/2 // of one that shares a page with records
-	windowBytes   = 16 * filePage // of records that are mapped at a time
+	windowBytes   = 16 * filePage            // of records that are mapped at a time
 	headerAt      = int64(1) << 60
 	headerBytes   = 3 * 8
 	fileSize      = headerAt + filePage // memory is only taken where something is
