@@ -135,7 +135,7 @@ func TestCork(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer ours.Close()
 	defer theirs.Close()
-	c := &corkedConn{Conn: ours}
+	c := &corkedConn{Conn: ours, stall: patience}
 	got := make(chan string)
 	go func() {
 		buf := make([]byte, 2*logBatch)
