@@ -51,6 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	refuseShells(root)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
@@ -156,4 +157,23 @@ func (c *cli) group(args []string) (string, error) {
 		return "", usagef("%q cannot be the name of a group: want letters, digits and any of _ . @ + -", args[0])
 	}
 	return args[0], nil
+}
+
+// refuseShells has cobra's completion command refuse, rather than explain itself,
+// when it is given no shell that it knows. root has its output by then.
+func refuseShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	cmd, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		panic(err) // it was just made
+	}
+	const shells = "bash, zsh, fish or powershell"
+	cmd.DisableFlagsInUseLine = true
+	cmd.Args = nil
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usagef("completion for which shell? " + shells)
+		}
+		return usagef("there is no completion for %q: want "+shells, args[0])
+	}
 }

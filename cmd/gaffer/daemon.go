@@ -118,9 +118,5 @@ func (c *cli) loaded(ctx context.Context, d *client.Client, group string) ([]mem
 	if err != nil {
 		return nil, err
 	}
-	meant := ""
-	if near := nearest.Name(group, groups); near != "" {
-		meant = fmt.Sprintf("; the nearest group there is %s", near)
-	}
-	return nil, fmt.Errorf("gafferd at %s has no process in group %s: load it first%s", c.url(), group, meant)
+	return nil, fmt.Errorf("gafferd at %s has no process in group %s (load makes it)%s", c.url(), group, nearest.Hint(group, groups))
 }

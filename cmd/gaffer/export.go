@@ -33,7 +33,7 @@ has the environment in it, and so is readable for you alone.`,
 			case len(args) == 0:
 				return usagef("want one of %s", strings.Join(formats, ", "))
 			case !slices.Contains(formats, args[0]):
-				return usagef("there is no format %q: did you mean %s?", args[0], nearest.Name(args[0], formats))
+				return usagef("there is no format %q%s", args[0], nearest.Hint(args[0], formats))
 			case len(args) > 2:
 				return usagef("%q is one argument too many", args[2])
 			}

@@ -31,7 +31,7 @@ Put the result into the folder of FILE: paths that are relative stay so.`,
 			case len(args) == 0:
 				return usagef("want one of %s, and a file", strings.Join(formats, ", "))
 			case !slices.Contains(formats, args[0]):
-				return usagef("there is no format %q: did you mean %s?", args[0], nearest.Name(args[0], formats))
+				return usagef("there is no format %q%s", args[0], nearest.Hint(args[0], formats))
 			case len(args) == 1:
 				return usagef("want the file of %s too", args[0])
 			case len(args) > 2:

@@ -67,7 +67,7 @@ func (c *cli) scale(ctx context.Context, d *client.Client, args []string) error 
 	}
 	for _, change := range changes {
 		if !slices.Contains(names, change.Name) {
-			errs = append(errs, fmt.Errorf("group %s has no process %q: did you mean %s?", group, change.Name, nearest.Name(change.Name, names)))
+			errs = append(errs, fmt.Errorf("group %s has no process %q%s", group, change.Name, nearest.Hint(change.Name, names)))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/version"
 )
 
 // defaultAddress is where gafferd listens unless it is told otherwise.
@@ -46,6 +47,7 @@ func (c *cli) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "gafferctl [--connect URL] COMMAND",
 		Short:         "Control the processes that gafferd runs",
+		Version:       version.Version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -59,6 +61,9 @@ func (c *cli) root() *cobra.Command {
 			return c.checkOutput()
 		},
 	}
+	root.SuggestionsMinimumDistance = 2
+	root.SetVersionTemplate(version.Line("gafferctl"))
+	root.Flags().Bool("version", false, "print gafferctl's version")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
 	f := root.PersistentFlags()
 	f.StringVar(&c.connect, "connect", "", "URL of the daemon: http://, https:// or unix:///path (default $GAFFER_URL or "+defaultAddress+")")

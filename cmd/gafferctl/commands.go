@@ -34,6 +34,29 @@ func (c *cli) addCommands(root *cobra.Command) {
 	}
 	root.AddCommand(c.versionCommand())
 	root.SetHelpCommand(helpCommand())
+	calledElsewhere(root)
+}
+
+// calledElsewhere has what commands are called in other supervisors, and in a shell,
+// answered with what they are called here.
+func calledElsewhere(root *cobra.Command) {
+	for here, elsewhere := range map[string][]string{
+		"status":         {"list", "ls", "ps"},
+		"logs":           {"tail", "log"},
+		"kill":           {"signal"},
+		"add_process":    {"create"},
+		"del_process":    {"delete", "remove", "rm"},
+		"update_process": {"update"},
+		"stats":          {"top", "monit"},
+		"attach":         {"fg"},
+		"why":            {"history"},
+	} {
+		cmd, _, err := root.Find([]string{here})
+		if err != nil {
+			panic(err) // the command is there
+		}
+		cmd.SuggestFor = elsewhere
+	}
 }
 
 // helpCommand is cobra's, but a command that does not exist is wrong usage.
@@ -57,5 +80,24 @@ func helpCommand() *cobra.Command {
 			}
 			return slices.Clip(names), cobra.ShellCompDirectiveNoFileComp
 		},
+	}
+}
+
+// refuseShells has cobra's completion command refuse, rather than explain itself,
+// when it is given no shell that it knows. root has its output by then.
+func refuseShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	cmd, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		panic(err) // it was just made
+	}
+	const shells = "bash, zsh, fish or powershell"
+	cmd.DisableFlagsInUseLine = true
+	cmd.Args = nil
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usagef("completion for which shell? " + shells)
+		}
+		return usagef("there is no completion for %q: want "+shells, args[0])
 	}
 }

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/nearest"
 )
 
 // Exit codes, which scripts rely on.
@@ -32,6 +34,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	refuseShells(root)
 	cmd, err := root.ExecuteContextC(ctx)
 	if c.client != nil {
 		c.client.CloseIdleConnections()
@@ -78,8 +81,24 @@ func (c *cli) report(ctx context.Context, cmd *cobra.Command, err error) int {
 		say("%v: give an access token with --token-file or $GAFFER_TOKEN", err)
 		return exitFailed
 	}
-	say("%v", err)
+	say("%v%s", err, c.meant(ctx, cmd, err))
 	return exitFailed
+}
+
+// meant is the hint to somebody who has named a process that there is not.
+func (c *cli) meant(ctx context.Context, cmd *cobra.Command, err error) string {
+	args := cmd.Flags().Args()
+	if client.Code(err) != "not_found" || len(args) == 0 || !strings.Contains(err.Error(), strconv.Quote(args[0])) {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, completionPatience)
+	defer cancel()
+	all, err := names(ctx, c.client)
+	defer c.client.CloseIdleConnections()
+	if err != nil {
+		return "" // what was asked for is told anyway
+	}
+	return nearest.Hint(args[0], all)
 }
 
 // explainUnreachable says why the daemon cannot be reached, or better, what to

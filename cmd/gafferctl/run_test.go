@@ -19,7 +19,10 @@ func TestUsageErrors(t *testing.T) {
 		want string // on stderr
 	}{
 		{"nosuch", "gafferctl: there is no command \"nosuch\"\nUsage: gafferctl [--connect URL] COMMAND [flags]\nTry 'gafferctl help'.\n"},
-		{"stat", "gafferctl: there is no command \"stat\"; did you mean status or stats?\nUsage: gafferctl [--connect URL] COMMAND [flags]\nTry 'gafferctl help'.\n"},
+		{"stat", "gafferctl: there is no command \"stat\"; did you mean status or stats or start or stop?\nUsage: gafferctl [--connect URL] COMMAND [flags]\nTry 'gafferctl help'.\n"},
+		{"list", "gafferctl: there is no command \"list\"; did you mean status?\n"},
+		{"completion", "gafferctl: completion for which shell? bash, zsh, fish or powershell\n"},
+		{"completion tcsh", "gafferctl: there is no completion for \"tcsh\": want bash, zsh, fish or powershell\n"},
 		{"add", "gafferctl: an argument is missing\nUsage: gafferctl add [--wait[=SECONDS]] NAME [N]\nTry 'gafferctl help add'.\n"},
 		{"add web 1 2", "gafferctl: \"2\" is one argument too many\nUsage: gafferctl add [--wait[=SECONDS]] NAME [N]\nTry 'gafferctl help add'.\n"},
 		{"add web many", "gafferctl: \"many\": want a number, 0 or more\n"},

@@ -45,7 +45,7 @@ var rooms = []room{
 	{"internal/procfile", []string{"manager", "internal/nearest"}, []string{"net/http"}},
 	{"internal/importer", []string{"manager", "internal/config", "internal/nearest"}, []string{"net/http"}},
 	{"cmd/gaffer", []string{"httpapi/client", "manager", "process", "internal/config", "internal/console", "internal/importer", "internal/manual", "internal/nearest", "internal/procfile", "internal/version", "internal/wholefile"}, nil},
-	{"cmd/gafferctl", []string{"httpapi/client", "internal/manual", "internal/version"}, nil},
+	{"cmd/gafferctl", []string{"httpapi/client", "internal/manual", "internal/nearest", "internal/version"}, nil},
 	{"cmd/gafferd", []string{"httpapi", "httpapi/tokens", "httpapi/webhooks", "manager", "process", "streams", "internal/config", "internal/console", "internal/keeper", "internal/manual", "internal/systemd", "internal/version"}, nil},
 	{"examples/…", []string{"httpapi", "httpapi/client", "httpapi/tokens", "httpapi/webhooks", "manager", "process", "streams"}, nil},
 	{"internal/badlink", nil, nil}, // for tests

@@ -1,6 +1,11 @@
 // Package nearest finds the name that somebody probably meant.
 package nearest
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Name is the candidate that takes the fewest edits to become s, the first of
 // them if there are several, and empty if there are none. Only the beginning of
 // an overlong s counts: it is input.
@@ -13,6 +18,21 @@ func Name(s string, candidates []string) string {
 		}
 	}
 	return best
+}
+
+// Hint is what to say to somebody who has named s, and there are only these
+// candidates: the one that was probably meant, or else which there are. It goes
+// behind the sentence that says so.
+func Hint(s string, candidates []string) string {
+	const few = 8
+	near := Name(s, candidates)
+	switch {
+	case near != "" && distance(s[:min(len(s), 64)], near) <= (len(s)+1)/2:
+		return fmt.Sprintf(": did you mean %s?", near)
+	case len(candidates) > 0 && len(candidates) <= few:
+		return ": there is " + strings.Join(candidates, ", ")
+	}
+	return ""
 }
 
 // distance is how many bytes have to be inserted, deleted or replaced to make

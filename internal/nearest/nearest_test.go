@@ -7,6 +7,24 @@ import (
 	"github.com/gafferd/gaffer/internal/nearest"
 )
 
+func TestHint(t *testing.T) {
+	for _, c := range []struct {
+		came  string
+		known []string
+		want  string
+	}{
+		{"wob", []string{"db", "web"}, ": did you mean web?"},
+		{"strat", []string{"stop", "start"}, ": did you mean start?"},
+		{"nope", []string{"db", "web"}, ": there is db, web"},
+		{"nope", nil, ""},
+		{"nope", strings.Split("aa bb cc dd ee ff gg hh ii", " "), ""},
+	} {
+		if got := nearest.Hint(c.came, c.known); got != c.want {
+			t.Errorf("Hint(%q, %q) = %q, want %q", c.came, c.known, got, c.want)
+		}
+	}
+}
+
 func TestName(t *testing.T) {
 	known := []string{"cmd", "args", "numprocesses", "redirect_output", "redirect_input"}
 	for _, c := range []struct{ came, want string }{

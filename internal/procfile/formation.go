@@ -82,7 +82,7 @@ func (a *App) Index(name string) (int, error) {
 	if i := slices.Index(names, name); i >= 0 {
 		return i, nil
 	}
-	return 0, fmt.Errorf("%s has no process %s: did you mean %s?", a.Procfile, quoted(name), nearest.Name(name, names))
+	return 0, fmt.Errorf("%s has no process %s%s", a.Procfile, quoted(name), nearest.Hint(name, names))
 }
 
 // Change is how scale changes the number of one process.
