@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -139,7 +140,7 @@ func listen(a config.Address, e config.Endpoint) (l net.Listener, err error) {
 	if a.Network == "unix" {
 		l, err = listenUnix(a.Address, cmp.Or(e.Mode, ownersOnly))
 	} else {
-		l, err = net.Listen("tcp", a.Address)
+		l, err = net.Listen(family(a.Address), a.Address)
 	}
 	if err != nil {
 		return nil, explain(a, err)
@@ -149,6 +150,15 @@ func listen(a config.Address, e config.Endpoint) (l net.Listener, err error) {
 		return nil, fmt.Errorf("listen on %s: %w", a, err)
 	}
 	return l, nil
+}
+
+// family is the network to listen in: who writes an address of IPv4 does not mean
+// IPv6, which net would listen on as well for 0.0.0.0.
+func family(address string) string {
+	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().Is4() {
+		return "tcp4"
+	}
+	return "tcp"
 }
 
 // ownersOnly is the mode of a socket to which only this user may connect.

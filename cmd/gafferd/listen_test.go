@@ -157,6 +157,20 @@ func TestUnixSocketsThatCannotBe(t *testing.T) {
 	says(t, fails(t, exitFailed, "--bind", "unix:/nonexistent/gaffer.sock"), "no such file or directory")
 }
 
+// Whoever writes an address of IPv4 opens nothing to IPv6.
+func TestWildcardOfOneFamily(t *testing.T) {
+	for address, want := range map[string]string{"0.0.0.0:0": "0.0.0.0", "127.0.0.1:0": "127.0.0.1", "[::]:0": "::"} {
+		l, err := listen(config.Address{Network: "tcp", Address: address}, config.Endpoint{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		if host, _, _ := net.SplitHostPort(l.Addr().String()); host != want {
+			t.Errorf("%s is listened on as %s", address, l.Addr())
+		}
+	}
+}
+
 func TestSeveralAddresses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gaffer.sock")
 	d := start(t, nil, "--bind", "127.0.0.1:0,[::1]:0", "--bind", "unix:"+path)

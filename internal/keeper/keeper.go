@@ -5,7 +5,6 @@ package keeper
 import (
 	"fmt"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
@@ -44,7 +43,7 @@ type keeper struct {
 	deliveries chan delivery
 	endings    chan uint64
 	launches   chan birth
-	signals    chan os.Signal
+	signals    signals
 	alarm      *time.Timer
 
 	worker    *worker // nil while there is none
@@ -123,14 +122,12 @@ func newKeeper(args []string) (*keeper, error) {
 		deliveries: make(chan delivery),
 		endings:    make(chan uint64),
 		launches:   make(chan birth),
-		signals:    make(chan os.Signal, 16),
+		signals:    catchSignals(),
 		alarm:      time.NewTimer(0),
 		children:   make(map[uint64]*childEntry),
 	}
 	k.lives.startAt = time.Now()
 	k.takeSockets()
-	signal.Notify(k.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT,
-		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGCHLD, syscall.SIGPIPE)
 	go k.watch()
 	return k, nil
 }
@@ -155,8 +152,16 @@ func (k *keeper) run() int {
 			k.ended(id)
 		case b := <-k.launches:
 			k.born(b)
-		case s := <-k.signals:
+		case s := <-k.signals.stop:
 			k.signal(s)
+		case s := <-k.signals.hangUp:
+			k.signal(s)
+		case s := <-k.signals.reopen:
+			k.signal(s)
+		case s := <-k.signals.upgrade:
+			k.signal(s)
+		case <-k.signals.childEnded:
+			k.orphaned()
 		case <-k.alarm.C:
 		}
 		k.schedule(time.Now())
@@ -301,52 +306,6 @@ func (k *keeper) keepFile(name string, f *os.File) error {
 	}
 	k.hold(name, []int{fd})
 	return f.Close()
-}
-
-// signal passes signals on to the worker. None is lost when there is no worker, or
-// one that may be about to go: the next one gets it.
-func (k *keeper) signal(s os.Signal) {
-	switch s {
-	case syscall.SIGCHLD:
-		if k.orphans.IsZero() {
-			k.orphans = time.Now().Add(orphanPause)
-		}
-		return
-	case syscall.SIGPIPE:
-		return // whoever read our stderr is gone, which is no reason to end
-	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT:
-		k.stopping = s
-		if k.worker == nil {
-			k.lives.startNow()
-			return
-		}
-	default:
-		if k.worker == nil || !k.worker.greeted || k.candidate != nil {
-			if !slices.Contains(k.missed, s) {
-				k.missed = append(k.missed, s)
-			}
-			return
-		}
-	}
-	if k.worker != nil && k.worker.greeted {
-		k.worker.signal(s)
-	}
-}
-
-// catchUp passes on what came while nobody could act on it.
-func (k *keeper) catchUp(w *worker) {
-	k.passOn(w)
-	if k.stopping != nil {
-		w.signal(k.stopping)
-	}
-}
-
-// passOn passes on the signals that no worker could act on, but those to stop.
-func (k *keeper) passOn(w *worker) {
-	for _, s := range k.missed {
-		w.signal(s)
-	}
-	k.missed = nil
 }
 
 // takeOutputs has the keeper, and so the workers to come, read from and write to

@@ -1,0 +1,84 @@
+//go:build linux
+
+package keeper
+
+import (
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// signals are those that the keeper gets. Each kind has a channel of its own, so that
+// many of one never keep another out.
+type signals struct {
+	stop       <-chan os.Signal // SIGTERM, SIGINT and SIGQUIT
+	hangUp     <-chan os.Signal // SIGHUP: those that come together are one
+	reopen     <-chan os.Signal // SIGUSR1: likewise
+	upgrade    <-chan os.Signal // SIGUSR2: likewise
+	childEnded <-chan os.Signal // SIGCHLD: likewise
+}
+
+// catchSignals takes the signals, for as long as the program lives.
+func catchSignals() signals {
+	caught := func(room int, kinds ...os.Signal) <-chan os.Signal {
+		c := make(chan os.Signal, room)
+		signal.Notify(c, kinds...)
+		return c
+	}
+	caught(1, syscall.SIGPIPE) // whoever read our stderr is gone, which is no reason to end
+	return signals{
+		stop:       caught(8, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT),
+		hangUp:     caught(1, syscall.SIGHUP),
+		reopen:     caught(1, syscall.SIGUSR1),
+		upgrade:    caught(1, syscall.SIGUSR2),
+		childEnded: caught(1, syscall.SIGCHLD),
+	}
+}
+
+// orphaned has orphans looked for, in a moment.
+func (k *keeper) orphaned() {
+	if k.orphans.IsZero() {
+		k.orphans = time.Now().Add(orphanPause)
+	}
+}
+
+// signal passes signals on to the worker. None is lost when there is no worker, or
+// one that may be about to go: the next one gets it.
+func (k *keeper) signal(s os.Signal) {
+	switch s {
+	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT:
+		k.stopping = s
+		if k.worker == nil {
+			k.lives.startNow()
+			return
+		}
+	default:
+		if k.worker == nil || !k.worker.greeted || k.candidate != nil {
+			if !slices.Contains(k.missed, s) {
+				k.missed = append(k.missed, s)
+			}
+			return
+		}
+	}
+	if k.worker != nil && k.worker.greeted {
+		k.worker.signal(s)
+	}
+}
+
+// catchUp passes on what came while nobody could act on it.
+func (k *keeper) catchUp(w *worker) {
+	k.passOn(w)
+	if k.stopping != nil {
+		w.signal(k.stopping)
+	}
+}
+
+// passOn passes on the signals that no worker could act on, but those to stop.
+func (k *keeper) passOn(w *worker) {
+	for _, s := range k.missed {
+		w.signal(s)
+	}
+	k.missed = nil
+}
