@@ -46,6 +46,9 @@ func parseEntry(b []byte) (e entry) {
 	e.file, e.number, e.nano = int64(word(0)), word(1), int64(word(2))
 	e.offset = [2]int64{int64(word(3)), int64(word(4))}
 	e.fd, e.gap = uint32(word(5)), word(5)>>32&1 == 1
+	if e.fd != 1 && e.fd != 2 { // of the end, or not by us
+		e.fd, e.gap = 0, false
+	}
 	return e
 }
 
