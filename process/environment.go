@@ -23,20 +23,21 @@ var secrets = []string{"GAFFER_TOKEN"}
 // environment is the instance's own environment: the base, what a change of
 // user asks for, the description's own, and what the daemon tells it.
 func (s *Spec) environment(o *Options, a *account, marker string) map[string]string {
-	env := make(map[string]string)
+	var base []string
 	if s.OSEnv {
-		base := o.Environ
-		if base == nil {
+		if base = o.Environ; base == nil {
 			base = os.Environ()
 		}
-		for _, entry := range base {
-			if name, value, ok := strings.Cut(entry, "="); ok && name != "" {
-				env[name] = value
-			}
+	}
+	const own = 8 // variables at most that are ours
+	env := make(map[string]string, len(base)+len(s.Env)+own)
+	for _, entry := range base {
+		if name, value, ok := strings.Cut(entry, "="); ok && name != "" {
+			env[name] = value
 		}
-		for _, name := range secrets {
-			delete(env, name)
-		}
+	}
+	for _, name := range secrets {
+		delete(env, name)
 	}
 	if a != nil && a.another {
 		a.identify(env)
@@ -71,9 +72,10 @@ func (a *account) identify(env map[string]string) {
 // environ lists env as the kernel wants it, in a stable order.
 func environ(env map[string]string) []string {
 	entries := make([]string, 0, len(env))
-	for _, name := range slices.Sorted(maps.Keys(env)) {
-		entries = append(entries, name+"="+env[name])
+	for name, value := range env {
+		entries = append(entries, name+"="+value)
 	}
+	slices.Sort(entries)
 	return entries
 }
 
