@@ -55,6 +55,23 @@ func TestQuietReadersHaveNoGoroutine(t *testing.T) {
 	}
 }
 
+// TestFeedsTellThatTheyClose holds that no client takes the connection of a feed that
+// ended for one that it can use again. A POST sent into the end would fail.
+func TestFeedsTellThatTheyClose(t *testing.T) {
+	for _, feed := range []string{"continuous", "eventsource"} {
+		log := streams.NewLog(streams.Options{})
+		d := feedServer(t, log)
+		path := "/log?since=0&feed=" + feed
+		if resp := d.open(path); !resp.Close {
+			t.Errorf("%s: does not say that the connection is closed behind it", feed)
+		}
+		log.Close()
+		if resp := d.open(path); resp.Close {
+			t.Errorf("%s: closes the connection of an answer that did not have to wait", feed)
+		}
+	}
+}
+
 // TestWaitingReadersAreSmall holds that one costs at most 12 KiB.
 func TestWaitingReadersAreSmall(t *testing.T) {
 	if raceEnabled {

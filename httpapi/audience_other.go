@@ -6,6 +6,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/gafferd/gaffer/streams"
 )
 
 // Audiences are made on Linux only: elsewhere each reader keeps his goroutine.
@@ -18,6 +20,8 @@ func newAudiences(*Server, context.Context, func(*guest)) *audiences { return ni
 
 func (*audiences) close()   {}
 func (*audiences) dropAll() {}
+
+func announceClose(http.ResponseWriter, *http.Request, *streams.Log) {}
 
 func sitter(http.ResponseWriter, *http.Request, *reading, time.Duration) func(*events) bool {
 	return nil

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gafferd/gaffer/streams"
 )
 
 // seat is a reader whose connection is not net/http's any more.
@@ -26,11 +28,34 @@ type seat struct {
 	cancel    context.CancelFunc // ends the goroutine that he has; nil: none. Guarded by all.seating.
 }
 
-// sitter is how the reader of a request joins an audience; nil if he never can.
-func sitter(w http.ResponseWriter, r *http.Request, req *reading, heartbeat time.Duration) func(from *events) bool {
+// movable is where the connection of a request can go when its feed waits, and how it
+// is written to then; nil if it has to stay net/http's.
+func movable(w http.ResponseWriter, r *http.Request) (*audiences, *direct) {
 	all, _ := r.Context().Value(audiencesKey{}).(*audiences)
 	d := newDirect(w, r)
 	if all == nil || d == nil {
+		return nil, nil
+	}
+	return all, d
+}
+
+// announceClose has the header of a feed say that its connection may end with it. A
+// client that does not know may send its next request into that end.
+func announceClose(w http.ResponseWriter, r *http.Request, log *streams.Log) {
+	if all, _ := movable(w, r); all == nil {
+		return
+	}
+	select {
+	case <-log.Done(): // nothing to wait for
+	default:
+		w.Header().Set("Connection", "close")
+	}
+}
+
+// sitter is how the reader of a request joins an audience; nil if he never can.
+func sitter(w http.ResponseWriter, r *http.Request, req *reading, heartbeat time.Duration) func(from *events) bool {
+	all, d := movable(w, r)
+	if all == nil {
 		return nil
 	}
 	return func(from *events) bool {
@@ -156,9 +181,8 @@ func (s *seat) alone(serve func(f *feedWriter, ctx context.Context) (seated bool
 // for it than the feed itself needs, and has serve go on in a goroutine of its own.
 // It reports false where that cannot be.
 func walkOut(w http.ResponseWriter, r *http.Request, req *reading, serve func(f *feedWriter, ctx context.Context)) bool {
-	all, _ := r.Context().Value(audiencesKey{}).(*audiences)
-	d := newDirect(w, r)
-	if all == nil || d == nil || all.ctx.Err() != nil {
+	all, d := movable(w, r)
+	if all == nil || all.ctx.Err() != nil {
 		return false
 	}
 	s := &seat{all: all, req: &reading{done: req.done}, conn: d.conn, guest: guestOf(r)}

@@ -43,6 +43,7 @@ func (s *Server) continuous(w http.ResponseWriter, r *http.Request, req *reading
 	}
 	ctx, forget := feedContext(r.Context())
 	defer forget()
+	announceClose(w, r, log)
 	f := s.startFeed(w, streamType)
 	f.direct = newDirect(w, r)
 	if len(first.Data) > 0 {

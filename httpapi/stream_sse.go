@@ -53,6 +53,7 @@ func (s *Server) eventsource(w http.ResponseWriter, r *http.Request, req *readin
 	}
 	ctx, forget := feedContext(r.Context())
 	defer forget()
+	announceClose(w, r, req.log)
 	f := s.startFeed(w, sseType)
 	f.direct = newDirect(w, r)
 	f.sit = sitter(w, r, req, heartbeat)
