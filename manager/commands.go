@@ -90,7 +90,7 @@ func (s *supervisor) restart() {
 func (s *supervisor) update(t Template) {
 	s.publish("update", nil)
 	replaces := !s.template.sameProgram(&t)
-	s.template = t
+	s.template, s.spec = t, nil
 	s.described()
 	if replaces {
 		s.renew("updated")
@@ -158,7 +158,7 @@ func (s *supervisor) release(o *Operation) {
 func (s *supervisor) stopInstance(inst *instance) (*Operation, error) {
 	s.mu.Lock()
 	defer s.unlock()
-	if inst.ended || inst.index > len(s.slots) || s.slots[inst.index-1].instance != inst {
+	if inst.exit != nil || inst.index > len(s.slots) || s.slots[inst.index-1].instance != inst {
 		return nil, fmt.Errorf("%w: it has ended", notFoundPID(inst.pid))
 	}
 	sl := s.slots[inst.index-1]

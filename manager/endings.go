@@ -105,7 +105,7 @@ func (s *supervisor) credit(sl *slot, lived time.Duration) {
 // record keeps an exit, and the output of its instance with it, in the place
 // of the oldest. s.mu must be held.
 func (s *supervisor) record(inst *instance, record ExitRecord) {
-	inst.ended, inst.record = true, record
+	inst.exit = &record
 
 	s.exits = append(s.exits, inst)
 	s.noteExit(inst)
@@ -143,7 +143,7 @@ func (m *Manager) Exits(name string) ([]ExitRecord, error) {
 	defer s.mu.Unlock()
 	records := make([]ExitRecord, len(s.exits))
 	for i, inst := range s.exits {
-		records[i] = inst.record
+		records[i] = *inst.exit
 	}
 	return records, nil
 }
@@ -157,8 +157,8 @@ func (m *Manager) ExitOf(pid int) (ExitRecord, error) {
 	}
 	inst.owner.mu.Lock()
 	defer inst.owner.mu.Unlock()
-	if !inst.ended {
+	if inst.exit == nil {
 		return ExitRecord{}, fmt.Errorf("exit of %w: it is running", notFoundPID(pid))
 	}
-	return inst.record, nil
+	return *inst.exit, nil
 }

@@ -45,19 +45,20 @@ var eventTypes = []string{
 
 // Event is one happening under one of its two names.
 type Event struct {
-	Seq        uint64
-	Time       time.Time
-	Event      string // the name under which it is delivered: "exit" or "proc.web.exit"
-	Type       string // "exit"
-	Name       string // process name
-	PID, OSPid int    // 0 when it is about the template
-	Index      int    // of the instance among its template's, from 1
-	ExitStatus int
-	TermSignal int
-	Reason     string
-	Detached   bool
-	Missed     uint64 // of a gap: how many events
-	Audit      *Audit // of an audit; else nil
+	// The tags are about a Vault's records. What subscribers get is made by JSON.
+	Seq        uint64    `json:",omitzero"`
+	Time       time.Time `json:",omitzero"`
+	Event      string    `json:",omitzero"` // the name under which it is delivered: "exit" or "proc.web.exit"
+	Type       string    `json:",omitzero"` // "exit"
+	Name       string    `json:",omitzero"` // process name
+	PID, OSPid int       `json:",omitzero"` // 0 when it is about the template
+	Index      int       `json:",omitzero"` // of the instance among its template's, from 1
+	ExitStatus int       `json:",omitzero"`
+	TermSignal int       `json:",omitzero"`
+	Reason     string    `json:",omitzero"`
+	Detached   bool      `json:",omitzero"`
+	Missed     uint64    `json:",omitzero"` // of a gap: how many events
+	Audit      *Audit    `json:",omitzero"` // of an audit; else nil
 }
 
 // happenings is how many are kept. Each is two events.
@@ -100,7 +101,7 @@ func (e *Events) record(ev Event, changes []change) {
 	if e.keep == nil {
 		return
 	}
-	changes = append(changes, change{e.key(e.count), encode(eventRecord(ev))})
+	changes = append(changes, change{e.key(e.count), encode(ev)})
 	if e.count >= happenings {
 		changes = append(changes, change{e.key(e.count - happenings), nil})
 	}
@@ -112,9 +113,6 @@ const (
 	eventPrefix = "e"
 	auditPrefix = "a"
 )
-
-// eventRecord is how an Event is recorded.
-type eventRecord Event
 
 func (e *Events) key(happening uint64) string { return e.prefix + strconv.FormatUint(happening, 10) }
 

@@ -84,7 +84,7 @@ func (m *Manager) adopt(s *supervisor) {
 
 // remember adds an exit of an earlier life of the daemon.
 func (s *supervisor) remember(e savedExit) *instance {
-	inst := &instance{pid: e.PID, index: e.Index, owner: s, ended: true, record: e.record()}
+	inst := &instance{pid: e.PID, index: e.Index, owner: s, exit: e.record()}
 	files := s.m.options.State.logs.Files(s.name)
 	if i := slices.IndexFunc(files, func(f *archive.File) bool { return f.PID() == e.PID }); i >= 0 {
 		_, inst.logs = recalled(files[i])

@@ -22,10 +22,9 @@ type instance struct {
 	logs map[string]*streams.Log // of one that ended in an earlier program's time, which has no proc
 	kept func()                  // gives back what a process.Keeper has of those; nil: nothing
 
-	ended  bool       // guarded by owner.mu, like the rest
-	leader string     // its leader's identity, once somebody has asked
-	record ExitRecord // once ended
-	end    *Operation // its end, if anyone waits for it
+	exit   *ExitRecord // nil: it has not ended. Guarded by owner.mu, like the rest
+	leader string      // its leader's identity, once somebody has asked
+	end    *Operation  // its end, if anyone waits for it
 }
 
 // discard lets go of the output of an instance that has ended, when nobody reads

@@ -56,7 +56,7 @@ func (s *supervisor) launch() {
 		return
 	}
 	s.m.saver.reserve(inst.pid)
-	file := s.keep(inst, &spec)
+	file := s.keep(inst, spec)
 	proc, err := process.Start(spec, s.optionsFor(inst, file))
 	if err != nil {
 		s.m.options.Logger.Warn("start failed", "process", s.name, "pid", inst.pid, "error", err)
@@ -65,7 +65,7 @@ func (s *supervisor) launch() {
 	}
 	if err == nil {
 		inst.proc = proc
-		s.follow(inst, &spec, file)
+		s.follow(inst, spec, file)
 	}
 	s.mu.Lock()
 	defer s.unlock()
@@ -77,18 +77,22 @@ func (s *supervisor) launch() {
 	s.settled(sl)
 }
 
-func (s *supervisor) prepare() (*slot, *instance, process.Spec) {
+func (s *supervisor) prepare() (*slot, *instance, *process.Spec) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sl := s.dequeue()
 	if sl == nil {
-		return nil, nil, process.Spec{}
+		return nil, nil, nil
 	}
 	s.setState(sl, starting)
 	inst := &instance{pid: sl.pid, index: sl.index, generation: s.generation, owner: s}
 	s.note(s.key(".i%d", inst.pid), s.description())
 	s.commit() // there may be a program from now on
-	return sl, inst, s.template.Spec
+	if s.spec == nil {
+		spec := s.template.Spec
+		s.spec = &spec
+	}
+	return sl, inst, s.spec
 }
 
 // launched notes that the instance of sl runs. One that is detached is on its

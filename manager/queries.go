@@ -59,8 +59,8 @@ func (m *Manager) Instance(pid int) (Instance, error) {
 	}
 	s := inst.owner
 	s.mu.Lock()
-	seen := sighting{instance: inst, stopping: !inst.ended && s.slots[inst.index-1].state == stopping}
-	ended := inst.ended
+	seen := sighting{instance: inst, stopping: inst.exit == nil && s.slots[inst.index-1].state == stopping}
+	ended := inst.exit != nil
 	s.mu.Unlock()
 	if ended {
 		return Instance{}, notFoundPID(pid)
@@ -76,7 +76,7 @@ func (m *Manager) running(pid int) (*instance, error) {
 	}
 	inst.owner.mu.Lock()
 	defer inst.owner.mu.Unlock()
-	if inst.ended {
+	if inst.exit != nil {
 		return nil, notFoundPID(pid)
 	}
 	return inst, nil

@@ -120,9 +120,9 @@ func readEvent(into map[uint64]Event, number string, value []byte) error {
 	if err != nil {
 		return err
 	}
-	var ev eventRecord
+	var ev Event
 	err = json.Unmarshal(value, &ev)
-	into[n] = Event(ev)
+	into[n] = ev
 	return err
 }
 

@@ -135,7 +135,7 @@ func (m *Manager) goOn(all []*supervisor) {
 		}
 		s.plan()
 		if n := len(s.exits); n > 0 && s.overForGood() {
-			m.endEssential(s.name, s.exits[n-1].record.Exit)
+			m.endEssential(s.name, s.exits[n-1].exit.Exit)
 		}
 		s.unlock()
 		if s.held {
@@ -206,8 +206,8 @@ func (s *supervisor) resumeExits(saved *supervisorSnapshot) {
 		return cmp.Or(a.EndedAt.Compare(b.EndedAt), cmp.Compare(a.PID, b.PID))
 	})
 	for _, e := range exits {
-		inst := &instance{pid: e.PID, index: e.Index, owner: s, ended: true, record: e.record()}
-		inst.record.NextRetryAt = e.NextRetryAt
+		inst := &instance{pid: e.PID, index: e.Index, owner: s, exit: e.record()}
+		inst.exit.NextRetryAt = e.NextRetryAt
 		s.recall(inst, saved.made[e.PID])
 		s.exits = append(s.exits, inst)
 		s.m.pids.add(inst)
@@ -219,7 +219,7 @@ func (s *supervisor) recall(inst *instance, made json.RawMessage) {
 	file := s.archived(inst.pid)
 	if t, err := parseDescription(made); err == nil {
 		o := s.optionsFor(inst, file)
-		if inst.logs, inst.kept, err = process.Recall(t.Spec, o); err == nil {
+		if inst.logs, inst.kept, err = process.Recall(&t.Spec, o); err == nil {
 			return
 		}
 	}
@@ -253,9 +253,10 @@ func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorSnapshot)
 	if err != nil {
 		return err
 	}
+	spec := t.Spec // which is kept, unlike the rest of t
 	inst := &instance{pid: r.PID, index: sl.index, generation: r.Generation, owner: s}
-	file := s.reopen(inst, &t.Spec)
-	inst.proc, err = process.Adopt(t.Spec, s.optionsFor(inst, file), process.Was{StartedAt: r.StartedAt, Reason: r.Stop, KillAt: r.KillAt})
+	file := s.reopen(inst, &spec)
+	inst.proc, err = process.Adopt(&spec, s.optionsFor(inst, file), process.Was{StartedAt: r.StartedAt, Reason: r.Stop, KillAt: r.KillAt})
 	if err != nil {
 		s.m.options.Logger.Warn("not there any more", "process", s.name, "pid", inst.pid, "error", err)
 		s.missing(sl, inst, r)
@@ -265,7 +266,7 @@ func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorSnapshot)
 		s.launched(sl, inst, true)
 		return nil
 	}
-	s.follow(inst, &t.Spec, file)
+	s.follow(inst, &spec, file)
 	s.m.pids.add(inst)
 	sl.instance, sl.stop, sl.killAt = inst, r.Stop, r.KillAt
 	switch r.State {

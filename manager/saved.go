@@ -97,17 +97,22 @@ func (m *Manager) savedExits(lastPID int) []byte {
 func (s *supervisor) keptExits() []savedExit {
 	kept := make([]savedExit, len(s.exits))
 	for i, inst := range s.exits {
-		r := &inst.record
-		kept[i] = savedExit{
-			PID: inst.pid, Index: inst.index, OSPid: r.OSPid, StartedAt: r.StartedAt, EndedAt: r.EndedAt,
-			ExitStatus: r.ExitStatus, TermSignal: r.TermSignal, Reason: r.Reason, Stderr: r.Stderr,
-		}
+		kept[i] = inst.savedExit()
 	}
 	return kept
 }
 
-func (e *savedExit) record() ExitRecord {
-	return ExitRecord{PID: e.PID, Exit: process.Exit{
+// savedExit is that of an instance that has ended. s.mu must be held.
+func (inst *instance) savedExit() savedExit {
+	r := inst.exit
+	return savedExit{
+		PID: inst.pid, Index: inst.index, OSPid: r.OSPid, StartedAt: r.StartedAt, EndedAt: r.EndedAt,
+		ExitStatus: r.ExitStatus, TermSignal: r.TermSignal, Reason: r.Reason, Stderr: r.Stderr,
+	}
+}
+
+func (e *savedExit) record() *ExitRecord {
+	return &ExitRecord{PID: e.PID, Exit: process.Exit{
 		OSPid: e.OSPid, StartedAt: e.StartedAt, EndedAt: e.EndedAt,
 		ExitStatus: e.ExitStatus, TermSignal: e.TermSignal, Reason: e.Reason, Stderr: e.Stderr,
 	}}
@@ -143,7 +148,7 @@ func (s *supervisor) cutOff(was savedTemplate, now time.Time) {
 	}
 	inst := s.remember(e)
 	if labels := s.template.RedirectOutput; len(labels) > 1 && inst.logs[labels[1]] != nil {
-		inst.record.Stderr = process.LastLines(inst.logs[labels[1]])
+		inst.exit.Stderr = process.LastLines(inst.logs[labels[1]])
 	}
 	s.emit(Event{
 		Type: "exit", Name: s.name, PID: e.PID, OSPid: e.OSPid, Index: e.Index,

@@ -207,8 +207,7 @@ func (s *supervisor) noteExit(inst *instance) {
 	if s.m.vault == nil {
 		return
 	}
-	exits := s.keptExits()
-	s.note(s.key(".x%d", inst.pid), encode(exitRecord{exits[len(exits)-1], inst.record.NextRetryAt}))
+	s.note(s.key(".x%d", inst.pid), encode(exitRecord{inst.savedExit(), inst.exit.NextRetryAt}))
 }
 
 // noteForgotten notes that nothing of an instance is kept. s.mu must be held.

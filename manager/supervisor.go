@@ -3,11 +3,12 @@ package manager
 import (
 	"sync"
 	"time"
+
+	"github.com/gafferd/gaffer/process"
 )
 
 // supervisor keeps the instances of one template. What is wanted is changed by
-// its commands, at once; run, in a goroutine of its own, brings it about. Each
-// instance has a goroutine that waits for its end.
+// its commands, at once; run, in a goroutine of its own, brings it about.
 //
 // A supervisor is safe for concurrent use.
 type supervisor struct {
@@ -25,13 +26,14 @@ type supervisor struct {
 
 	// What is wanted.
 	template   Template
-	generation int   // of the template; instances of an older one are to be replaced
-	active     bool  // there should be instances …
-	held       bool  // … when the batch it was loaded in begins
-	blocked    bool  // … when those who had the name before are gone
-	suspended  bool  // … when it is retried at retryAt, for it was flapping
-	forgotten  bool  // deleted: nothing of it is kept
-	leaving    error // why it will never run again: deleted, or the manager is stopping; else nil
+	spec       *process.Spec // of template, which instances share; nil: made with the next
+	generation int           // of the template; instances of an older one are to be replaced
+	active     bool          // there should be instances …
+	held       bool          // … when the batch it was loaded in begins
+	blocked    bool          // … when those who had the name before are gone
+	suspended  bool          // … when it is retried at retryAt, for it was flapping
+	forgotten  bool          // deleted: nothing of it is kept
+	leaving    error         // why it will never run again: deleted, or the manager is stopping; else nil
 
 	// What there is.
 	slots     []*slot // slot i has the index i+1

@@ -30,7 +30,7 @@ type Was struct {
 // One that was detached is as after its Start.
 //
 // It returns ErrNotRunning if the Keeper has no such child.
-func Adopt(spec Spec, o Options, was Was) (*Process, error) {
+func Adopt(spec *Spec, o Options, was Was) (*Process, error) {
 	p, err := adopt(spec, o, was)
 	if err != nil {
 		return nil, fmt.Errorf("take over %s: %w", spec.Name, err)
@@ -38,8 +38,8 @@ func Adopt(spec Spec, o Options, was Was) (*Process, error) {
 	return p, nil
 }
 
-func adopt(spec Spec, o Options, was Was) (*Process, error) {
-	child, err := o.keptChild(&spec)
+func adopt(spec *Spec, o Options, was Was) (*Process, error) {
+	child, err := o.keptChild(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +58,10 @@ func adopt(spec Spec, o Options, was Was) (*Process, error) {
 		return nil, err
 	}
 	if spec.Backpressure {
-		for _, log := range p.logs {
-			log.ReserveAgain(comeAgain)
+		for _, s := range p.streams {
+			if s.log != nil {
+				s.log.ReserveAgain(comeAgain)
+			}
 		}
 	}
 	p.begin()
@@ -83,7 +85,7 @@ func (p *Process) adoptStreams(child KeptChild) (pipes, error) {
 	files := child.Files()
 	ends := pipes{ours: make([]*os.File, firstCustomFD+len(p.spec.CustomStreams))}
 	adopt := func(fd int, label string) (err error) {
-		ends.ours[fd], err = p.durable(fd, label).adoptFiles(files)
+		ends.ours[fd], err = p.stream(fd, label).kept.adoptFiles(files)
 		return err
 	}
 	if p.spec.RedirectInput {
@@ -111,16 +113,18 @@ func (p *Process) adoptStreams(child KeptChild) (pipes, error) {
 // also when they have left, because another program goes on with the instance.
 func (p *Process) HoldBack() {
 	if p.spec.Backpressure {
-		for _, log := range p.logs {
-			log.HoldBack()
+		for _, s := range p.streams {
+			if s.log != nil {
+				s.log.HoldBack()
+			}
 		}
 	}
 }
 
 // Recall returns the logs of an instance that has ended and been released, as far
 // as a Keeper still has them, by label. forget is Forget for them.
-func Recall(spec Spec, o Options) (logs map[string]*streams.Log, forget func(), err error) {
-	child, err := o.keptChild(&spec)
+func Recall(spec *Spec, o Options) (logs map[string]*streams.Log, forget func(), err error) {
+	child, err := o.keptChild(spec)
 	if err != nil {
 		return nil, nil, fmt.Errorf("recall %s: %w", spec.Name, err)
 	}
@@ -133,7 +137,7 @@ func Recall(spec Spec, o Options) (logs map[string]*streams.Log, forget func(), 
 	if err := p.connect(context.Background(), pipes{ours: make([]*os.File, firstCustomFD+len(spec.CustomStreams))}, &o); err != nil {
 		return nil, nil, err
 	}
-	return p.logs, p.Forget, nil
+	return p.Logs(), p.Forget, nil
 }
 
 // Forget has a Keeper give back what it holds, once Done is closed: of the
@@ -145,9 +149,9 @@ func (p *Process) Forget() {
 		return
 	}
 	child.Forget()
-	for _, d := range p.kept {
-		if d.backing != nil {
-			d.backing.File().Close()
+	for _, s := range p.streams {
+		if s.kept.backing != nil {
+			s.kept.backing.File().Close()
 		}
 	}
 }

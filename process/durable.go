@@ -113,23 +113,6 @@ func (d *durable) release() {
 	}
 }
 
-// durables are those of an instance, by the child's fd; empty without a Keeper.
-type durables map[int]*durable
-
-// durable is that of the stream with a label; nil without a Keeper.
-func (p *Process) durable(fd int, label string) *durable {
-	child, ok := p.child.(KeptChild)
-	if !ok {
-		return nil
-	}
-	if d := p.kept[fd]; d != nil {
-		return d // adopted
-	}
-	d := &durable{child: child, fd: fd, label: label}
-	p.kept[fd] = d
-	return d
-}
-
 // adoptFiles takes what was kept of a stream when an earlier program ended.
 func (d *durable) adoptFiles(files map[byte]*os.File) (end *os.File, err error) {
 	take := func(kind int) *os.File {

@@ -13,7 +13,7 @@ import (
 func ExampleStart() {
 	spec := process.NewSpec("greeter", "sh -c 'echo hello $0; exit 3' $WHO")
 	spec.Env = map[string]string{"WHO": "world"}
-	p, err := process.Start(spec, process.Options{})
+	p, err := process.Start(&spec, process.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -42,7 +42,7 @@ func ExampleStart() {
 func ExampleProcess_Input() {
 	spec := process.NewSpec("upper", "tr a-z A-Z")
 	spec.RedirectInput = true
-	p, err := process.Start(spec, process.Options{})
+	p, err := process.Start(&spec, process.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -61,10 +61,14 @@ const (
 // lastLines are the last lines of stderr, or of stdout when stderr is merged
 // into it. They end with the log, so it must be closed.
 func (p *Process) lastLines() []string {
-	if len(p.spec.RedirectOutput) < 2 || len(p.logs) == 0 {
+	if len(p.spec.RedirectOutput) < 2 {
 		return nil // stderr was discarded
 	}
-	return LastLines(p.logs[p.spec.RedirectOutput[1]])
+	s := p.readable(p.spec.RedirectOutput[1])
+	if s == nil { // it was detached
+		return nil
+	}
+	return LastLines(s.log)
 }
 
 // LastLines are the last lines of a log, as many as Exit.Stderr has.

@@ -52,7 +52,7 @@ func TestUmask(t *testing.T) {
 			if umask >= 0 {
 				want = fmt.Sprintf("%04o\n", umask)
 			}
-			p, err := Start(s, Options{})
+			p, err := Start(&s, Options{})
 			if err != nil {
 				t.Error(err)
 				return
@@ -115,7 +115,7 @@ func TestConcurrentLaunchesLeakNoDescriptor(t *testing.T) {
 			case 3:
 				s.Rlimits = map[string]Rlimit{"core": {}}
 			}
-			p, err := Start(s, Options{})
+			p, err := Start(&s, Options{})
 			if err != nil {
 				t.Error(err)
 				return

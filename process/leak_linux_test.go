@@ -19,7 +19,7 @@ func TestLivesLeaveNothing(t *testing.T) {
 					if i%5 == 0 {
 						s = shell("echo up; sleep 100")
 					}
-					p, err := Start(s, Options{Launcher: l})
+					p, err := Start(&s, Options{Launcher: l})
 					if err != nil {
 						t.Error(err)
 						return
@@ -67,7 +67,7 @@ func idle(t testing.TB, n int) (stop func()) {
 	children := make([]*Process, n)
 	for i := range children {
 		s := NewSpec("idle", "sleep 1000")
-		if children[i], err = Start(s, Options{Launcher: l}); err != nil {
+		if children[i], err = Start(&s, Options{Launcher: l}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -125,8 +125,9 @@ func BenchmarkStart(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer l.Close()
+			spec := NewSpec("true", "/bin/true")
 			for b.Loop() {
-				p, err := Start(NewSpec("true", "/bin/true"), Options{Launcher: l})
+				p, err := Start(&spec, Options{Launcher: l})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -25,15 +25,19 @@ func (p *Process) end(status Status) {
 	p.mu.Lock()
 	p.setState(draining)
 	p.mu.Unlock()
-	for _, in := range p.inputs {
-		in.shut()
+	for _, s := range p.streams {
+		if s.input != nil {
+			s.input.shut()
+		}
 	}
 	p.work.Wait()
 	if cutoff.Stop() {
 		p.cut()
 	}
-	for _, d := range p.kept {
-		d.release()
+	for _, s := range p.streams {
+		if s.kept != nil {
+			s.kept.release()
+		}
 	}
 	p.child.Release()
 	p.finish()

@@ -74,7 +74,7 @@ func live(t *testing.T, c *fakeChild) *Process {
 	t.Helper()
 	s := NewSpec("web", "./not-there")
 	s.RedirectOutput = nil
-	p, err := Start(s, Options{Launcher: c})
+	p, err := Start(&s, Options{Launcher: c})
 	if err != nil {
 		t.Fatal(err)
 	}

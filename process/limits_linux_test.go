@@ -286,7 +286,7 @@ func TestLimitsThatCannotBe(t *testing.T) {
 			return s
 		}(), syscall.EPERM, "rlimits: nofile to unlimited:unlimited: operation not permitted"},
 	} {
-		_, err := Start(c.spec, Options{})
+		_, err := Start(&c.spec, Options{})
 		if !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %v with %q", c.spec.Cmd, err, c.is, c.says)
 		}

@@ -39,7 +39,7 @@ func program(name string, args ...string) Spec {
 // run starts s and has it gone when the test ends.
 func run(t *testing.T, s Spec, o Options) *Process {
 	t.Helper()
-	p, err := Start(s, o)
+	p, err := Start(&s, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,14 +48,10 @@ type Options struct {
 // A Process is safe for concurrent use. While it is idle it has one goroutine
 // for each stream that can be read, and no OS thread.
 type Process struct {
-	spec    Spec // set by Start, never changed, like the fields up to the blank line
+	spec    *Spec // set by Start, never changed, like the fields up to the blank line
 	child   Child
 	started time.Time
-	labels  []string
-	logs    map[string]*streams.Log
-	inputs  map[string]*Input
-	readers []*reader
-	kept    durables
+	streams []*stream          // stdin, the outputs, the custom ones
 	cut     context.CancelFunc // lets no reader wait for its log any more
 	exited  chan struct{}      // closed when the leader is gone
 	forced  chan struct{}      // closed when what is left is to be killed
@@ -71,8 +67,9 @@ type Process struct {
 }
 
 // Start starts the program. An error says why it could not be started, wrapped
-// with the name: "start web: ./web: no such file or directory".
-func Start(spec Spec, o Options) (*Process, error) {
+// with the name: "start web: ./web: no such file or directory". It keeps spec, which
+// must not be modified any more and may be that of many.
+func Start(spec *Spec, o Options) (*Process, error) {
 	p, err := start(spec, o)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
@@ -80,7 +77,7 @@ func Start(spec Spec, o Options) (*Process, error) {
 	return p, nil
 }
 
-func start(spec Spec, o Options) (*Process, error) {
+func start(spec *Spec, o Options) (*Process, error) {
 	if err := spec.Validate(); err != nil {
 		return nil, err
 	}
@@ -94,7 +91,7 @@ func start(spec Spec, o Options) (*Process, error) {
 			return nil, err
 		}
 	}
-	pipes, err := openPipes(&spec)
+	pipes, err := openPipes(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -121,20 +118,19 @@ func start(spec Spec, o Options) (*Process, error) {
 
 // begin starts the goroutines, and has the last one started when the leader ends.
 func (p *Process) begin() {
-	for _, r := range p.readers {
-		p.work.Go(r.run)
+	for _, s := range p.streams {
+		if s.reader != nil {
+			p.work.Go(s.reader.run)
+		}
 	}
 	p.child.OnEnd(p.end)
 }
 
-func newProcess(spec Spec, child Child, started time.Time) *Process {
+func newProcess(spec *Spec, child Child, started time.Time) *Process {
 	return &Process{
 		spec:    spec,
 		child:   child,
 		started: started,
-		logs:    make(map[string]*streams.Log),
-		inputs:  make(map[string]*Input),
-		kept:    make(durables),
 		exited:  make(chan struct{}),
 		forced:  make(chan struct{}),
 		settled: make(chan struct{}),

@@ -8,8 +8,6 @@ import (
 // Spec says what a program is to be run with. NewSpec fills in the defaults;
 // a literal must give every field, since the zero of some is a choice of its own
 // (OSEnv false, Umask 0, RedirectOutput nil).
-//
-// A Spec handed to Start must not be modified any more.
 type Spec struct {
 	Name string // of the process, for people and for GAFFER_NAME
 

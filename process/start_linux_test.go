@@ -53,7 +53,7 @@ func TestStartErrors(t *testing.T) {
 		s.CustomStreams = []string{"ctl"}
 		test.mistake(&s)
 		before := descriptors(t)
-		p, err := Start(s, Options{})
+		p, err := Start(&s, Options{})
 		if err == nil {
 			p.Kill("")
 			<-p.Done()
@@ -116,7 +116,7 @@ func TestStartWithoutDescriptors(t *testing.T) {
 		}
 		s := program("exit", "0")
 		s.RedirectInput, s.CustomStreams = true, []string{"ctl"}
-		p, err := Start(s, Options{})
+		p, err := Start(&s, Options{})
 		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func TestDetached(t *testing.T) {
 	}
 	s := shell("echo to nobody; exec sleep 1000")
 	s.Detach = true
-	p, err := Start(s, Options{Launcher: l})
+	p, err := Start(&s, Options{Launcher: l})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestDetached(t *testing.T) {
 		return err != nil
 	})
 
-	q, err := Start(s, Options{Launcher: l})
+	q, err := Start(&s, Options{Launcher: l})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,160 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/gafferd/gaffer/streams"
+)
+
+// stream is a stream of an instance.
+type stream struct {
+	fd     int // the child's
+	label  string
+	log    *streams.Log // nil: it cannot be read
+	reader *reader      // nil: an earlier program has read it to its end
+	input  *Input       // nil: it cannot be written to
+	kept   *durable     // nil: there is no Keeper
+}
+
+// stream is that of a descriptor. It is made unless it has been adopted.
+func (p *Process) stream(fd int, label string) *stream {
+	for _, s := range p.streams {
+		if s.fd == fd {
+			return s
+		}
+	}
+	s := &stream{fd: fd, label: label}
+	if child, ok := p.child.(KeptChild); ok {
+		s.kept = &durable{child: child, fd: fd, label: label}
+	}
+	p.streams = append(p.streams, s)
+	return s
+}
+
+// connectInput begins with our end of stdin; nil if an earlier program has closed it.
+func (s *stream) connectInput(f *os.File) {
+	if f == nil {
+		s.input = newClosedInput(s.kept)
+		return
+	}
+	s.input = newInput(f, s.kept, func() error {
+		if s.kept != nil {
+			s.kept.closeEnd()
+		}
+		return f.Close()
+	})
+}
+
+// connectOutput begins with our end of what can be read; nil if an earlier program
+// has read it to its end.
+func (s *stream) connectOutput(ctx context.Context, f *os.File, backpressure bool, o *Options) (err error) {
+	if s.kept != nil {
+		s.kept.unkept = func(err error) { o.unkept(s.label, err) }
+	}
+	if s.log, err = s.openLog(backpressure, o); err != nil {
+		return err
+	}
+	if f == nil {
+		s.log.Close()
+		return nil
+	}
+	s.reader = newReader(ctx, s.log, f, s.kept)
+	if s.fd >= firstCustomFD {
+		s.input = newInput(f, s.kept, func() error { return shutdownWrite(f) })
+	}
+	return nil
+}
+
+// openLog makes the log, with what an earlier program has read.
+func (s *stream) openLog(backpressure bool, o *Options) (*streams.Log, error) {
+	lo := streams.Options{Backpressure: backpressure, Memory: o.Memory, Sequence: o.Sequence}
+	if s.kept != nil {
+		lo.Backing = s.kept.backing
+	}
+	log := o.newLog(s.label, s.fd, lo)
+	if lo.Backing != nil {
+		if err := log.Restore(); err != nil {
+			return nil, fmt.Errorf("take over %s: %w", s.label, err)
+		}
+	}
+	return log, nil
+}
+
+// cutStreams ends every stream that has not ended yet, with what its pipe
+// holds at this moment.
+func (p *Process) cutStreams() {
+	p.cut()
+	for _, s := range p.streams {
+		if s.reader != nil {
+			s.reader.interrupt()
+		}
+	}
+}
+
+// Labels are the labels of the streams that can be read: the outputs, then the
+// custom streams.
+func (p *Process) Labels() (labels []string) {
+	for _, s := range p.streams {
+		if s.log != nil {
+			labels = append(labels, s.label)
+		}
+	}
+	return labels
+}
+
+// Logs are the streams that can be read, by label. They outlive the process.
+func (p *Process) Logs() map[string]*streams.Log {
+	logs := make(map[string]*streams.Log)
+	for _, s := range p.streams {
+		if s.log != nil {
+			logs[s.label] = s.log
+		}
+	}
+	return logs
+}
+
+// readable is the stream with that label which can be read; nil if there is none.
+func (p *Process) readable(label string) *stream {
+	for _, s := range p.streams {
+		if s.label == label && s.log != nil {
+			return s
+		}
+	}
+	return nil
+}
+
+// Log is the stream with that label. It returns ErrNotRedirected for a stdout
+// or stderr that is discarded, and ErrNoStream for any other unknown label.
+func (p *Process) Log(label string) (*streams.Log, error) {
+	if s := p.readable(label); s != nil {
+		return s.log, nil
+	}
+	redirected := len(p.spec.RedirectOutput)
+	if p.spec.Detach {
+		redirected = 0
+	}
+	if label == "stdout" && redirected == 0 || label == "stderr" && redirected < 2 {
+		return nil, fmt.Errorf("%s of %s: %w: give it a label in redirect_output", label, p.spec.Name, ErrNotRedirected)
+	}
+	return nil, fmt.Errorf("%s of %s: %w: it has %q", label, p.spec.Name, ErrNoStream, p.Labels())
+}
+
+// Input is what can be written to: "stdin" or a custom stream's label. It
+// returns ErrNotWritable for a stdin that is not redirected and for an output,
+// and ErrNoStream for an unknown label.
+func (p *Process) Input(label string) (*Input, error) {
+	for _, s := range p.streams {
+		if s.label == label && s.input != nil {
+			return s.input, nil
+		}
+	}
+	switch {
+	case label == stdinLabel:
+		return nil, fmt.Errorf("stdin of %s: %w: set redirect_input", p.spec.Name, ErrNotWritable)
+	case p.readable(label) != nil:
+		return nil, fmt.Errorf("%s of %s: %w: it is an output", label, p.spec.Name, ErrNotWritable)
+	}
+	return nil, fmt.Errorf("%s of %s: %w", label, p.spec.Name, ErrNoStream)
+}
