@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/cmdline"
 	"github.com/gafferd/gaffer/internal/procfile"
 	"github.com/gafferd/gaffer/internal/version"
 )
@@ -51,7 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	refuseShells(root)
+	cmdline.SetCompletion(root, usagef)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
@@ -89,15 +90,16 @@ gafferd cannot be reached; what fails under start, and what run runs, give their
 		Version:       version.Version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		// Else [flags] would follow.
+		DisableFlagsInUseLine: true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
 			}
-			return unknownCommand(cmd, args[0])
+			return usagef("%s", cmdline.Unknown(cmd, args[0]))
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SuggestionsMinimumDistance = 2
 	root.SetVersionTemplate(version.Line("gaffer"))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	f := root.PersistentFlags()
@@ -114,14 +116,8 @@ gafferd cannot be reached; what fails under start, and what run runs, give their
 		c.loadCommand(), c.unloadCommand(), c.psCommand(), c.scaleCommand(),
 		c.exportCommand(), c.importCommand(),
 	)
+	cmdline.SetHelp(root, usagef)
 	return root
-}
-
-func unknownCommand(cmd *cobra.Command, name string) error {
-	if near := cmd.SuggestionsFor(name); len(near) > 0 {
-		return usagef("there is no command %q; did you mean %s?", name, strings.Join(near, " or "))
-	}
-	return usagef("there is no command %q", name)
 }
 
 // atMost has a command refuse more than n arguments.
@@ -157,23 +153,4 @@ func (c *cli) group(args []string) (string, error) {
 		return "", usagef("%q cannot be the name of a group: want letters, digits and any of _ . @ + -", args[0])
 	}
 	return args[0], nil
-}
-
-// refuseShells has cobra's completion command refuse, rather than explain itself,
-// when it is given no shell that it knows. root has its output by then.
-func refuseShells(root *cobra.Command) {
-	root.InitDefaultCompletionCmd()
-	cmd, _, err := root.Find([]string{"completion"})
-	if err != nil {
-		panic(err) // it was just made
-	}
-	const shells = "bash, zsh, fish or powershell"
-	cmd.DisableFlagsInUseLine = true
-	cmd.Args = nil
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return usagef("completion for which shell? " + shells)
-		}
-		return usagef("there is no completion for %q: want "+shells, args[0])
-	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/cmdline"
 	"github.com/gafferd/gaffer/internal/nearest"
 )
 
@@ -72,8 +73,8 @@ func (c *cli) onDaemon(work func(ctx context.Context, d *client.Client, args []s
 // explain tells what went wrong and, where that is known, what to do.
 func (c *cli) explain(err error) string {
 	switch {
-	case errors.Is(err, client.ErrUnreachable) && (errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist)):
-		return fmt.Sprintf("cannot reach gafferd at %s: start it with gafferd, or name another with --endpoint", c.url())
+	case errors.Is(err, client.ErrUnreachable):
+		return cmp.Or(cmdline.Unreachable(err, c.url(), "--endpoint"), err.Error())
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Sprintf("gafferd at %s did not answer within %v", c.url(), answerTime)
 	case client.Code(err) == "unauthorized":

@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/cmdline"
 	"github.com/gafferd/gaffer/internal/version"
 )
 
@@ -50,42 +50,37 @@ func (c *cli) root() *cobra.Command {
 		Version:       version.Version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		// Else [flags] would follow.
+		DisableFlagsInUseLine: true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
 			}
-			return unknownCommand(cmd, args[0])
+			return usagef("%s", cmdline.Unknown(cmd, args[0]))
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			return c.checkOutput()
 		},
 	}
-	root.SuggestionsMinimumDistance = 2
 	root.SetVersionTemplate(version.Line("gafferctl"))
 	root.Flags().Bool("version", false, "print gafferctl's version")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
 	f := root.PersistentFlags()
-	f.StringVar(&c.connect, "connect", "", "URL of the daemon: http://, https:// or unix:///path (default $GAFFER_URL or "+defaultAddress+")")
-	f.StringVar(&c.certfile, "certfile", "", "client certificate (PEM)")
-	f.StringVar(&c.keyfile, "keyfile", "", "key of the client certificate (PEM)")
-	f.StringVar(&c.cacert, "cacert", "", "authorities that may have signed the daemon's certificate (PEM)")
-	f.StringVar(&c.tokenFile, "token-file", "", "file with an access token (default $GAFFER_TOKEN holds one)")
-	f.StringVarP(&c.output, "output", "o", "", "table, json or plain (default table on a terminal, else plain)")
+	f.StringVar(&c.connect, "connect", "", "`URL` of the daemon: http://, https:// or unix:///path (default $GAFFER_URL or "+defaultAddress+")")
+	f.StringVar(&c.certfile, "certfile", "", "client certificate, a PEM `FILE`")
+	f.StringVar(&c.keyfile, "keyfile", "", "key of the client certificate, a PEM `FILE`")
+	f.StringVar(&c.cacert, "cacert", "", "authorities that may have signed the daemon's certificate, a PEM `FILE`")
+	f.StringVar(&c.tokenFile, "token-file", "", "`FILE` with an access token (default $GAFFER_TOKEN holds one)")
+	f.StringVarP(&c.output, "output", "o", "", "print as `table|json|plain` (default table on a terminal, else plain)")
 	c.addCommands(root)
+	cmdline.SetHelp(root, usagef)
 	for name, values := range map[string][]string{"output": outputs, "connect": nil} {
 		if err := root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			panic(err) // the flag is there
 		}
 	}
 	return root
-}
-
-func unknownCommand(root *cobra.Command, name string) error {
-	if near := root.SuggestionsFor(name); len(near) > 0 {
-		return usagef("there is no command %q; did you mean %s?", name, strings.Join(near, " or "))
-	}
-	return usagef("there is no command %q", name)
 }
 
 func (c *cli) address() string {

@@ -1,10 +1,6 @@
 package main
 
-import (
-	"slices"
-
-	"github.com/spf13/cobra"
-)
+import "github.com/spf13/cobra"
 
 // addCommands puts all commands below root, in the order of the help.
 func (c *cli) addCommands(root *cobra.Command) {
@@ -33,7 +29,6 @@ func (c *cli) addCommands(root *cobra.Command) {
 		}
 	}
 	root.AddCommand(c.versionCommand())
-	root.SetHelpCommand(helpCommand())
 	calledElsewhere(root)
 }
 
@@ -56,48 +51,5 @@ func calledElsewhere(root *cobra.Command) {
 			panic(err) // the command is there
 		}
 		cmd.SuggestFor = elsewhere
-	}
-}
-
-// helpCommand is cobra's, but a command that does not exist is wrong usage.
-func helpCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "help [COMMAND]",
-		Short: "Explain a command",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			topic, rest, err := cmd.Root().Find(args)
-			if err != nil || len(rest) > 0 {
-				return unknownCommand(cmd.Root(), args[0])
-			}
-			topic.InitDefaultHelpFlag()
-			return topic.Help()
-		},
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
-			if len(args) == 0 {
-				for _, sub := range cmd.Root().Commands() {
-					names = append(names, sub.Name()+"\t"+sub.Short)
-				}
-			}
-			return slices.Clip(names), cobra.ShellCompDirectiveNoFileComp
-		},
-	}
-}
-
-// refuseShells has cobra's completion command refuse, rather than explain itself,
-// when it is given no shell that it knows. root has its output by then.
-func refuseShells(root *cobra.Command) {
-	root.InitDefaultCompletionCmd()
-	cmd, _, err := root.Find([]string{"completion"})
-	if err != nil {
-		panic(err) // it was just made
-	}
-	const shells = "bash, zsh, fish or powershell"
-	cmd.DisableFlagsInUseLine = true
-	cmd.Args = nil
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return usagef("completion for which shell? " + shells)
-		}
-		return usagef("there is no completion for %q: want "+shells, args[0])
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/cmdline"
 )
 
 func (c *cli) groupsCommand() *cobra.Command {
@@ -33,9 +34,9 @@ func (c *cli) groupsCommand() *cobra.Command {
 			return c.table(t)
 		})
 	cmd.Use = "groups [start|stop|restart|del GROUP]"
-	cmd.Args = func(_ *cobra.Command, args []string) error {
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return usagef("groups has no command %q", args[0])
+			return usagef("%s", cmdline.Unknown(cmd, args[0]))
 		}
 		return nil
 	}

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -59,14 +62,47 @@ func (c *cli) restartCommand() *cobra.Command {
 }
 
 func (c *cli) scaleCommand() *cobra.Command {
-	return c.complete(c.change("scale [--wait[=SECONDS]] NAME N", "Run N instances of a process", "scaling", 2, 2,
+	return c.complete(signed(c.change("scale [--wait[=SECONDS]] NAME N", "Run N instances of a process", "scaling", 2, 2,
 		func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
-			n, err := count(args[1])
+			n, err := target(args[0], args[1])
 			if err == nil {
 				_, err = c.client.Scale(ctx, args[0], n, waits...)
 			}
 			return c.ok, err
-		}), names)
+		}), target), names)
+}
+
+// target is an argument that is how many instances there are to be of a process.
+// One with a sign, which is a change elsewhere, is not taken for that.
+func target(name, arg string) (int, error) {
+	name = cmp.Or(name, "NAME")
+	n, signed := strings.CutPrefix(arg, "+")
+	if _, number := isPID(n); signed && number {
+		return 0, usagef("%q: want how many instances there are to be; to run %s more: gafferctl add %s %[2]s", arg, n, name)
+	}
+	n, signed = strings.CutPrefix(arg, "-")
+	if _, number := isPID(n); signed && number {
+		return 0, usagef("%q: want how many instances there are to be; to run %s fewer: gafferctl sub %s %[2]s", arg, n, name)
+	}
+	return count(arg)
+}
+
+// signed has cmd tell of an argument like -1 what parse says of it, and not that
+// there is no such flag. parse also gets the first argument, if that is known.
+func signed(cmd *cobra.Command, parse func(name, arg string) (int, error)) *cobra.Command {
+	type unknownFlag interface {
+		error
+		GetSpecifiedShortnames() string
+	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if unknown, ok := errors.AsType[unknownFlag](err); ok {
+			if _, number := isPID(unknown.GetSpecifiedShortnames()); number {
+				_, err = parse(cmd.Flags().Arg(0), "-"+unknown.GetSpecifiedShortnames())
+			}
+		}
+		return cmd.Root().FlagErrorFunc()(cmd, err)
+	})
+	return cmd
 }
 
 func (c *cli) addCommand() *cobra.Command {
@@ -84,7 +120,7 @@ func (c *cli) subCommand() *cobra.Command {
 }
 
 func (c *cli) resizeCommand(verb, short, doing string, resize func(ctx context.Context, name string, n int, waits []client.Waiting) (int, error)) *cobra.Command {
-	return c.complete(c.change(verb+" [--wait[=SECONDS]] NAME [N]", short, doing, 1, 2,
+	return c.complete(signed(c.change(verb+" [--wait[=SECONDS]] NAME [N]", short, doing, 1, 2,
 		func(ctx context.Context, args []string, waits []client.Waiting) (_ report, err error) {
 			n := 1
 			if len(args) == 2 {
@@ -94,7 +130,7 @@ func (c *cli) resizeCommand(verb, short, doing string, resize func(ctx context.C
 			}
 			total, err := resize(ctx, args[0], n, waits)
 			return func() error { return c.number("numprocesses", total) }, err
-		}), names)
+		}), func(_, arg string) (int, error) { return count(arg) }), names)
 }
 
 func (c *cli) killCommand() *cobra.Command {

@@ -1,19 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/cmdline"
 	"github.com/gafferd/gaffer/internal/nearest"
 )
 
@@ -34,7 +34,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	refuseShells(root)
+	cmdline.SetCompletion(root, usagef)
 	cmd, err := root.ExecuteContextC(ctx)
 	if c.client != nil {
 		c.client.CloseIdleConnections()
@@ -104,15 +104,10 @@ func (c *cli) meant(ctx context.Context, cmd *cobra.Command, err error) string {
 // explainUnreachable says why the daemon cannot be reached, or better, what to
 // do about it.
 func (c *cli) explainUnreachable(err error) string {
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
-		return fmt.Sprintf("cannot reach gafferd at %s: start it with gafferd", c.address())
-	case errors.Is(err, os.ErrPermission):
-		return fmt.Sprintf("cannot reach gafferd at %s: you may not use its socket", c.address())
-	case isCertificate(err):
+	if isCertificate(err) {
 		return fmt.Sprintf("%v: name the authority that signed its certificate with --cacert", err)
 	}
-	return err.Error()
+	return cmp.Or(cmdline.Unreachable(err, c.address(), "--connect"), err.Error())
 }
 
 func isCertificate(err error) bool {

@@ -18,19 +18,19 @@ func TestUsageErrors(t *testing.T) {
 		args string
 		want string // on stderr
 	}{
-		{"nosuch", "gafferctl: there is no command \"nosuch\"\nUsage: gafferctl [--connect URL] COMMAND [flags]\nTry 'gafferctl help'.\n"},
-		{"stat", "gafferctl: there is no command \"stat\"; did you mean status or stats or start or stop?\nUsage: gafferctl [--connect URL] COMMAND [flags]\nTry 'gafferctl help'.\n"},
+		{"nosuch", "gafferctl: there is no command \"nosuch\"\nUsage: gafferctl [--connect URL] COMMAND\nTry 'gafferctl help'.\n"},
+		{"stat", "gafferctl: there is no command \"stat\"; did you mean status or stats or start or stop?\nUsage: gafferctl [--connect URL] COMMAND\nTry 'gafferctl help'.\n"},
 		{"list", "gafferctl: there is no command \"list\"; did you mean status?\n"},
 		{"completion", "gafferctl: completion for which shell? bash, zsh, fish or powershell\n"},
 		{"completion tcsh", "gafferctl: there is no completion for \"tcsh\": want bash, zsh, fish or powershell\n"},
 		{"add", "gafferctl: an argument is missing\nUsage: gafferctl add [--wait[=SECONDS]] NAME [N]\nTry 'gafferctl help add'.\n"},
 		{"add web 1 2", "gafferctl: \"2\" is one argument too many\nUsage: gafferctl add [--wait[=SECONDS]] NAME [N]\nTry 'gafferctl help add'.\n"},
 		{"add web many", "gafferctl: \"many\": want a number, 0 or more\n"},
-		{"scale web -- -1", "gafferctl: \"-1\": want a number, 0 or more\n"},
+		{"scale web -- -1", "gafferctl: \"-1\": want how many instances there are to be; to run 1 fewer: gafferctl sub web 1\n"},
 		{"start --wait=soon web", "gafferctl: --wait \"soon\": want a number of seconds, or nothing\n"},
 		{"start --wait=-1 web", "gafferctl: --wait \"-1\": want a number of seconds, or nothing\n"},
 		{"start --wiat web", "gafferctl: unknown flag: --wiat\n"},
-		{"groups nosuch", "gafferctl: groups has no command \"nosuch\"\n"},
+		{"groups nosuch", "gafferctl: there is no command \"groups nosuch\"\n"},
 		{"groups stop", "gafferctl: an argument is missing\nUsage: gafferctl groups stop [--wait[=SECONDS]] GROUP\nTry 'gafferctl help groups stop'.\n"},
 		{"-o xml status", "gafferctl: --output \"xml\": want table, json, plain\n"},
 		{"--connect localhost:5000 status", "gafferctl: address \"localhost:5000\": want http://HOST:PORT, https://HOST:PORT or unix:///PATH\n"},
@@ -57,9 +57,11 @@ func TestUnreachable(t *testing.T) {
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	secure.StartTLS()
 	defer secure.Close()
+	deserted := write(t, "sock", "") // what listened there has been killed
 	tests := []struct{ address, want string }{
-		{"http://127.0.0.1:1", "gafferctl: cannot reach gafferd at http://127.0.0.1:1: start it with gafferd\n"},
-		{"unix:///no/such/socket", "gafferctl: cannot reach gafferd at unix:///no/such/socket: start it with gafferd\n"},
+		{"http://127.0.0.1:1", "gafferctl: cannot reach gafferd at http://127.0.0.1:1: connection refused, nobody listens there: start it with gafferd, or name another address with --connect\n"},
+		{"unix:///no/such/socket", "gafferctl: cannot reach gafferd at unix:///no/such/socket: there is no such file: start it with gafferd --bind unix:/no/such/socket, or name another address with --connect\n"},
+		{"unix:" + deserted, "gafferctl: cannot reach gafferd at unix:" + deserted + ": connection refused, nobody listens on that socket: start it with gafferd --bind unix:" + deserted + ", or name another address with --connect\n"},
 		{secure.URL, "name the authority that signed its certificate with --cacert\n"},
 	}
 	for _, tt := range tests {

@@ -9,15 +9,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/cmdline"
 )
 
 func (c *cli) tokenCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "token",
-		Short: "Make, list and revoke access tokens",
-		Args: func(_ *cobra.Command, args []string) error {
+		Use:                   "token add|list|revoke",
+		Short:                 "Make, list and revoke access tokens",
+		DisableFlagsInUseLine: true,
+		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("token has no command %q", args[0])
+				return usagef("%s", cmdline.Unknown(cmd, args[0]))
 			}
 			return usagef("token wants a command: add, list or revoke")
 		},

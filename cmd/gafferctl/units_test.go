@@ -22,6 +22,17 @@ func TestSpans(t *testing.T) {
 	}
 }
 
+func TestLives(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0ms", 900 * time.Microsecond: "0ms", 12 * time.Millisecond: "12ms", 999 * time.Millisecond: "999ms",
+		time.Second: "1s", 61 * time.Second: "1m 1s",
+	} {
+		if got := life(d); got != want {
+			t.Errorf("%v: got %q, want %q", d, got, want)
+		}
+	}
+}
+
 func TestBytes(t *testing.T) {
 	tests := []struct {
 		n     uint64

@@ -10,21 +10,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/cmdline"
 )
 
 // waitFlag is --wait or --wait=SECONDS.
 type waitFlag struct{ text string }
 
 func (w *waitFlag) add(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().StringVar(&w.text, "wait", "", "wait until it has happened, or so many `seconds` at most")
-	cmd.Flags().Lookup("wait").NoOptDefVal = "true"
+	cmdline.Optional(cmd, &w.text, "wait", "SECONDS", "wait until it has happened, or so many seconds at most")
 	return cmd
 }
 
 // waiting is the flag as the client wants it.
 func (w *waitFlag) waiting() ([]client.Waiting, error) {
 	switch w.text {
-	case "", "false":
+	case "":
 		return nil, nil
 	case "true":
 		return []client.Waiting{client.Wait()}, nil

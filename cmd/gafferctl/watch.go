@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/cmdline"
 )
 
 // events are all that can be watched by itself.
@@ -25,7 +26,7 @@ func (c *cli) watchCommand() *cobra.Command {
 		func(ctx context.Context, args []string) error {
 			o := client.WatchOptions{Since: client.Latest}
 			switch heartbeat {
-			case "", "false":
+			case "":
 			case "true":
 				o.Heartbeat = time.Minute
 			default:
@@ -44,8 +45,7 @@ func (c *cli) watchCommand() *cobra.Command {
 	cmd.Long = "Follow what happens, until it is interrupted.\n\n" +
 		"A.B.C picks events: exit, all of a process with proc.NAME, one kind of one process\n" +
 		"with proc.NAME.exit. The events are " + strings.Join(events, ", ") + "."
-	cmd.Flags().StringVar(&heartbeat, "heartbeat", "", "have the daemon keep an idle connection alive every so many `seconds` (60)")
-	cmd.Flags().Lookup("heartbeat").NoOptDefVal = "true"
+	cmdline.Optional(cmd, &heartbeat, "heartbeat", "SECONDS", "have the daemon keep an idle connection alive every so many seconds (60)")
 	cmd.Flags().BoolVar(&colorize, "colorize", false, "use colours even if the output is not a terminal")
 	return c.complete(cmd, func(ctx context.Context, c *client.Client) ([]string, error) {
 		all, err := c.Processes(ctx)

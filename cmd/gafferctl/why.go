@@ -61,7 +61,7 @@ func (c *cli) why(name string, exits []client.Exit, status client.Status, now ti
 		b.WriteString(title + "\n")
 		fmt.Fprintf(&b, "  when    %s, %s\n", ago(e.EndedAt, now), e.EndedAt.Local().Format(time.DateTime))
 		if !e.StartedAt.IsZero() {
-			fmt.Fprintf(&b, "  lived   %s, since %s\n", spanCell(e.EndedAt.Sub(e.StartedAt)).shown, e.StartedAt.Local().Format(time.DateTime))
+			fmt.Fprintf(&b, "  lived   %s, since %s\n", life(e.EndedAt.Sub(e.StartedAt)), e.StartedAt.Local().Format(time.DateTime))
 		}
 		fmt.Fprintf(&b, "  reason  %s\n", e.Reason)
 		if e.NextRetryAt.After(now) {
@@ -83,6 +83,15 @@ func (c *cli) why(name string, exits []client.Exit, status client.Status, now ti
 	}
 	b.WriteString(name + " " + next(status, now))
 	return c.print("%s", b.String())
+}
+
+// life is how long an instance lived. Below a second it matters whether it did
+// anything at all.
+func life(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%dms", d.Milliseconds())
+	}
+	return spanCell(d).shown
 }
 
 // ending is how an instance ended, in a few words.
