@@ -11,7 +11,7 @@ import (
 )
 
 func (c *cli) groupsCommand() *cobra.Command {
-	cmd := c.command("groups", "List groups of processes; start, stop, restart or delete one", 0, 0,
+	cmd := c.command("groups", "List groups of processes; start, stop, restart or delete some", 0, 0,
 		func(ctx context.Context, _ []string) error {
 			all, err := c.client.Groups(ctx)
 			if err != nil {
@@ -33,7 +33,7 @@ func (c *cli) groupsCommand() *cobra.Command {
 			}
 			return c.table(t)
 		})
-	cmd.Use = "groups [start|stop|restart|del GROUP]"
+	cmd.Use = "groups [start|stop|restart|del GROUP…]"
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
 			return usagef("%s", cmdline.Unknown(cmd, args[0]))
@@ -42,14 +42,14 @@ func (c *cli) groupsCommand() *cobra.Command {
 	}
 	type act func(ctx context.Context, group string, waits ...client.Waiting) error
 	sub := func(verb, short, doing string, do func() act) {
-		cmd.AddCommand(c.complete(c.change(verb+" [--wait[=SECONDS]] GROUP", short, doing, 1, 1,
-			func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
-				return c.ok, do()(ctx, args[0], waits...)
+		cmd.AddCommand(c.completeEach(c.each(verb+" [--wait[=SECONDS]] GROUP…", short, doing,
+			func(ctx context.Context, group string, waits []client.Waiting) error {
+				return do()(ctx, group, waits...)
 			}), groups))
 	}
-	sub("start", "Start all processes of a group", "starting", func() act { return c.client.StartGroup })
-	sub("stop", "Stop all processes of a group", "stopping", func() act { return c.client.StopGroup })
-	sub("restart", "Restart all processes of a group", "restarting", func() act { return c.client.RestartGroup })
-	sub("del", "Stop all processes of a group and forget them", "stopping", func() act { return c.client.DeleteGroup })
+	sub("start", "Start all processes of groups", "starting", func() act { return c.client.StartGroup })
+	sub("stop", "Stop all processes of groups", "stopping", func() act { return c.client.StopGroup })
+	sub("restart", "Restart all processes of groups", "restarting", func() act { return c.client.RestartGroup })
+	sub("del", "Stop all processes of groups and forget them", "stopping", func() act { return c.client.DeleteGroup })
 	return cmd
 }

@@ -33,31 +33,37 @@ func count(arg string) (int, error) {
 }
 
 func (c *cli) startCommand() *cobra.Command {
-	return c.complete(c.change("start [--wait[=SECONDS]] NAME", "Start a process", "starting", 1, 1,
-		func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
-			return c.ok, c.client.Start(ctx, args[0], waits...)
+	return c.completeEach(c.each("start [--wait[=SECONDS]] NAME…", "Start processes", "starting",
+		func(ctx context.Context, name string, waits []client.Waiting) error {
+			if _, ok := isPID(name); ok {
+				return usagef("%q is the pid of an instance: want the name of a process", name)
+			}
+			return c.client.Start(ctx, name, waits...)
 		}), names)
 }
 
 func (c *cli) stopCommand() *cobra.Command {
-	cmd := c.change("stop [--wait[=SECONDS]] NAME|PID", "Stop a process, or one instance of it", "stopping", 1, 1,
-		func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
-			if pid, ok := isPID(args[0]); ok {
-				return c.ok, c.client.StopInstance(ctx, pid, waits...)
+	cmd := c.each("stop [--wait[=SECONDS]] NAME|PID…", "Stop processes, or single instances", "stopping",
+		func(ctx context.Context, arg string, waits []client.Waiting) error {
+			if pid, ok := isPID(arg); ok {
+				return c.client.StopInstance(ctx, pid, waits...)
 			}
-			return c.ok, c.client.Stop(ctx, args[0], waits...)
+			return c.client.Stop(ctx, arg, waits...)
 		})
-	cmd.Long = "Stop a process, or one instance of it.\n\n" +
+	cmd.Long = "Stop processes, or single instances.\n\n" +
 		"A process that is stopped stays stopped. A single instance that is stopped is\n" +
 		"replaced: the process keeps its number of instances. To run fewer, use sub or\n" +
 		"scale."
-	return c.complete(cmd, namesAndPids)
+	return c.completeEach(cmd, namesAndPids)
 }
 
 func (c *cli) restartCommand() *cobra.Command {
-	return c.complete(c.change("restart [--wait[=SECONDS]] NAME", "Restart a process", "restarting", 1, 1,
-		func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
-			return c.ok, c.client.Restart(ctx, args[0], waits...)
+	return c.completeEach(c.each("restart [--wait[=SECONDS]] NAME…", "Restart processes", "restarting",
+		func(ctx context.Context, name string, waits []client.Waiting) error {
+			if _, ok := isPID(name); ok {
+				return usagef("%q is the pid of an instance: want the name of a process; gafferctl stop %[1]s has that instance alone replaced by a new one", name)
+			}
+			return c.client.Restart(ctx, name, waits...)
 		}), names)
 }
 

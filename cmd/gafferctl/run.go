@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -53,7 +54,6 @@ func usagef(format string, args ...any) error {
 
 // report tells the user what went wrong and what to do about it.
 func (c *cli) report(ctx context.Context, cmd *cobra.Command, err error) int {
-	say := func(format string, args ...any) { fmt.Fprintf(c.stderr, "gafferctl: "+format+"\n", args...) }
 	code, isCode := errors.AsType[exitCode](err)
 	wrong, isUsage := errors.AsType[*usageError](err)
 	switch {
@@ -62,33 +62,39 @@ func (c *cli) report(ctx context.Context, cmd *cobra.Command, err error) int {
 	case isCode:
 		return int(code)
 	case isUsage:
-		say("%v", wrong)
+		c.complain(wrong.problem)
 		fmt.Fprintf(c.stderr, "Usage: %s\nTry 'gafferctl help%s'.\n", cmd.UseLine(), strings.TrimPrefix(cmd.CommandPath(), "gafferctl"))
 		return exitUsage
-	case ctx.Err() != nil:
-		say("interrupted")
-		return exitFailed
-	case errors.Is(err, client.ErrUnreachable):
-		say("%s", c.explainUnreachable(err))
-		return exitUnreachable
-	case errors.Is(err, context.DeadlineExceeded):
-		say("gafferd at %s did not answer within %v", c.address(), patience)
-		return exitUnreachable
-	case errors.Is(err, client.ErrNotDone):
-		say("it is under way, but was not done within the time given to --wait")
-		return exitFailed
-	case client.Code(err) == "unauthorized":
-		say("%v: give an access token with --token-file or $GAFFER_TOKEN", err)
-		return exitFailed
 	}
-	say("%v%s", err, c.meant(ctx, cmd, err))
-	return exitFailed
+	problem, failed := c.explain(ctx, cmd.Flags().Args(), err)
+	c.complain(problem)
+	return failed
+}
+
+func (c *cli) complain(problem string) { fmt.Fprintf(c.stderr, "gafferctl: %s\n", problem) }
+
+// explain says what an error of a command with these arguments comes from, and
+// what to do about it, and which exit code it is.
+func (c *cli) explain(ctx context.Context, args []string, err error) (problem string, code int) {
+	switch {
+	case ctx.Err() != nil:
+		return "interrupted", exitFailed
+	case errors.Is(err, client.ErrUnreachable):
+		return c.explainUnreachable(err), exitUnreachable
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Sprintf("gafferd at %s did not answer within %v", c.address(), patience), exitUnreachable
+	case errors.Is(err, client.ErrNotDone):
+		return "it is under way, but was not done within the time given to --wait", exitFailed
+	case client.Code(err) == "unauthorized":
+		return fmt.Sprintf("%v: give an access token with --token-file or $GAFFER_TOKEN", err), exitFailed
+	}
+	return err.Error() + c.meant(ctx, args, err), exitFailed
 }
 
 // meant is the hint to somebody who has named a process that there is not.
-func (c *cli) meant(ctx context.Context, cmd *cobra.Command, err error) string {
-	args := cmd.Flags().Args()
-	if client.Code(err) != "not_found" || len(args) == 0 || !strings.Contains(err.Error(), strconv.Quote(args[0])) {
+func (c *cli) meant(ctx context.Context, args []string, err error) string {
+	named := slices.IndexFunc(args, func(arg string) bool { return strings.Contains(err.Error(), strconv.Quote(arg)) })
+	if client.Code(err) != "not_found" || named < 0 {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, completionPatience)
@@ -98,7 +104,7 @@ func (c *cli) meant(ctx context.Context, cmd *cobra.Command, err error) string {
 	if err != nil {
 		return "" // what was asked for is told anyway
 	}
-	return nearest.Hint(args[0], all)
+	return nearest.Hint(args[named], all)
 }
 
 // explainUnreachable says why the daemon cannot be reached, or better, what to

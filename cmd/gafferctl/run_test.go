@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -31,7 +32,7 @@ func TestUsageErrors(t *testing.T) {
 		{"start --wait=-1 web", "gafferctl: --wait \"-1\": want a number of seconds, or nothing\n"},
 		{"start --wiat web", "gafferctl: unknown flag: --wiat\n"},
 		{"groups nosuch", "gafferctl: there is no command \"groups nosuch\"\n"},
-		{"groups stop", "gafferctl: an argument is missing\nUsage: gafferctl groups stop [--wait[=SECONDS]] GROUP\nTry 'gafferctl help groups stop'.\n"},
+		{"groups stop", "gafferctl: an argument is missing\nUsage: gafferctl groups stop [--wait[=SECONDS]] GROUP…\nTry 'gafferctl help groups stop'.\n"},
 		{"-o xml status", "gafferctl: --output \"xml\": want table, json, plain\n"},
 		{"--connect localhost:5000 status", "gafferctl: address \"localhost:5000\": want http://HOST:PORT, https://HOST:PORT or unix:///PATH\n"},
 		{"--certfile c status", "gafferctl: a certificate and its key go together: one of the two is missing\n"},
@@ -150,4 +151,40 @@ func TestNotDoneInTime(t *testing.T) {
 	if code := f.end(t); code != exitOK {
 		t.Errorf("an interrupted streams: exit %d: %s", code, f.stderr.String())
 	}
+}
+
+// What is waited for is waited for together: here the first ends only once the
+// last has been told to. Else it is killed, after its graceful_timeout.
+func TestSeveralAreWaitedForTogether(t *testing.T) {
+	serve(t)
+	dir := t.TempDir()
+	for name, onTerm := range map[string]string{"first": "until test -e told; do sleep 0.01; done; exit 5", "last": "touch told; exit 6"} {
+		must(t, "load_process", "--start", "--wait", write(t, "p.json", fmt.Sprintf(
+			`{"name": %q, "cmd": "sh", "args": ["-c", "trap '%s' TERM; echo up; while :; do sleep 0.01; done"], "graceful_timeout": 5, "cwd": %q}`, name, onTerm, dir)))
+		f := follow(t, "streams", "--tail", "all", name)
+		f.until(t, "up")
+		f.interrupt()
+	}
+	if got, want := must(t, "stop", "--wait", "first", "last"), "first: ok\nlast: ok\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for name, want := range map[string]string{"first": "exited with status 5", "last": "exited with status 6"} {
+		if got := must(t, "why", name); !strings.Contains(got, want) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+func TestOneOfSeveralIsNotDoneInTime(t *testing.T) {
+	serve(t)
+	must(t, "load_process", "--start", "--wait", write(t, "p.json", `{"name": "stubborn", "cmd": "sh", "args": ["-c", "trap '' TERM; echo up; while :; do sleep 1; done"], "graceful_timeout": 20}`))
+	must(t, "add_process", "idle", "sleep 1000")
+	f := follow(t, "streams", "--tail", "all", "stubborn")
+	f.until(t, "up")
+	f.interrupt()
+	o := gafferctl(t, "", "stop", "--wait=0.1", "stubborn", "idle")
+	if want := (outcome{exitFailed, "idle: ok\n", "gafferctl: stubborn: it is under way, but was not done within the time given to --wait\n"}); o != want {
+		t.Errorf("got %v, want %v", o, want)
+	}
+	must(t, "kill", "stubborn", "9")
 }

@@ -104,8 +104,8 @@ func (c *cli) readDescription(file string) (description map[string]any, err erro
 }
 
 func (c *cli) delProcessCommand() *cobra.Command {
-	return c.complete(c.change("del_process [--wait[=SECONDS]] NAME", "Stop a process and forget it", "stopping", 1, 1,
-		func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
-			return c.ok, c.client.Delete(ctx, args[0], waits...)
+	return c.completeEach(c.each("del_process [--wait[=SECONDS]] NAME…", "Stop processes and forget them", "stopping",
+		func(ctx context.Context, name string, waits []client.Waiting) error {
+			return c.client.Delete(ctx, name, waits...)
 		}), names)
 }

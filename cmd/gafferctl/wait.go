@@ -40,8 +40,15 @@ func (w *waitFlag) waiting() ([]client.Waiting, error) {
 type report func() error
 
 // change makes a subcommand that changes something and may be told to wait for
-// it. doing is what it says meanwhile: "stopping".
+// it. doing is what it says meanwhile, with its first argument: "stopping".
 func (c *cli) change(use, short, doing string, least, most int, do func(ctx context.Context, args []string, waits []client.Waiting) (report, error)) *cobra.Command {
+	return c.changing(use, short, func(args []string) string {
+		return strings.Join(append([]string{doing}, args[:min(1, len(args))]...), " ")
+	}, least, most, do)
+}
+
+// changing is change with what it says meanwhile in the caller's hands.
+func (c *cli) changing(use, short string, doing func(args []string) string, least, most int, do func(ctx context.Context, args []string, waits []client.Waiting) (report, error)) *cobra.Command {
 	var wait waitFlag
 	return wait.add(c.following(use, short, least, most, func(ctx context.Context, args []string) error {
 		waits, err := wait.waiting()
@@ -50,7 +57,7 @@ func (c *cli) change(use, short, doing string, least, most int, do func(ctx cont
 		}
 		stop := func() {}
 		if waits != nil {
-			stop = c.progress(strings.Join(append([]string{doing}, args[:min(1, len(args))]...), " "))
+			stop = c.progress(doing(args))
 		} else {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, patience)
