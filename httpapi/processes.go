@@ -61,6 +61,9 @@ func (v *visitor) processJSON(p *manager.Snapshot) json.RawMessage {
 			with("running", p.Status.Running).
 			with("pids", p.PIDs).
 			with("next_retry_at", timeOrNull(p.Status.NextRetryAt))
+		if p.Status.Once {
+			o = o.with("once", true)
+		}
 		if trouble := p.Status.LastError; trouble != "" {
 			o = o.with("last_error", v.secretsOf(&p.Template).Replace(trouble))
 		}

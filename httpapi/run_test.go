@@ -32,6 +32,11 @@ func TestRun(t *testing.T) {
 	if !r.OK || !strings.HasPrefix(r.Name, "run-") || r.PID == 0 || lines(r.Streams...) != lines("stdout", "stderr") {
 		t.Fatalf("%+v", r)
 	}
+	for _, path := range []string{"/processes?info=true", "/status/" + r.Name} {
+		if got := d.get(path).body; strings.Count(got, `"once":true`) != 1 {
+			t.Errorf("%s does not tell that it is run once: %s", path, got)
+		}
+	}
 	feed := d.open(fmt.Sprintf("/streams/%d/stdout?feed=continuous&since=0", r.PID))
 	d.want(200, "POST", fmt.Sprintf("/streams/%d/stdin", r.PID), "out \"hello\"\nexit 7\n")
 	out, err := io.ReadAll(feed.Body)

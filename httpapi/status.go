@@ -48,5 +48,8 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	if status.LastError != "" {
 		o = o.with("last_error", visitorOf(r).secrets(s.manager, name).Replace(status.LastError))
 	}
+	if status.Once {
+		o = o.with("once", true)
+	}
 	return writeJSON(w, o)
 }

@@ -11,6 +11,7 @@ type Status struct {
 	State        string
 	NextRetryAt  time.Time // zero if no retry is pending
 	LastError    string    // why the last start failed; "" since one succeeded
+	Once         bool      // it was made by Run
 }
 
 // The values of Status.State.
@@ -45,6 +46,7 @@ func (s *supervisor) status() Status {
 		State:        s.summary(),
 		NextRetryAt:  s.retries.next(),
 		LastError:    s.trouble,
+		Once:         s.source == fromRun,
 	}
 	if s.suspended {
 		st.NextRetryAt = s.retryAt

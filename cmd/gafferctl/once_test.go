@@ -45,6 +45,30 @@ func await(t *testing.T, from io.Reader, want string) {
 	}
 }
 
+// What is run once is part of the status while it runs.
+func TestRunningOnceIsShown(t *testing.T) {
+	serve(t)
+	r, w := io.Pipe()
+	cmd, stdout, _ := apart(t, r, "run", "cat")
+	io.WriteString(w, "up\n")
+	await(t, stdout, "up\n")
+	for _, form := range []string{"table", "plain", "json"} {
+		if got := must(t, "-o", form, "status"); strings.Count(got, "run-") != 1 || !strings.Contains(got, "running") || strings.Contains(got, "not shown") {
+			t.Errorf("%s: while it runs: got %s", form, got)
+		}
+	}
+	w.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if got := must(t, "-o", "table", "status"); strings.Contains(got, "run-") || !strings.Contains(got, "not shown: 1 ") {
+		t.Errorf("after its end: got %s", got)
+	}
+	if got := must(t, "-o", "json", "status"); got != "[]\n" {
+		t.Errorf("after its end: got %s", got)
+	}
+}
+
 func TestRunExitCodes(t *testing.T) {
 	serve(t)
 	tests := []struct {

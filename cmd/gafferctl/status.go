@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -15,22 +17,27 @@ import (
 )
 
 func (c *cli) statusCommand() *cobra.Command {
-	cmd := c.command("status [NAME]", "Show how everything does, or whether a process is active", 0, 1,
+	var all bool
+	cmd := c.command("status [-a] [NAME]", "Show how everything does, or whether a process is active", 0, 1,
 		func(ctx context.Context, args []string) error {
 			switch {
 			case len(args) == 1 && c.asJSON():
 				return c.raw(ctx, "/status/"+url.PathEscape(args[0]), nil)
 			case len(args) == 1:
 				return c.statusOf(ctx, args[0])
-			case c.asJSON():
+			case c.asJSON() && all:
 				return c.raw(ctx, "/processes", url.Values{"info": {"true"}})
+			case c.asJSON():
+				return c.statusJSON(ctx)
 			}
-			return c.statusOfAll(ctx)
+			return c.statusOfAll(ctx, all)
 		})
 	cmd.Long = "Show how everything does, or whether a process is active.\n\n" +
 		"With a name it prints active or stopped. Without one it prints, in plain output,\n" +
 		"for each process and separated by tabs: name, state, running instances, wanted\n" +
-		"instances, pids, seconds since the oldest instance started, and what is wrong."
+		"instances, pids, seconds since the oldest instance started, and what is wrong.\n\n" +
+		"What was run once and has ended is left out, in JSON too, unless --all is given."
+	cmd.Flags().BoolVarP(&all, "all", "a", false, "show also what was run once and has ended")
 	return c.complete(cmd, names)
 }
 
@@ -45,7 +52,35 @@ func (c *cli) statusOf(ctx context.Context, name string) error {
 	return c.print("active")
 }
 
-func (c *cli) statusOfAll(ctx context.Context) error {
+// isOver reports whether a process was run once and has ended. It is only listed
+// for the sake of its exit and its output.
+func isOver(info client.Info) bool { return info.Once && !info.Active && len(info.PIDs) == 0 }
+
+// statusJSON prints all processes as the daemon describes them, but for those
+// that are over.
+func (c *cli) statusJSON(ctx context.Context) error {
+	var objects []json.RawMessage
+	if err := c.client.Do(ctx, http.MethodGet, "/processes", url.Values{"info": {"true"}}, nil, &objects); err != nil {
+		return err
+	}
+	shown := []json.RawMessage{}
+	for _, object := range objects {
+		var info client.Info
+		if err := json.Unmarshal(object, &info); err != nil {
+			return err
+		}
+		if !isOver(info) {
+			shown = append(shown, object)
+		}
+	}
+	text, err := json.MarshalIndent(shown, "", "  ")
+	if err != nil {
+		return err
+	}
+	return c.print("%s", text)
+}
+
+func (c *cli) statusOfAll(ctx context.Context, all bool) error {
 	infos, err := c.client.Infos(ctx)
 	if err != nil {
 		return err
@@ -56,13 +91,23 @@ func (c *cli) statusOfAll(ctx context.Context) error {
 	}
 	now := time.Now()
 	t := table{head: []string{"NAME", "STATE", "RUNNING", "PIDS", "UPTIME", "NOTE"}}
+	over := 0
 	for _, info := range infos {
+		if !all && isOver(info) {
+			over++
+			continue
+		}
 		t.rows = append(t.rows, statusRow(info, instances, now, c.asTable()))
 	}
 	if len(t.rows) == 0 && c.asTable() {
-		return c.print("no processes: add one with gafferctl add_process --start NAME CMDLINE")
+		err = c.print("no processes: add one with gafferctl add_process --start NAME CMDLINE")
+	} else {
+		err = c.table(t)
 	}
-	return c.table(t)
+	if over > 0 && err == nil && c.asTable() {
+		err = c.print("not shown: %d run once that ended; gafferctl status --all shows them", over)
+	}
+	return err
 }
 
 // statusRow is one process. People see "2/3" in one column, scripts get both

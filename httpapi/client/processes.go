@@ -23,6 +23,7 @@ type Info struct {
 	PIDs        []int     `json:"pids"`
 	NextRetryAt time.Time `json:"next_retry_at"` // zero unless a restart is pending
 	LastError   string    `json:"last_error"`    // why the last start failed
+	Once        bool      `json:"once"`          // it was started by Run
 }
 
 // Infos describes all processes with their state, in the order of their creation.
@@ -128,6 +129,7 @@ type Status struct {
 	State        string    `json:"state"`
 	NextRetryAt  time.Time `json:"next_retry_at"`
 	LastError    string    `json:"last_error"`
+	Once         bool      `json:"once"`
 }
 
 // Status says how a process does.
