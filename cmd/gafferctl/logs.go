@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
 	"sync"
 	"time"
 
@@ -20,13 +19,14 @@ type logsReader struct {
 	targets []*logTarget
 	wanted  client.LogOptions // of all targets
 	count   int               // how many lines of the history: as client.LogOptions.N
+	all     bool              // targets are all apps, and others may come
 	print   *logPrinter
 }
 
 func (c *cli) logsCommand() *cobra.Command {
 	var follow, stderr, times bool
 	var count, since, until, grep string
-	cmd := c.following("logs [-f] [-n N|all] [--since T] [--until T] [--grep RE] [--stderr] [-t] APP|NAME|PID…", "Show what applications have printed", 1, -1,
+	cmd := c.following("logs [-f] [-n N|all] [--since T] [--until T] [--grep RE] [--stderr] [-t] [APP|NAME|PID…]", "Show what applications have printed", 0, -1,
 		func(ctx context.Context, args []string) error {
 			c.tellBack = true
 			l := &logsReader{cli: c}
@@ -48,10 +48,19 @@ func (c *cli) logsCommand() *cobra.Command {
 			if l.count, err = parseCount(count, follow, since != "" || until != "" || grep != ""); err != nil {
 				return err
 			}
-			if l.targets, err = c.logTargets(ctx, args); err != nil {
+			if l.all = len(args) == 0; l.all {
+				l.targets, err = c.allTargets(ctx)
+			} else {
+				l.targets, err = c.logTargets(ctx, args)
+			}
+			if err != nil {
 				return err
 			}
-			l.print = newLogPrinter(c, times, l.severalApps())
+			if l.all && len(l.targets) == 0 && !follow {
+				c.complain("there are no processes: add one with gafferctl add_process --start NAME CMDLINE")
+				return nil
+			}
+			l.print = newLogPrinter(c, times, l.all || l.severalApps())
 			if grep != "" {
 				l.print.match = match
 			}
@@ -67,7 +76,8 @@ func (c *cli) logsCommand() *cobra.Command {
 	cmd.Long = `Show what applications have printed, line by line and in order: of an app all
 instances of all its processes, of a name one process of an app (shop:web) or one
 instance of it (shop:web-1), of a pid that instance alone. Several are shown as
-one log. Each line begins with the name of its instance.
+one log. Each line begins with the name of its instance. Without an argument it is
+all apps, with -f also those that come; what was run once has to be named.
 
 Without -n the last 100 lines are shown, 10 with -f, and all that there are if
 --since, --until or --grep choose from them. T is a time (2015-02-16T02:02:43Z,
@@ -84,59 +94,6 @@ restart of the daemon: no line is lost then, and none is shown twice.`
 	f.BoolVar(&stderr, "stderr", false, "only what came from stderr")
 	f.BoolVarP(&times, "timestamps", "t", false, "begin each line with its time")
 	return c.completeEach(cmd, appsAndParts)
-}
-
-// parseCount is how many lines of the history are wanted.
-func parseCount(text string, follow, chosen bool) (int, error) {
-	switch {
-	case text == "all", text == "" && chosen:
-		return 0, nil
-	case text == "" && follow:
-		return 10, nil
-	case text == "":
-		return 100, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 {
-		return 0, usagef("-n %q: want a number of lines, or all", text)
-	}
-	if n == 0 {
-		return client.None, nil
-	}
-	return n, nil
-}
-
-// momentLayouts are the times that --since takes, but for RFC 3339: local ones,
-// and of today without a date.
-var momentLayouts = []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02T15:04", time.DateOnly, time.TimeOnly, "15:04"}
-
-// parseMoment is a time, or how long it is ago. Nothing is the zero time.
-func parseMoment(flag, text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
-		return now.Add(-ago), nil
-	}
-	if digits := len(text) - 1; text[digits] == 'd' {
-		if days, err := strconv.ParseUint(text[:digits], 10, 16); err == nil {
-			return now.AddDate(0, 0, -int(days)), nil
-		}
-	}
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t, nil
-	}
-	for _, layout := range momentLayouts {
-		t, err := time.ParseInLocation(layout, text, now.Location())
-		switch {
-		case err != nil:
-		case t.Year() == 0:
-			return time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), t.Second(), 0, now.Location()), nil
-		default:
-			return t, nil
-		}
-	}
-	return time.Time{}, usagef("%s %q: want a time such as 2015-02-16T02:02:43Z, or how long ago such as 10m, 1h30m or 7d", flag, text)
 }
 
 // severalApps says whether an instance's name alone does not tell whose it is.
@@ -159,7 +116,7 @@ func (l *logsReader) read(ctx context.Context, follow bool) error {
 	if follow {
 		l.tellAbsent(ctx)
 	}
-	if !follow || l.count != client.None && (len(l.targets) > 1 || l.targets[0].ended) {
+	if !follow || l.count != client.None && (len(l.targets) != 1 || l.targets[0].ended) {
 		if err := l.history(ctx); err != nil {
 			return err
 		}
@@ -170,15 +127,25 @@ func (l *logsReader) read(ctx context.Context, follow bool) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var following sync.WaitGroup
-	for _, t := range l.targets {
-		if t.ended {
-			continue
-		}
+	begin := func(t *logTarget, ended func()) {
 		following.Go(func() {
 			if err := l.follow(ctx, t); err != nil {
 				cancel(err)
 			}
+			ended()
 		})
+	}
+	a := &allApps{reader: l, follow: begin}
+	for _, t := range l.targets {
+		switch {
+		case l.all:
+			a.begin(t)
+		case !t.ended:
+			begin(t, func() {})
+		}
+	}
+	if l.all {
+		following.Go(func() { cancel(a.watch(ctx)) })
 	}
 	following.Wait()
 	return context.Cause(ctx)
@@ -186,6 +153,12 @@ func (l *logsReader) read(ctx context.Context, follow bool) error {
 
 // tellAbsent tells of targets that are only waited for: a name may be mistyped.
 func (l *logsReader) tellAbsent(ctx context.Context) {
+	if l.all {
+		if len(l.targets) == 0 {
+			fmt.Fprintln(l.cli.stderr, "gafferctl: there are no processes yet; waiting for one")
+		}
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	names, err := l.cli.client.Processes(ctx)
@@ -230,6 +203,9 @@ func (l *logsReader) copy(ctx context.Context, t *logTarget, follow bool) error 
 	o := t.options
 	o.Follow, o.Ready = follow, l.cli.back
 	for line, err := range l.cli.client.Logs(ctx, t.app, o) {
+		if t.gone(err) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}

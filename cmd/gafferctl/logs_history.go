@@ -84,7 +84,10 @@ func (l *logsReader) merge(ctx context.Context, add func(app string, line *clien
 func (h *head) advance() (more bool, err error) {
 	for {
 		line, err, ok := h.next()
-		if !ok || err != nil {
+		if !ok || h.target.gone(err) {
+			return false, nil
+		}
+		if err != nil {
 			return false, err
 		}
 		if h.target.takes(&line) {

@@ -19,6 +19,7 @@ type logTarget struct {
 	pid     int       // only this instance; 0: any
 	started time.Time // of pid
 	ended   bool      // nothing more will come
+	unasked bool      // it was not named, and may go
 
 	options client.LogOptions // how to go on from here
 }
@@ -126,6 +127,9 @@ func (t *logTarget) narrow(o client.LogOptions) client.LogOptions {
 	}
 	return o
 }
+
+// gone reports whether an error says that an app that nobody has named is gone.
+func (t *logTarget) gone(err error) bool { return t.unasked && client.Code(err) == "not_found" }
 
 // takes notes where the log is, and says whether line is of the target.
 func (t *logTarget) takes(line *client.LogLine) bool {

@@ -202,6 +202,12 @@ func TestStdinIsInterrupted(t *testing.T) {
 
 func TestLogsOnTerminal(t *testing.T) {
 	serve(t)
+	none := onTerminal(t, "logs", "-f")
+	none.until(t, "gafferctl: there are no processes yet; waiting for one\r\n")
+	none.press(t, "\x03")
+	if rest, code := none.end(t); code != exitOK || strings.Contains(rest, "interrupted") {
+		t.Errorf("after Ctrl-C: exit %d, %q", code, rest)
+	}
 	must(t, "load_process", "--start", "--wait", write(t, "p.json",
 		`{"name": "web", "numprocesses": 2, "cmd": "sh", "args": ["-c", "echo a fine line; echo a bad line >&2; exec sleep 1000"]}`))
 	f := follow(t, "logs", "-f", "web")
