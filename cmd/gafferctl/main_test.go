@@ -26,7 +26,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/*.txt, each against a daemon of its own. In them,
-// "gafferctl <FILE ARGS" is a run whose standard input is FILE.
+// "gafferctl <FILE ARGS" is a run whose standard input is FILE, and "eventually
+// TEXT ARGS" repeats one until it prints TEXT.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
@@ -48,6 +49,16 @@ func TestScripts(t *testing.T) {
 				code := run(ctx, args, strings.NewReader(stdin), ts.Stdout(), ts.Stderr())
 				if neg == (code == exitOK) {
 					ts.Fatalf("exit code %d", code)
+				}
+			},
+			"eventually": func(ts *testscript.TestScript, neg bool, args []string) {
+				var stdout bytes.Buffer
+				for limit := time.Now().Add(20 * time.Second); !strings.Contains(stdout.String(), args[0]); {
+					if time.Now().After(limit) {
+						ts.Fatalf("no %q in %s", args[0], stdout.String())
+					}
+					stdout.Reset()
+					run(context.Background(), append([]string{"--connect", ts.Getenv("GAFFER_URL")}, args[1:]...), strings.NewReader(""), &stdout, ts.Stderr())
 				}
 			},
 		},
