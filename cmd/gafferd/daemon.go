@@ -104,8 +104,9 @@ func serve(ctx context.Context, o *options, signals caught, starter *starter, st
 			log.Warn("there is no such folder of plugins: they are served when it is there", "plugins_dir", dir)
 		}
 	}
-	reserveThreads(spareThreads)
+	reserving := begin(func(context.Context) error { reserveThreads(spareThreads); return nil })
 	launcher, err := o.worker.launcher()
+	reserving.stop()
 	if err != nil {
 		return err
 	}

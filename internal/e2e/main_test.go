@@ -32,6 +32,7 @@ func runTests(m *testing.M) int {
 	bin = dir
 	build := exec.Command("go", "build", "-o", dir, "./cmd/...", "./examples/...")
 	build.Dir = root
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make does
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n%s", build, err, out)
 		return 1
