@@ -36,6 +36,9 @@ type cli struct {
 
 	client *client.Client // set by dial
 
+	cmd   *cobra.Command                // the one that runs
+	takes map[*cobra.Command]completion // what their first arguments are, of those that have some
+
 	mu       sync.Mutex // guards what follows, and the order of what feeds print
 	lastTold time.Time  // when a lost connection was last mentioned
 	tellBack bool       // mention it once, and also that it is back
@@ -169,6 +172,7 @@ func (c *cli) following(use, short string, least, most int, do action) *cobra.Co
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			c.cmd = cmd
 			if err := c.dial(); err != nil {
 				return err
 			}

@@ -36,7 +36,12 @@ func (c *cli) addCommands(root *cobra.Command) {
 // answered with what they are called here.
 func calledElsewhere(root *cobra.Command) {
 	for here, elsewhere := range map[string][]string{
-		"status":         {"list", "ls", "ps"},
+		"status":         {"list", "ls", "ps", "info"},
+		"get_process":    {"describe", "inspect", "show"},
+		"start":          {"up"},
+		"stop":           {"down"},
+		"run":            {"exec"},
+		"watch":          {"events"},
 		"logs":           {"tail", "log"},
 		"kill":           {"signal"},
 		"add_process":    {"create"},

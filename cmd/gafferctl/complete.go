@@ -37,6 +37,10 @@ func (c *cli) completeEach(cmd *cobra.Command, list completion) *cobra.Command {
 
 // completeAt is given what lists the values of the argument at n, or nil.
 func (c *cli) completeAt(cmd *cobra.Command, at func(n int) completion) *cobra.Command {
+	if c.takes == nil {
+		c.takes = map[*cobra.Command]completion{}
+	}
+	c.takes[cmd] = at(0)
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		list := at(len(args))
 		if list == nil || c.dial() != nil {
@@ -62,6 +66,16 @@ func (c *cli) completeAt(cmd *cobra.Command, at func(n int) completion) *cobra.C
 func names(ctx context.Context, c *client.Client) ([]string, error) { return c.Processes(ctx) }
 
 func groups(ctx context.Context, c *client.Client) ([]string, error) { return c.Groups(ctx) }
+
+// named are those of a list that are no pids.
+func named(all []string) (names []string) {
+	for _, one := range all {
+		if name, _, described := strings.Cut(one, "\t"); !described {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 // appsAndParts lists apps, the processes of each and their instances.
 func appsAndParts(ctx context.Context, c *client.Client) ([]string, error) {

@@ -64,7 +64,7 @@ func (c *cli) tellEach(ctx context.Context, args []string, results []error) erro
 			failed = err
 			continue
 		default:
-			problem, code := c.explain(ctx, args, err)
+			problem, code := c.explain(ctx, err)
 			if !strings.Contains(problem, strconv.Quote(arg)) {
 				problem = arg + ": " + problem
 			}

@@ -10,10 +10,32 @@ import (
 	"github.com/gafferd/gaffer/internal/cmdline"
 )
 
+// listGroups names all groups, or apps, and their members, in the order of their
+// creation, but for what was run once: that is nobody's group, and its output was
+// seen where it was run.
+func (c *cli) listGroups(ctx context.Context) (all []string, members map[string][]string, err error) {
+	infos, err := c.client.Infos(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, members = []string{}, map[string][]string{}
+	for _, info := range infos {
+		if info.Once {
+			continue
+		}
+		group, _, _ := strings.Cut(info.Name, ":")
+		if members[group] == nil {
+			all = append(all, group)
+		}
+		members[group] = append(members[group], info.Name)
+	}
+	return all, members, nil
+}
+
 func (c *cli) groupsCommand() *cobra.Command {
 	cmd := c.command("groups", "List groups of processes; start, stop, restart or delete some", 0, 0,
 		func(ctx context.Context, _ []string) error {
-			all, err := c.client.Groups(ctx)
+			all, members, err := c.listGroups(ctx)
 			if err != nil {
 				return err
 			}
@@ -22,14 +44,7 @@ func (c *cli) groupsCommand() *cobra.Command {
 			}
 			t := table{head: []string{"GROUP", "PROCESSES"}}
 			for _, group := range all {
-				members, err := c.client.Group(ctx, group)
-				if client.Code(err) == "not_found" {
-					continue // deleted just now
-				}
-				if err != nil {
-					return err
-				}
-				t.rows = append(t.rows, []cell{same(group), same(strings.Join(members, " "))})
+				t.rows = append(t.rows, []cell{same(group), same(strings.Join(members[group], " "))})
 			}
 			return c.table(t)
 		})

@@ -23,6 +23,26 @@ func isPID(arg string) (pid int, ok bool) {
 	return pid, err == nil
 }
 
+// wantName refuses a pid, which the API would take for one or for nothing.
+func wantName(arg string) error {
+	if _, ok := isPID(arg); ok {
+		return usagef("%q is the pid of an instance: want the name of a process", arg)
+	}
+	return nil
+}
+
+// ofName has cmd refuse a pid as its first argument.
+func ofName(cmd *cobra.Command) *cobra.Command {
+	counted := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if err := counted(cmd, args); err != nil || len(args) == 0 {
+			return err
+		}
+		return wantName(args[0])
+	}
+	return cmd
+}
+
 // count is an argument that is a number of instances.
 func count(arg string) (int, error) {
 	n, err := strconv.Atoi(arg)
@@ -35,8 +55,8 @@ func count(arg string) (int, error) {
 func (c *cli) startCommand() *cobra.Command {
 	return c.completeEach(c.each("start [--wait[=SECONDS]] NAME…", "Start processes", "starting",
 		func(ctx context.Context, name string, waits []client.Waiting) error {
-			if _, ok := isPID(name); ok {
-				return usagef("%q is the pid of an instance: want the name of a process", name)
+			if err := wantName(name); err != nil {
+				return err
 			}
 			return c.client.Start(ctx, name, waits...)
 		}), names)
@@ -68,14 +88,14 @@ func (c *cli) restartCommand() *cobra.Command {
 }
 
 func (c *cli) scaleCommand() *cobra.Command {
-	return c.complete(signed(c.change("scale [--wait[=SECONDS]] NAME N", "Run N instances of a process", "scaling", 2, 2,
+	return c.complete(ofName(signed(c.change("scale [--wait[=SECONDS]] NAME N", "Run N instances of a process", "scaling", 2, 2,
 		func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
 			n, err := target(args[0], args[1])
 			if err == nil {
 				_, err = c.client.Scale(ctx, args[0], n, waits...)
 			}
 			return c.ok, err
-		}), target), names)
+		}), target)), names)
 }
 
 // target is an argument that is how many instances there are to be of a process.
@@ -126,7 +146,7 @@ func (c *cli) subCommand() *cobra.Command {
 }
 
 func (c *cli) resizeCommand(verb, short, doing string, resize func(ctx context.Context, name string, n int, waits []client.Waiting) (int, error)) *cobra.Command {
-	return c.complete(signed(c.change(verb+" [--wait[=SECONDS]] NAME [N]", short, doing, 1, 2,
+	return c.complete(ofName(signed(c.change(verb+" [--wait[=SECONDS]] NAME [N]", short, doing, 1, 2,
 		func(ctx context.Context, args []string, waits []client.Waiting) (_ report, err error) {
 			n := 1
 			if len(args) == 2 {
@@ -136,7 +156,7 @@ func (c *cli) resizeCommand(verb, short, doing string, resize func(ctx context.C
 			}
 			total, err := resize(ctx, args[0], n, waits)
 			return func() error { return c.number("numprocesses", total) }, err
-		}), func(_, arg string) (int, error) { return count(arg) }), names)
+		}), func(_, arg string) (int, error) { return count(arg) })), names)
 }
 
 func (c *cli) killCommand() *cobra.Command {

@@ -28,34 +28,34 @@ func (c *cli) processesCommand() *cobra.Command {
 }
 
 func (c *cli) pidsCommand() *cobra.Command {
-	return c.complete(c.command("pids NAME", "List the pids of the running instances of a process", 1, 1,
+	return c.complete(ofName(c.command("pids NAME", "List the pids of the running instances of a process", 1, 1,
 		func(ctx context.Context, args []string) error {
 			pids, err := c.client.PIDs(ctx, args[0])
 			if err != nil {
 				return err
 			}
 			return lines(c, pids)
-		}), names)
+		})), names)
 }
 
 func (c *cli) numprocessesCommand() *cobra.Command {
-	return c.complete(c.command("numprocesses NAME", "Print how many instances a process should have", 1, 1,
+	return c.complete(ofName(c.command("numprocesses NAME", "Print how many instances a process should have", 1, 1,
 		func(ctx context.Context, args []string) error {
 			status, err := c.client.Status(ctx, args[0])
 			if err != nil {
 				return err
 			}
 			return c.number("numprocesses", status.NumProcesses)
-		}), names)
+		})), names)
 }
 
 func (c *cli) runningCommand() *cobra.Command {
-	return c.complete(c.command("running NAME", "Print how many instances of a process are running", 1, 1,
+	return c.complete(ofName(c.command("running NAME", "Print how many instances of a process are running", 1, 1,
 		func(ctx context.Context, args []string) error {
 			status, err := c.client.Status(ctx, args[0])
 			if err != nil {
 				return err
 			}
 			return c.number("running", status.Running)
-		}), names)
+		})), names)
 }

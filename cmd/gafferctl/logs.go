@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/nearest"
 )
 
 // logsReader is one run of the logs command.
@@ -71,6 +72,9 @@ func (c *cli) logsCommand() *cobra.Command {
 			case err != nil:
 				return err
 			}
+			if !follow && !l.print.some {
+				l.tellAbsent(ctx, false)
+			}
 			return l.print.finish()
 		})
 	cmd.Long = `Show what applications have printed, line by line and in order: of an app all
@@ -93,6 +97,9 @@ restart of the daemon: no line is lost then, and none is shown twice.`
 	f.StringVar(&grep, "grep", "", "only lines that match the regular expression `RE`")
 	f.BoolVar(&stderr, "stderr", false, "only what came from stderr")
 	f.BoolVarP(&times, "timestamps", "t", false, "begin each line with its time")
+	signed(cmd, func(_, arg string) (int, error) {
+		return 0, usagef("%q: the last so many lines are -n %s", arg, arg[1:])
+	})
 	return c.completeEach(cmd, appsAndParts)
 }
 
@@ -114,7 +121,7 @@ func (l *logsReader) read(ctx context.Context, follow bool) error {
 		t.options.N = l.count
 	}
 	if follow {
-		l.tellAbsent(ctx)
+		l.tellAbsent(ctx, true)
 	}
 	if !follow || l.count != client.None && (len(l.targets) != 1 || l.targets[0].ended) {
 		if err := l.history(ctx); err != nil {
@@ -151,8 +158,9 @@ func (l *logsReader) read(ctx context.Context, follow bool) error {
 	return context.Cause(ctx)
 }
 
-// tellAbsent tells of targets that are only waited for: a name may be mistyped.
-func (l *logsReader) tellAbsent(ctx context.Context) {
+// tellAbsent tells of targets that there are not, but perhaps will be: a name may
+// be mistyped.
+func (l *logsReader) tellAbsent(ctx context.Context, waiting bool) {
 	if l.all {
 		if len(l.targets) == 0 {
 			fmt.Fprintln(l.cli.stderr, "gafferctl: there are no processes yet; waiting for one")
@@ -166,8 +174,12 @@ func (l *logsReader) tellAbsent(ctx context.Context) {
 		return // it tells of itself when the logs are asked for
 	}
 	for _, t := range l.targets {
-		if t.absent(names) {
+		switch {
+		case !t.absent(names):
+		case waiting:
 			fmt.Fprintf(l.cli.stderr, "gafferctl: there is no process %s:%s yet; waiting for it (gafferctl processes lists those that there are)\n", t.app, t.filter)
+		default:
+			l.cli.complain(fmt.Sprintf("there is no process %s:%s", t.app, t.filter) + nearest.Hint(t.app+":"+t.filter, names))
 		}
 	}
 }

@@ -15,30 +15,11 @@ import (
 // takes a connection, of which a user may have 2,000.
 const maxApps = 256
 
-// listApps names all apps, in the order of their creation, but for what was run
-// once: its output was seen where it was run.
-func (c *cli) listApps(ctx context.Context) ([]string, error) {
-	infos, err := c.client.Infos(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var apps []string
-	known := map[string]bool{}
-	for _, info := range infos {
-		app, _, _ := strings.Cut(info.Name, ":")
-		if !info.Once && !known[app] {
-			known[app] = true
-			apps = append(apps, app)
-		}
-	}
-	return apps, nil
-}
-
 // allTargets are those of a command line that names none.
 func (c *cli) allTargets(ctx context.Context) (targets []*logTarget, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	apps, err := c.listApps(ctx)
+	apps, _, err := c.listGroups(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +48,7 @@ func (a *allApps) watch(ctx context.Context) error {
 	var listed error
 	options := client.WatchOptions{Since: client.Latest, Ready: func() {
 		var apps []string
-		if apps, listed = c.listApps(ctx); errors.Is(listed, client.ErrUnreachable) {
+		if apps, _, listed = c.listGroups(ctx); errors.Is(listed, client.ErrUnreachable) {
 			listed = nil // then the events are lost too, and Ready is called again
 		}
 		for _, app := range apps {

@@ -81,6 +81,9 @@ func (c *cli) once(ctx context.Context, p client.Process, forget bool) error {
 	start, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	r, err := c.client.Run(start, p)
+	if client.Code(err) == "conflict" && len(p.Args.List) == 0 && strings.Contains(p.Cmd, " ") {
+		return fmt.Errorf("%w: the program and its arguments are words of their own here: gafferctl run %s", err, p.Cmd)
+	}
 	if err != nil {
 		return err
 	}

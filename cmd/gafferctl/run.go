@@ -66,17 +66,22 @@ func (c *cli) report(ctx context.Context, cmd *cobra.Command, err error) int {
 		fmt.Fprintf(c.stderr, "Usage: %s\nTry 'gafferctl help%s'.\n", cmd.UseLine(), strings.TrimPrefix(cmd.CommandPath(), "gafferctl"))
 		return exitUsage
 	}
-	problem, failed := c.explain(ctx, cmd.Flags().Args(), err)
+	problem, failed := c.explain(ctx, err)
 	c.complain(problem)
 	return failed
 }
 
 func (c *cli) complain(problem string) { fmt.Fprintf(c.stderr, "gafferctl: %s\n", problem) }
 
-// explain says what an error of a command with these arguments comes from, and
-// what to do about it, and which exit code it is.
-func (c *cli) explain(ctx context.Context, args []string, err error) (problem string, code int) {
+// errGoesOn is that nobody waits any more for what was asked for.
+var errGoesOn = errors.New("interrupted: what was asked for goes on")
+
+// explain says what an error comes from, and what to do about it, and which exit
+// code it is.
+func (c *cli) explain(ctx context.Context, err error) (problem string, code int) {
 	switch {
+	case errors.Is(err, errGoesOn):
+		return err.Error(), exitFailed
 	case ctx.Err() != nil:
 		return "interrupted", exitFailed
 	case errors.Is(err, client.ErrUnreachable):
@@ -88,23 +93,35 @@ func (c *cli) explain(ctx context.Context, args []string, err error) (problem st
 	case client.Code(err) == "unauthorized":
 		return fmt.Sprintf("%v: give an access token with --token-file or $GAFFER_TOKEN", err), exitFailed
 	}
-	return err.Error() + c.meant(ctx, args, err), exitFailed
+	return err.Error() + c.meant(ctx, err), exitFailed
 }
 
-// meant is the hint to somebody who has named a process that there is not.
-func (c *cli) meant(ctx context.Context, args []string, err error) string {
-	named := slices.IndexFunc(args, func(arg string) bool { return strings.Contains(err.Error(), strconv.Quote(arg)) })
-	if client.Code(err) != "not_found" || named < 0 {
+// meant is the hint to somebody who has named what there is not.
+func (c *cli) meant(ctx context.Context, err error) string {
+	if client.Code(err) != "not_found" || c.cmd == nil || c.takes[c.cmd] == nil {
+		return ""
+	}
+	args := c.cmd.Flags().Args()
+	at := slices.IndexFunc(args, func(arg string) bool { return strings.Contains(err.Error(), strconv.Quote(arg)) })
+	if at < 0 {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, completionPatience)
 	defer cancel()
-	all, err := names(ctx, c.client)
 	defer c.client.CloseIdleConnections()
+	all, err := c.takes[c.cmd](ctx, c.client)
 	if err != nil {
 		return "" // what was asked for is told anyway
 	}
-	return nearest.Hint(args[named], all)
+	known := named(all)
+	if slices.ContainsFunc(known, func(name string) bool { return strings.HasPrefix(name, args[at]+":") }) {
+		hint := ": it is a group"
+		if group, _, err := c.cmd.Root().Find([]string{"groups", c.cmd.Name()}); err == nil && group.Name() == c.cmd.Name() {
+			hint += fmt.Sprintf(", for which there is gafferctl groups %s %s", c.cmd.Name(), args[at])
+		}
+		return hint
+	}
+	return nearest.Hint(args[at], known)
 }
 
 // explainUnreachable says why the daemon cannot be reached, or better, what to

@@ -40,7 +40,7 @@ func (c *cli) statsCommand() *cobra.Command {
 		"Plain output is, separated by tabs: name, pid, os pid, percent of a processor,\n" +
 		"percent of the memory, bytes of memory, seconds of processor time, threads, open\n" +
 		"files, user. A dash stands for what may not be read."
-	return c.complete(cmd, names)
+	return c.complete(ofName(cmd), names)
 }
 
 func statsTable(all []client.Stats) table {

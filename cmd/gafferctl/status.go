@@ -38,7 +38,7 @@ func (c *cli) statusCommand() *cobra.Command {
 		"instances, pids, seconds since the oldest instance started, and what is wrong.\n\n" +
 		"What was run once and has ended is left out, in JSON too, unless --all is given."
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "show also what was run once and has ended")
-	return c.complete(cmd, names)
+	return c.complete(ofName(cmd), names)
 }
 
 func (c *cli) statusOf(ctx context.Context, name string) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -63,7 +64,7 @@ func (c *cli) updateProcessCommand() *cobra.Command {
 		"Running instances are replaced one after the other; a stopped process stays\n" +
 		"stopped unless --start is given.\n\n" + fmt.Sprintf(commandLineHelp, "update_process")
 	cmd.Flags().BoolVar(&start, "start", false, "start it if it is stopped")
-	return c.complete(cmd, names)
+	return c.complete(ofName(cmd), names)
 }
 
 func (c *cli) loadProcessCommand() *cobra.Command {
@@ -97,8 +98,11 @@ func (c *cli) readDescription(file string) (description map[string]any, err erro
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	if err := json.Unmarshal(text, &description); err != nil || description == nil {
-		return nil, fmt.Errorf("%s: want one JSON object, such as {\"name\": \"web\", \"cmd\": \"./server\"}", file)
+	if err = json.Unmarshal(text, &description); err == nil && description == nil {
+		err = errors.New("null")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: want one JSON object, such as {\"name\": \"web\", \"cmd\": \"./server\"}: %w", file, err)
 	}
 	return description, nil
 }
@@ -106,6 +110,9 @@ func (c *cli) readDescription(file string) (description map[string]any, err erro
 func (c *cli) delProcessCommand() *cobra.Command {
 	return c.completeEach(c.each("del_process [--wait[=SECONDS]] NAME…", "Stop processes and forget them", "stopping",
 		func(ctx context.Context, name string, waits []client.Waiting) error {
+			if err := wantName(name); err != nil {
+				return err
+			}
 			return c.client.Delete(ctx, name, waits...)
 		}), names)
 }

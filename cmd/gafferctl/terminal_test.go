@@ -187,6 +187,36 @@ func TestProgressOnTerminal(t *testing.T) {
 	}
 }
 
+// Who no longer waits is told that what was asked for goes on.
+func TestWaitIsInterrupted(t *testing.T) {
+	serve(t)
+	must(t, "load_process", "--start", "--wait", write(t, "p.json", `{"name": "slow", "cmd": "sh", "args": ["-c", "trap '' TERM; echo up; while :; do sleep 0.1; done"], "graceful_timeout": 20}`))
+	must(t, "add_process", "idle", "sleep 1000")
+	f := follow(t, "streams", "--tail", "all", "slow")
+	f.until(t, "up")
+	f.interrupt()
+	for _, names := range [][]string{{"slow"}, {"slow", "idle"}} {
+		tt := onTerminal(t, append([]string{"stop", "--wait"}, names...)...)
+		tt.until(t, "stopping slow")
+		tt.press(t, "\x03")
+		if rest, code := tt.end(t); code != exitFailed || !strings.Contains(rest, "gafferctl: interrupted: what was asked for goes on\r\n") {
+			t.Errorf("exit %d, %q", code, rest)
+		}
+	}
+	must(t, "kill", "slow", "9")
+}
+
+// A name that there is not is waited for, but it may be mistyped.
+func TestWatchOfNoProcess(t *testing.T) {
+	serve(t)
+	tt := onTerminal(t, "watch", "proc.wbe.exit")
+	tt.until(t, "gafferctl: there is no process wbe yet; waiting for it")
+	tt.press(t, "\x03")
+	if _, code := tt.end(t); code != exitOK {
+		t.Errorf("exit %d", code)
+	}
+}
+
 func TestStdinIsInterrupted(t *testing.T) {
 	serve(t)
 	must(t, "load_process", "--start", "--wait", write(t, "p.json", `{"name": "cat", "cmd": "cat", "redirect_input": true}`))

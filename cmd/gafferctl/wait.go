@@ -65,10 +65,13 @@ func (c *cli) changing(use, short string, doing func(args []string) string, leas
 		}
 		tell, err := do(ctx, args, waits)
 		stop()
-		if err != nil {
-			return err
+		if err == nil {
+			err = tell()
 		}
-		return tell()
+		if err != nil && waits != nil && ctx.Err() != nil {
+			return errGoesOn
+		}
+		return err
 	}))
 }
 

@@ -40,6 +40,7 @@ func (c *cli) watchCommand() *cobra.Command {
 			if len(args) == 1 {
 				pattern = watchPattern(args[0])
 			}
+			c.tellUnknown(ctx, pattern)
 			return c.watch(ctx, pattern, o, colorize || colored(c.stdout))
 		})
 	cmd.Long = "Follow what happens, until it is interrupted.\n\n" +
@@ -68,6 +69,22 @@ func watchPattern(dotted string) string {
 		return "proc/" + rest[:i] + "/" + rest[i+1:]
 	}
 	return "proc/" + rest
+}
+
+// tellUnknown tells that there is no process that a pattern is about: it may be
+// mistyped.
+func (c *cli) tellUnknown(ctx context.Context, pattern string) {
+	name, ok := strings.CutPrefix(pattern, "proc/")
+	if !ok || name == "" {
+		return
+	}
+	name, _, _ = strings.Cut(name, "/")
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	names, err := c.client.Processes(ctx)
+	if err == nil && !slices.Contains(names, name) { // an error tells of itself when the events are asked for
+		fmt.Fprintf(c.stderr, "gafferctl: there is no process %s yet; waiting for it (gafferctl processes lists those that there are)\n", name)
+	}
 }
 
 func (c *cli) watch(ctx context.Context, pattern string, o client.WatchOptions, colors bool) error {
