@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -96,6 +97,9 @@ gafferd cannot be reached; what fails under start, and what run runs, give their
 			if len(args) == 0 {
 				return nil
 			}
+			if slices.Contains(ofGafferctl, args[0]) {
+				return usagef("there is no command %q here: gafferctl %[1]s does that with what load has given to a gafferd", args[0])
+			}
 			return usagef("%s", cmdline.Unknown(cmd, args[0]))
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -116,8 +120,27 @@ gafferd cannot be reached; what fails under start, and what run runs, give their
 		c.loadCommand(), c.unloadCommand(), c.psCommand(), c.scaleCommand(),
 		c.exportCommand(), c.importCommand(),
 	)
+	calledElsewhere(root)
 	cmdline.SetHelp(root, usagef)
 	return root
+}
+
+// ofGafferctl are commands that are looked for here and are gafferctl's.
+var ofGafferctl = []string{"attach", "logs", "restart", "stats", "watch", "why"}
+
+// calledElsewhere has what commands are called in other managers of Procfiles, and
+// by habit, answered with what they are called here.
+func calledElsewhere(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "start":
+			cmd.SuggestFor = []string{"up"}
+		case "unload":
+			cmd.SuggestFor = []string{"stop", "down", "kill", "quit"}
+		case "ps":
+			cmd.SuggestFor = []string{"status", "list", "ls", "check"}
+		}
+	}
 }
 
 // atMost has a command refuse more than n arguments.
