@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 		program(os.Args[1:])
 		os.Exit(0)
 	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // the programs that the tests run end at once
 	os.Exit(m.Run())
 }
 
@@ -32,7 +33,7 @@ func TestMain(m *testing.M) {
 func program(name string, args ...string) Spec {
 	s := NewSpec("test", os.Args[0])
 	s.Args = append([]string{}, args...)
-	s.Env = map[string]string{childVariable: name, "GORACE": "atexit_sleep_ms=0"}
+	s.Env = map[string]string{childVariable: name}
 	return s
 }
 

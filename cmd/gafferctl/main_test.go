@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("TEST_GAFFERCTL") != "" {
 		main()
 	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // the programs that the tests run end at once
 	os.Exit(m.Run())
 }
 

@@ -36,13 +36,14 @@ func onTerminal(t *testing.T, args ...string) *terminal {
 	tt := &terminal{keys: f, screen: make(chan string), cmd: cmd}
 	go func() {
 		defer close(tt.screen)
-		for buffer := make([]byte, 4096); ; {
+		buffer := make([]byte, 4096)
+		for failed := 0; failed < 2; {
 			n, err := f.Read(buffer)
 			if n > 0 {
 				tt.screen <- string(buffer[:n])
 			}
 			if err != nil {
-				return // EIO, when the program has ended
+				failed++ // EIO, when the program has ended: the first may come before its last words
 			}
 		}
 	}()

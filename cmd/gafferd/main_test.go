@@ -46,6 +46,7 @@ func TestMain(m *testing.M) {
 		child()
 		os.Exit(0)
 	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // the programs that the tests run end at once
 	os.Exit(m.Run())
 }
 
@@ -59,7 +60,7 @@ func child(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("env TEST_CHILD=%s GORACE=atexit_sleep_ms=0 %s", name, self)
+	return fmt.Sprintf("env TEST_CHILD=%s %s", name, self)
 }
 
 // daemon is a gafferd that runs.
@@ -79,7 +80,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, args...)
-	cmd.Env = append(os.Environ(), "TEST_CHILD=gafferd", "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), "TEST_CHILD=gafferd")
 	return cmd
 }
 

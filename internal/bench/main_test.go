@@ -12,6 +12,7 @@ func TestMain(m *testing.M) {
 	if ran, err := runRole(os.Args[1:]); ran {
 		exit(err)
 	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // the programs that the tests run end at once
 	os.Exit(m.Run())
 }
 

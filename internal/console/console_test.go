@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 		child()
 		os.Exit(0)
 	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // the programs that the tests run end at once
 	os.Exit(m.Run())
 }
 
@@ -53,7 +54,7 @@ func template(t *testing.T, name, child string, n int) manager.Template {
 		t.Fatal(err)
 	}
 	p := manager.NewTemplate(name, self)
-	p.Env = map[string]string{"TEST_CHILD": child, "GORACE": "atexit_sleep_ms=0"}
+	p.Env = map[string]string{"TEST_CHILD": child}
 	p.NumProcesses = n
 	p.Restart = manager.RestartNever
 	return p

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(Run(os.Args, given()))
 	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // the programs that the tests run end at once
 	os.Exit(m.Run())
 }
 

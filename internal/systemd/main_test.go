@@ -21,6 +21,7 @@ func TestMain(m *testing.M) {
 		child()
 		os.Exit(0)
 	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // the programs that the tests run end at once
 	os.Exit(m.Run())
 }
 
@@ -71,7 +72,7 @@ func child(t *testing.T, name string, files []*os.File, env ...string) string {
 	}
 	// The shell becomes the child, so that the child's pid is known before it
 	// starts, as systemd knows it.
-	cmd := exec.Command("sh", "-c", "exec env GORACE=atexit_sleep_ms=0 TEST_CHILD="+name+" "+strings.Join(env, " ")+" "+self)
+	cmd := exec.Command("sh", "-c", "exec env TEST_CHILD="+name+" "+strings.Join(env, " ")+" "+self)
 	cmd.ExtraFiles = files
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
