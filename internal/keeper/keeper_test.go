@@ -158,6 +158,7 @@ func TestNothingIsOpen(t *testing.T) {
 
 // TestWorkerIsReplaced kills a worker again and again.
 func TestWorkerIsReplaced(t *testing.T) {
+	t.Parallel()
 	d := startKeeper(t, "holder")
 	worker := strings.Fields(d.expect("worker "))[1]
 	child := d.expect("child ")
@@ -186,6 +187,7 @@ func TestWorkerIsReplaced(t *testing.T) {
 
 // TestKeeperDies kills the keeper, of which the worker has to take notice.
 func TestKeeperDies(t *testing.T) {
+	t.Parallel()
 	d := startKeeper(t, "holder")
 	child, _ := strconv.Atoi(d.expect("child "))
 	d.expect("echo x")
@@ -201,6 +203,7 @@ func TestKeeperDies(t *testing.T) {
 
 // TestFirstWorkerFails passes on the exit code of a worker that never began.
 func TestFirstWorkerFails(t *testing.T) {
+	t.Parallel()
 	d := startKeeper(t, "failing")
 	if code := d.exit(); code != 7 {
 		t.Errorf("exit code %d, want the worker's", code)
@@ -224,6 +227,7 @@ func dying() int {
 }
 
 func TestWorkerKeepsDying(t *testing.T) {
+	t.Parallel()
 	d := startKeeper(t, "dying")
 	d.expect("worker 3")
 	d.cmd.Process.Signal(syscall.SIGTERM) // while there is none, perhaps
@@ -248,6 +252,7 @@ func silent() int {
 }
 
 func TestSilentWorkerIsReplaced(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits for a heartbeat")
 	}
@@ -286,6 +291,7 @@ func picky() int {
 }
 
 func TestUpgrade(t *testing.T) {
+	t.Parallel()
 	d := startKeeper(t, "picky", "TEST_STATE=state 1")
 	d.expect("worker 1")
 	self, err := os.Executable()
@@ -303,6 +309,7 @@ func TestUpgrade(t *testing.T) {
 }
 
 func TestUpgradeFails(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -381,6 +388,7 @@ func stuck() int {
 }
 
 func TestUpgradeThatHangs(t *testing.T) {
+	t.Parallel()
 	d := startKeeper(t, "stuck", "TEST_READY_TIME=100ms")
 	d.expect("worker 1")
 	d.expect("worker 2 upgraded")

@@ -172,6 +172,7 @@ func startSlow(t *testing.T) (d *daemon, gate func()) {
 // TestStopDuringUpgrade sends signals to a worker that is about to go. Its
 // successor gets them.
 func TestStopDuringUpgrade(t *testing.T) {
+	t.Parallel()
 	d, gate := startSlow(t)
 	d.expect("proving")
 	d.cmd.Process.Signal(syscall.SIGUSR2)
@@ -198,6 +199,7 @@ func TestStopDuringUpgrade(t *testing.T) {
 // TestWorkerDiesDuringUpgrade kills workers while the candidate proves itself,
 // which then takes the place of the one that would be next.
 func TestWorkerDiesDuringUpgrade(t *testing.T) {
+	t.Parallel()
 	d, gate := startSlow(t)
 	kill := func(worker string) {
 		pid, _ := strconv.Atoi(d.expect("worker " + worker))
@@ -240,6 +242,7 @@ func late() int {
 // TestSignalsWait sends what asks for a reload, for new log files and for an
 // upgrade while no worker can hear it.
 func TestSignalsWait(t *testing.T) {
+	t.Parallel()
 	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2} {
 		d := startKeeper(t, "late")
 		d.expect("late")
@@ -383,6 +386,7 @@ func careless() int {
 // TestCandidateLeavesItsLink upgrades to a program that is gone while its link to
 // the keeper is not.
 func TestCandidateLeavesItsLink(t *testing.T) {
+	t.Parallel()
 	d := startKeeper(t, "careless", "TEST_GATE="+filepath.Join(t.TempDir(), "gate"))
 	if got := d.expect("stays "); got != "exit status 8" {
 		t.Errorf("the upgrade failed with %q", got)
