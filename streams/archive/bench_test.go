@@ -45,7 +45,7 @@ func kept(tb testing.TB, lines int) (*Dir, *streams.Log) {
 
 // The last lines of many are found without reading the others.
 func TestTailReadsLittle(t *testing.T) {
-	d, l := kept(t, 1_000_000)
+	d, l := kept(t, 250_000)
 	at := l.TailLines(100)
 	if text, missed := l.Read(at, 1<<20); missed != 0 || bytes.Count(text, []byte("\n")) != 100 {
 		t.Fatalf("%d bytes from %d, %d missed", len(text), at, missed)
