@@ -252,7 +252,7 @@ func TestReadersComeAgainLate(t *testing.T) {
 		})
 		// These wait for more, in the seats of an audience.
 		t.Run("BeforeAFlood", func(t *testing.T) {
-			const lines, width = 200_000, 200
+			const lines, width = 20_000, 2000
 			d, pid, readers := begin(t, fmt.Sprintf("exec seq -f %%0%d.0f %d", width, lines), "/streams/%d/stdout?feed=eventsource", func() func(*returning) (bool, error) {
 				return nextNumber(width)
 			})

@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -129,21 +128,23 @@ func (d *daemon) descriptors() map[string]int {
 // inodes are the parts of what a descriptor is that are never the same.
 var inodes = regexp.MustCompile(`\[?\d+\]?`)
 
-// hasAgain waits until the daemon has the descriptors that it had.
+// hasAgain waits until the daemon has no descriptors that it had not before.
 func (d *daemon) hasAgain(before map[string]int) {
 	d.t.Helper()
 	http.DefaultClient.CloseIdleConnections()
-	var now map[string]int
-	end := time.Now().Add(limit / 4)
-	for now = d.descriptors(); !maps.Equal(now, before); now = d.descriptors() {
-		if time.Now().After(end) {
+	var more []string
+	for end := time.Now().Add(limit / 4); ; <-time.After(10 * time.Millisecond) {
+		more = nil
+		for what, n := range d.descriptors() {
+			if n > before[what] {
+				more = append(more, fmt.Sprintf("%s: %d descriptors, and %d before", what, n, before[what]))
+			}
+		}
+		if len(more) == 0 || time.Now().After(end) {
 			break
 		}
-		<-time.After(10 * time.Millisecond)
 	}
-	for what := range now {
-		if now[what] > before[what] {
-			d.t.Errorf("%s: %d descriptors, and %d before", what, now[what], before[what])
-		}
+	for _, what := range more {
+		d.t.Error(what)
 	}
 }

@@ -19,6 +19,7 @@ func TestMain(m *testing.M) {
 		child()
 		os.Exit(0)
 	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // the programs that the tests run end at once
 	os.Exit(runTests(m))
 }
 

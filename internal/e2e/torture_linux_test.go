@@ -135,8 +135,12 @@ func (how torture) run(t *testing.T, replace func(d *daemon)) {
 	pings := &pinger{t: t, d: d, gentle: how.gentle}
 	work.Go(func() { pings.run(ctx) })
 
-	for range how.times {
-		<-time.After(rand.N(how.pause)) // the moment is to be any
+	for n := range how.times {
+		pause := rand.N(how.pause) // the moment is to be any
+		if n%4 == 3 {
+			pause += time.Second // else the daemon would wait for longer and longer before the next worker
+		}
+		<-time.After(pause)
 		replace(d)
 		waitFor(t, "a worker answers", func() bool { _, err := d.try("GET", "/ping", nil); return err == nil })
 	}
