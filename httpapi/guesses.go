@@ -47,7 +47,8 @@ func (g *guesses) wrong(peer string) {
 	g.until[peer] = until.Add(g.each)
 }
 
-// forget makes room: those that are forgiven go, or else any. g.mu must be held.
+// forget makes room: those that are forgiven go, or else any, and an eighth of all
+// so that not each of many guessers has it look at all others. g.mu must be held.
 func (g *guesses) forget(now time.Time) {
 	for peer, until := range g.until {
 		if !until.After(now) {
@@ -55,7 +56,7 @@ func (g *guesses) forget(now time.Time) {
 		}
 	}
 	for peer := range g.until {
-		if len(g.until) < maxGuessers {
+		if len(g.until) <= maxGuessers-maxGuessers/8 {
 			return
 		}
 		delete(g.until, peer)

@@ -105,7 +105,7 @@ func TestLogsGap(t *testing.T) {
 	d.tell(pid, `out "first\n"`)
 	d.written(pid, "stdout", 6)
 	cursor := firstMessages(t, d, "/apps/web/logs?stream=true&n=1", 1)[0].Cursor
-	d.tell(pid, "flood %d", 32<<20)
+	d.tell(pid, "wide %d", 32<<20)
 	log := d.written(pid, "stdout", 32<<20+6)
 	missed := log.Start() - 6
 	if missed <= 0 {

@@ -42,8 +42,11 @@ func puppet() {
 			os.Stdout.WriteString(text)
 		case "err":
 			os.Stderr.WriteString(text)
-		case "flood":
+		case "flood", "wide": // in lines of 16 bytes, or of 1 KiB
 			piece := strings.Repeat("0123456789abcde\n", 1<<10)
+			if verb == "wide" {
+				piece = strings.Repeat(strings.Repeat("0123456789abcdef", 64)[1:]+"\n", 16)
+			}
 			for ; number > 0; number -= len(piece) {
 				os.Stdout.WriteString(piece[:min(number, len(piece))])
 			}
@@ -65,5 +68,6 @@ func TestMain(m *testing.M) {
 		child()
 		os.Exit(0)
 	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // the programs that the tests run end at once
 	os.Exit(m.Run())
 }
