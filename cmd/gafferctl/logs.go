@@ -68,6 +68,7 @@ func (c *cli) logsCommand() *cobra.Command {
 			err = l.read(ctx, follow)
 			switch {
 			case follow && ctx.Err() != nil: // being interrupted is how it ends
+				defer c.interrupted()
 				return l.print.release()
 			case err != nil:
 				return err

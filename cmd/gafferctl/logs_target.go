@@ -97,8 +97,9 @@ func (c *cli) instanceTarget(ctx context.Context, pid int) (*logTarget, error) {
 // absent reports whether there is nothing now that a part of an app names, among
 // the names of all processes. It may come yet.
 func (t *logTarget) absent(names []string) bool {
-	if t.filter == "" || t.pid > 0 {
-		return false
+	ofApp := func(name string) bool { return name == t.app || strings.HasPrefix(name, t.app+":") }
+	if t.filter == "" || t.pid > 0 || !slices.ContainsFunc(names, ofApp) {
+		return false // if there is not even the app, that is an error
 	}
 	part := t.filter
 	if cut := strings.LastIndexByte(part, '-'); cut > 0 {

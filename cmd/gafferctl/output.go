@@ -40,6 +40,14 @@ func isTerminal(stream any) bool {
 	return ok && isatty.IsTerminal(f.Fd())
 }
 
+// interrupted ends what goes on until it is interrupted: on a terminal the line
+// that has ^C in it.
+func (c *cli) interrupted() {
+	if isTerminal(c.stderr) {
+		fmt.Fprintln(c.stderr)
+	}
+}
+
 // colored says whether w may be written to in colours: see no-color.org.
 func colored(w io.Writer) bool {
 	return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"

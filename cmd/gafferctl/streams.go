@@ -30,7 +30,8 @@ func (c *cli) streamsCommand() *cobra.Command {
 				err = f.followProcess(ctx, args[0])
 			}
 			if ctx.Err() != nil {
-				return nil // being interrupted is how it ends
+				c.interrupted() // that is how it ends
+				return nil
 			}
 			return err
 		})

@@ -213,8 +213,8 @@ func TestWatchOfNoProcess(t *testing.T) {
 	tt := onTerminal(t, "watch", "proc.wbe.exit")
 	tt.until(t, "gafferctl: there is no process wbe yet; waiting for it")
 	tt.press(t, "\x03")
-	if _, code := tt.end(t); code != exitOK {
-		t.Errorf("exit %d", code)
+	if rest, code := tt.end(t); code != exitOK || !strings.HasSuffix(rest, "^C\r\n") {
+		t.Errorf("exit %d, %q", code, rest)
 	}
 }
 
@@ -260,7 +260,7 @@ func TestLogsOnTerminal(t *testing.T) {
 	tt := onTerminal(t, "logs", "-f", "-n", "1", "--stderr", "web")
 	tt.until(t, "a bad line")
 	tt.press(t, "\x03")
-	if rest, code := tt.end(t); code != exitOK || strings.Contains(rest, "interrupted") {
+	if rest, code := tt.end(t); code != exitOK || strings.Contains(rest, "interrupted") || !strings.HasSuffix(rest, "\r\n") {
 		t.Errorf("after Ctrl-C: exit %d, %q", code, rest)
 	}
 }

@@ -91,7 +91,8 @@ func (c *cli) watch(ctx context.Context, pattern string, o client.WatchOptions, 
 	for ev, err := range c.client.Watch(ctx, pattern, o) {
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil // being interrupted is how it ends
+				c.interrupted() // that is how it ends
+				return nil
 			}
 			return err
 		}
