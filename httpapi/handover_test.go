@@ -15,6 +15,7 @@ import (
 // are broken off, server-sent events with a word about when to come again, and
 // what waits for something is answered.
 func TestReplaced(t *testing.T) {
+	t.Parallel()
 	d := newDaemon(t, Options{})
 	pid := d.create(child("echo", "echo", "redirect_input", true))
 	d.written(d.create(child("deaf", "stubborn", "graceful_timeout", 4)), "stdout", int64(len("up\n")))

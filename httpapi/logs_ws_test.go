@@ -57,6 +57,7 @@ func TestLogsWebsocketFlood(t *testing.T) {
 }
 
 func TestLogsEndWithTheServer(t *testing.T) {
+	t.Parallel()
 	d := newDaemon(t, Options{DrainTimeout: patience})
 	pid := d.create(child("web", "puppet", "redirect_input", true))
 	feed := d.logFeed("/apps/web/logs?stream=true")

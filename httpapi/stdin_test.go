@@ -162,6 +162,7 @@ func TestCustomStream(t *testing.T) {
 }
 
 func TestHalfOpenRequestsAreDropped(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits for a time-out")
 	}

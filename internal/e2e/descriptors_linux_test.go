@@ -28,6 +28,7 @@ func TestNothingPilesUp(t *testing.T) {
 		"OnDisk":   {"--state-dir", filepath.Join(t.TempDir(), "state")},
 	} {
 		t.Run(name, func(t *testing.T) {
+			atOnce(t)
 			d := start(t, args...)
 			d.replaceWorker() // each but the first takes something over
 			before := d.descriptors()

@@ -35,7 +35,7 @@ func chapters() {
 // much more is written than memory and sockets hold. What they find then comes
 // from disk, and nothing is missing.
 func TestStalledReadersGoOnFromDisk(t *testing.T) {
-	chapters := 40 // 40 MiB: a window is 16 MiB at most, and a socket may take ten
+	chapters := 32 // 32 MiB: a window is 16 MiB at most, and a socket may take ten
 	if os.Getenv("GAFFER_HEAVY") != "" {
 		chapters = 60
 	}

@@ -42,11 +42,19 @@ func howMuch(little, all torture) torture {
 	return little
 }
 
+// atOnce runs tests of a little torture, which mostly wait, beside one another.
+func atOnce(t *testing.T) {
+	if os.Getenv("GAFFER_TORTURE") == "" {
+		t.Parallel()
+	}
+}
+
 // TestWorkerIsKilled kills the worker at random moments. No child may notice, and
 // no reader, no writer and nobody who changes something may find anything amiss.
 func TestWorkerIsKilled(t *testing.T) {
 	for name, state := range map[string]string{"InMemory": "", "OnDisk": filepath.Join(t.TempDir(), "state")} {
 		t.Run(name, func(t *testing.T) {
+			atOnce(t)
 			how := howMuch(
 				torture{children: 6, writers: 3, changers: 2, times: 8, pause: 300 * time.Millisecond},
 				torture{children: 50, writers: 20, changers: 4, times: 200, pause: 2 * time.Second})
