@@ -38,6 +38,7 @@ func (k *fakeKeeper) LetGoRest() int { return 0 }
 func (c *fakeKept) Files() map[byte]*os.File      { return nil }
 func (c *fakeKept) Keep(byte, *os.File) error     { return nil }
 func (c *fakeKept) CloseFile(byte) error          { return nil }
+func (c *fakeKept) ReleaseWith(...byte)           { c.Release() }
 func (c *fakeKept) Tell(sig syscall.Signal) error { return c.SignalAll(sig) }
 func (c *fakeKept) Told() bool                    { return false }
 func (c *fakeKept) Released() bool                { return false }

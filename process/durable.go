@@ -98,19 +98,19 @@ func (d *durable) abandon() {
 // child sees the end when nobody has it open.
 func (d *durable) closeEnd() { d.child.CloseFile(fileNumber(d.fd, keptEnd)) }
 
-// release lets go of everything but what was read. Each kind that is kept costs a
-// message, so only those are named.
-func (d *durable) release() {
-	d.child.CloseFile(fileNumber(d.fd, keptEnd))
+// release lets go of everything but what was read. It adds what the keeper has of
+// that to numbers.
+func (d *durable) release(numbers []byte) []byte {
+	numbers = append(numbers, fileNumber(d.fd, keptEnd))
 	if d.relay != nil {
-		d.child.CloseFile(fileNumber(d.fd, keptRelayR))
-		d.child.CloseFile(fileNumber(d.fd, keptRelayW))
+		numbers = append(numbers, fileNumber(d.fd, keptRelayR), fileNumber(d.fd, keptRelayW))
 		d.relay.close()
 	}
 	if d.input != nil {
-		d.child.CloseFile(fileNumber(d.fd, keptInput))
+		numbers = append(numbers, fileNumber(d.fd, keptInput))
 		d.input.Close()
 	}
+	return numbers
 }
 
 // adoptFiles takes what was kept of a stream when an earlier program ended.

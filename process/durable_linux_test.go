@@ -32,7 +32,7 @@ func TestCutTakesWhatIsUnderWay(t *testing.T) {
 	}
 	log := streams.NewLog(streams.Options{Window: 16 << 10, MaxWindow: 1 << 20})
 	kept := &durable{child: looseChild{}, fd: firstCustomFD, label: "x"}
-	defer kept.release()
+	defer kept.release(nil)
 	r := newReader(context.Background(), log, ours, kept)
 	cursor := log.Subscribe(0)
 	defer cursor.Close()
@@ -88,7 +88,7 @@ func TestInputEndsWithItsWriter(t *testing.T) {
 		go func() {
 			defer close(over)
 			in.shut()
-			kept.release()
+			kept.release(nil)
 		}()
 		synctest.Wait()
 		select {

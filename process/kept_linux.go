@@ -133,12 +133,14 @@ func (c *keptChild) OnEnd(f func(Status)) {
 	})
 }
 
-func (c *keptChild) Release() {
+func (c *keptChild) Release() { c.ReleaseWith() }
+
+func (c *keptChild) ReleaseWith(numbers ...byte) {
 	if c.detached {
 		return // its zombie goes when there is one: see Forget
 	}
 	family.release(c.pid)
-	c.kept.Release()
+	c.kept.Release(numbers...)
 	if c.cgroup != nil {
 		c.cgroup.remove()
 	}

@@ -42,12 +42,15 @@ type KeptChild interface {
 	Keep(number byte, f *os.File) error
 	CloseFile(number byte) error
 
+	// ReleaseWith is Release, and closes the files with these numbers.
+	ReleaseWith(numbers ...byte)
+
 	// Tell is SignalAll for the signal that tells the child to stop, which has an
 	// effect once, whoever sends it. Told says that an earlier program has.
 	Tell(sig syscall.Signal) error
 	Told() bool
 
-	// Released says that only files are left: OnEnd and Release have been called.
+	// Released says that only files are left: OnEnd and ReleaseWith have been called.
 	Released() bool
 
 	// Forget closes all files, and releases a detached child. It is the last method

@@ -34,13 +34,22 @@ func (p *Process) end(status Status) {
 	if cutoff.Stop() {
 		p.cut()
 	}
-	for _, s := range p.streams {
-		if s.kept != nil {
-			s.kept.release()
-		}
-	}
-	p.child.Release()
+	p.release()
 	p.finish()
+}
+
+// release lets go of the child, and of all that is kept of it but what was read.
+func (p *Process) release() {
+	child, ok := p.child.(KeptChild)
+	if !ok {
+		p.child.Release()
+		return
+	}
+	var numbers []byte
+	for _, s := range p.streams {
+		numbers = s.kept.release(numbers)
+	}
+	child.ReleaseWith(numbers...) // in one message: many end at the same time
 }
 
 // leaderEnded records how the leader ended. When nobody asked for that, what it

@@ -115,9 +115,10 @@ func (ch *Child) OnEnd(f func(Status)) {
 	ch.onEnd = f
 }
 
-// Release takes the zombie away. Until then the child's pid is nobody else's.
-func (ch *Child) Release() error {
-	return ch.conn.link.send(message{kind: release, id: ch.ID})
+// Release takes the zombie away, and closes the files with these numbers. Until
+// then the child's pid is nobody else's.
+func (ch *Child) Release(numbers ...byte) error {
+	return ch.conn.link.send(message{kind: release, id: ch.ID, data: numbers})
 }
 
 // LetGo is Release, and Forget, for a child that may have yet to end.

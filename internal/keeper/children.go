@@ -185,17 +185,18 @@ func (k *keeper) keep(id uint64, number byte, files []int) syscall.Errno {
 	return 0
 }
 
-// unkeep closes a file of a child.
-func (k *keeper) unkeep(id uint64, number byte) {
+// unkeep closes files of a child.
+func (k *keeper) unkeep(id uint64, numbers ...byte) {
 	c := k.children[id]
 	if c == nil {
 		return
 	}
 	c.kept = slices.DeleteFunc(c.kept, func(f keptFile) bool {
-		if f.number == number {
-			unix.Close(f.fd)
+		if !slices.Contains(numbers, f.number) {
+			return false
 		}
-		return f.number == number
+		unix.Close(f.fd)
+		return true
 	})
 }
 
@@ -260,12 +261,17 @@ func (k *keeper) reapOrphans(now time.Time) {
 	for {
 		pid, _ := peek(unix.P_ALL, 0)
 		if pid <= 0 {
+			k.hidden = false
 			return
 		}
 		if known[pid] { // it hides those behind it
 			break
 		}
 		reap(pid)
+	}
+	if !k.hidden { // its worker is about to release it, most likely
+		k.hidden, k.orphans = true, now.Add(20*orphanPause)
+		return
 	}
 	for _, pid := range zombies() {
 		if !known[pid] {

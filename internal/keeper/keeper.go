@@ -39,7 +39,7 @@ type keeper struct {
 	null     int      // /dev/null, for children
 	notices  *notices // nil: nobody wants any
 
-	poll       int // an epoll descriptor with the pidfds of workers and children
+	poll       syscall.RawConn // of an epoll(7) instance with the pidfds of workers and children
 	deliveries chan delivery
 	endings    chan uint64
 	launches   chan birth
@@ -54,6 +54,7 @@ type keeper struct {
 	pending   int       // launches under way
 	spare     int       // descriptors that are free for certain: see full
 	orphans   time.Time // when to look for them; zero: no child has ended
+	hidden    bool      // at the last look, they may have been: a child was in front
 
 	stopping os.Signal   // the last signal to stop, for a worker that is yet to come
 	missed   []os.Signal // those of all other kinds that came while no worker could act on them
@@ -108,6 +109,11 @@ func newKeeper(args []string) (*keeper, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create", err)
 	}
+	unix.SetNonblock(poll, true) // cannot fail
+	polling, err := os.NewFile(uintptr(poll), "epoll").SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("wait for ends: %w", err)
+	}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("become a subreaper: %w", err)
 	}
@@ -118,7 +124,7 @@ func newKeeper(args []string) (*keeper, error) {
 		previous:   -1,
 		null:       null,
 		notices:    openNotices(os.Getenv("NOTIFY_SOCKET"), os.Getenv("WATCHDOG_USEC"), os.Getenv("WATCHDOG_PID")),
-		poll:       poll,
+		poll:       polling,
 		deliveries: make(chan delivery),
 		endings:    make(chan uint64),
 		launches:   make(chan birth),
@@ -170,23 +176,41 @@ func (k *keeper) run() int {
 }
 
 // watch brings the ends of workers and children. It ends with the program.
+//
+// The runtime waits for the epoll instance as for any other file: a goroutine that
+// waits in epoll_wait(2) itself has no processor when it comes back.
 func (k *keeper) watch() {
+	err := k.poll.Read(func(fd uintptr) bool {
+		for k.bringEnds(int(fd)) {
+		}
+		return false
+	})
+	panic(err) // it is ours alone, and never closed
+}
+
+// bringEnds brings those that are there, and reports whether there were any.
+func (k *keeper) bringEnds(poll int) bool {
 	var events [64]unix.EpollEvent
-	for {
-		n, err := unix.EpollWait(k.poll, events[:], -1)
-		if err != nil && err != unix.EINTR {
-			panic(os.NewSyscallError("epoll_wait", err)) // of a descriptor that is ours alone
-		}
-		for _, e := range events[:max(n, 0)] {
-			k.endings <- uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32
-		}
+	n, err := unix.EpollWait(poll, events[:], 0)
+	if err != nil && err != unix.EINTR {
+		panic(os.NewSyscallError("epoll_wait", err))
 	}
+	for _, e := range events[:max(n, 0)] {
+		k.endings <- uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32
+	}
+	return n != 0
 }
 
 // await has watch tell of the end of a process, once.
 func (k *keeper) await(pidfd int, id uint64) error {
 	e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(uint32(id)), Pad: int32(uint32(id >> 32))}
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(k.poll, unix.EPOLL_CTL_ADD, pidfd, &e))
+	var err error
+	if failure := k.poll.Control(func(poll uintptr) {
+		err = unix.EpollCtl(int(poll), unix.EPOLL_CTL_ADD, pidfd, &e)
+	}); failure != nil {
+		return failure
+	}
+	return os.NewSyscallError("epoll_ctl", err)
 }
 
 // schedule does what is due and sets the alarm for what comes next.
@@ -245,6 +269,7 @@ func (k *keeper) receive(d delivery) {
 	case launch:
 		k.launch(m)
 	case release:
+		k.unkeep(m.id, m.data...)
 		k.release(m.id, m.a == 1)
 	case keep:
 		k.answer(m, k.keep(m.id, byte(m.a), m.files))

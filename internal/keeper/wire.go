@@ -30,7 +30,7 @@ const (
 	hold    kind = 4  // keep files under the name data, in the place of those before; b: see answered
 	drop    kind = 5  // close what is kept under the name data
 	launch  kind = 6  // start a program as child id, for which a more files will be kept; data or files[0]: see launch.go
-	release kind = 7  // take the zombie of child id away; a: 1 to forget it, and wait for its end
+	release kind = 7  // take the zombie of child id away, and close its files data; a: 1 to forget it, and wait for its end
 	unkeep  kind = 8  // close file a of child id
 	keep    kind = 13 // keep a file for child id, by the number a; b: see answered
 	tell    kind = 15 // signal child id, its group and the processes data, 4 bytes each, once; a: the signal
