@@ -32,6 +32,9 @@ func NewKeptLauncher(conn *keeper.Conn, o LauncherOptions) *KeptLauncher {
 	if !o.NoCgroups {
 		l.cgroups = openCgroups()
 	}
+	if l.cgroups != nil {
+		l.cgroups.used.Add(1) // until Close: one child after the other would have it made again
+	}
 	return l
 }
 

@@ -25,30 +25,34 @@ var greeter = []string{"sh", "-c", "echo $$; exec sleep 1000000"}
 // streams.
 func replaceAxes() []axis {
 	var all []axis
-	for _, count := range []int{1, 10} {
-		name, p50 := "replace", goal{ratioAtMost, 1.5}
-		if count > 1 {
-			name, p50 = fmt.Sprintf("replace-%d", count), goal{}
-		}
+	add := func(name string, count int, p50 goal, size scale, subscriber string, listen listener) {
 		all = append(all, axis{
 			name:  name,
-			about: fmt.Sprintf("the replacement of %d killed at once, until the first output of the last one has come to a subscriber", count),
+			about: fmt.Sprintf("the replacement of %d killed at once, until the first output of the last one has come to %s", count, subscriber),
 			measures: []measure{
 				{name: "p50", unit: "ms", goal: p50, growth: total},
 				{name: "p99", unit: "ms"},
 				{name: "CPU", unit: "ms a replacement", growth: each},
 			},
-			scale: scale{"children killed at once", float64(count)},
+			scale: size,
 			run: func(ctx context.Context, l *lab, s side) ([]float64, error) {
-				return runReplace(ctx, s, count, l.amount(replaceKills, 5))
+				return runReplace(ctx, s, count, l.amount(replaceKills, 5), listen)
 			},
 		})
 	}
+	wanted := goal{ratioAtMost, 1.5}
+	killed := func(n float64) scale { return scale{"children killed at once", n} }
+	add("replace", 1, wanted, killed(1), "a subscriber of its stream, who learns of it from the events", listenToStreams)
+	add("replace-10", 10, goal{}, killed(10), "a subscriber of its stream, who learns of it from the events", listenToStreams)
+	add("replace-logs", 1, wanted, scale{}, "a reader of the app's logs", listenToLogs)
 	return all
 }
 
-func runReplace(ctx context.Context, s side, count, rounds int) (values []float64, err error) {
-	g, err := newGreetings(ctx, s, count)
+// listener is how greetings are heard of a daemon that runs some greeters.
+type listener func(ctx context.Context, d *daemon, greeters description) (greetings, error)
+
+func runReplace(ctx context.Context, s side, count, rounds int, listen listener) (values []float64, err error) {
+	g, err := newGreetings(ctx, s, count, listen)
 	if err != nil {
 		return nil, err
 	}
@@ -100,11 +104,23 @@ type greetings interface {
 	end() error
 }
 
-func newGreetings(ctx context.Context, s side, count int) (greetings, error) {
+func newGreetings(ctx context.Context, s side, count int, listen listener) (greetings, error) {
 	if s.raw() {
 		return newRawGreetings(ctx, count)
 	}
-	return newDaemonGreetings(ctx, s, count)
+	d, err := startDaemon(ctx, s.gafferd)
+	if err != nil {
+		return nil, err
+	}
+	g, err := listen(ctx, d, description{
+		"name": "greeters:greeter", "cmd": greeter[0], "args": greeter[1:],
+		"backoff": map[string]any{"initial": 0}, "numprocesses": count,
+	})
+	if err != nil {
+		d.end()
+		return nil, err
+	}
+	return g, nil
 }
 
 type rawGreetings struct {
@@ -137,38 +153,28 @@ func (g *rawGreetings) end() error {
 	return g.helper.end()
 }
 
-// daemonGreetings learns of each new instance from the events and reads its
+// streamGreetings learns of each new instance from the events and reads its
 // stream from the beginning.
-type daemonGreetings struct {
+type streamGreetings struct {
 	*daemon
 	watch  *http.Response
 	events *json.Decoder
 	stream *http.Response // of the instance last greeted
 }
 
-func newDaemonGreetings(ctx context.Context, s side, count int) (g *daemonGreetings, err error) {
-	d, err := startDaemon(ctx, s.gafferd)
+func listenToStreams(ctx context.Context, d *daemon, greeters description) (greetings, error) {
+	watch, err := d.open(ctx, "GET", "/watch/proc/greeters:greeter/spawn?feed=continuous", http.NoBody)
 	if err != nil {
 		return nil, err
 	}
-	g = &daemonGreetings{daemon: d}
-	defer func() {
-		if err != nil {
-			g.end()
-		}
-	}()
-	if g.watch, err = d.open(ctx, "GET", "/watch/proc/greeter/spawn?feed=continuous", http.NoBody); err != nil {
+	if err := d.run(ctx, greeters); err != nil {
+		watch.Body.Close()
 		return nil, err
 	}
-	g.events = json.NewDecoder(g.watch.Body)
-	err = d.run(ctx, description{
-		"name": "greeter", "cmd": greeter[0], "args": greeter[1:],
-		"backoff": map[string]any{"initial": 0}, "numprocesses": count,
-	})
-	return g, err
+	return &streamGreetings{daemon: d, watch: watch, events: json.NewDecoder(watch.Body)}, nil
 }
 
-func (g *daemonGreetings) next(ctx context.Context) (int, error) {
+func (g *streamGreetings) next(ctx context.Context) (int, error) {
 	var spawned struct{ PID int }
 	if err := g.events.Decode(&spawned); err != nil {
 		return 0, err
@@ -183,12 +189,54 @@ func (g *daemonGreetings) next(ctx context.Context) (int, error) {
 	return osPID(bufio.NewReader(g.stream.Body))
 }
 
-func (g *daemonGreetings) end() error {
+func (g *streamGreetings) end() error {
 	for _, r := range []*http.Response{g.watch, g.stream} {
 		if r != nil {
 			r.Body.Close()
 		}
 	}
+	return g.daemon.end()
+}
+
+// logGreetings reads the logs of the greeters' app.
+type logGreetings struct {
+	*daemon
+	logs  *http.Response
+	lines *bufio.Reader
+}
+
+func listenToLogs(ctx context.Context, d *daemon, greeters description) (greetings, error) {
+	if err := d.run(ctx, greeters); err != nil {
+		return nil, err
+	}
+	logs, err := d.open(ctx, "GET", "/apps/greeters/logs?stream=true&n=1", http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	return &logGreetings{d, logs, bufio.NewReader(logs.Body)}, nil
+}
+
+func (g *logGreetings) next(context.Context) (int, error) {
+	for {
+		field, err := g.lines.ReadString('\n')
+		if err != nil {
+			return 0, err
+		}
+		data, ok := strings.CutPrefix(field, "data: ")
+		if !ok {
+			continue
+		}
+		var line struct{ Log string }
+		if err := json.Unmarshal([]byte(data), &line); err != nil {
+			return 0, err
+		}
+		_, text, _ := strings.Cut(line.Log, "] ")
+		return strconv.Atoi(strings.TrimSpace(text))
+	}
+}
+
+func (g *logGreetings) end() error {
+	g.logs.Body.Close()
 	return g.daemon.end()
 }
 
