@@ -114,6 +114,7 @@ func (r *cgroupRun) close() { removeCgroup(r.dir) }
 type cgroup struct {
 	run       *cgroupRun
 	dir, path string
+	vanished  atomic.Bool
 }
 
 // open returns a descriptor that a process can be started in.
@@ -161,9 +162,21 @@ func membersOf(dir string, but int) (members []proc) {
 	return members
 }
 
+// vanish removes it if nothing lives in it, which says in one call that nothing
+// does. That it is false says nothing.
+func (c *cgroup) vanish() bool {
+	if unix.Rmdir(c.dir) != nil {
+		return false
+	}
+	c.vanished.Store(true)
+	return true
+}
+
 // remove removes it, with the cgroups that its processes made below it.
 func (c *cgroup) remove() {
-	removeCgroup(c.dir)
+	if !c.vanished.Load() {
+		removeCgroup(c.dir)
+	}
 	c.run.unused()
 }
 

@@ -80,6 +80,9 @@ func (c *lineage) Descendants() []int {
 // descendants are those of the leader that are alive.
 func (c *lineage) descendants() []proc {
 	if c.cgroup != nil {
+		if c.ended.Load() && c.cgroup.vanish() {
+			return nil
+		}
 		return c.cgroup.members(c.pid)
 	}
 	all := processes.members(c.pid, c.marker)
