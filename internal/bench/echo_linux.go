@@ -67,7 +67,7 @@ func (e *echoes) connect(addr string, paths []string) (err error) {
 	if e.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
-	began := time.Now()
+	conns := make([]*echoConn, len(paths))
 	for i, path := range paths {
 		fd, err := dial(addr, request(addr, path, formFrames))
 		if err != nil {
@@ -83,8 +83,11 @@ func (e *echoes) connect(addr string, paths []string) (err error) {
 		if err := unix.EpollCtl(e.epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
 			return os.NewSyscallError("epoll_ctl", err)
 		}
-		c.due = began.Add(e.every * time.Duration(i) / time.Duration(len(paths))) // not all at once
-		e.conns[fd] = c
+		e.conns[fd], conns[i] = c, c
+	}
+	began := time.Now()
+	for i, c := range conns {
+		c.due = began.Add(e.every * time.Duration(i) / time.Duration(len(conns))) // not all at once
 	}
 	return nil
 }
