@@ -31,6 +31,9 @@ func TestNothingPilesUp(t *testing.T) {
 			atOnce(t)
 			d := start(t, args...)
 			d.replaceWorker() // each but the first takes something over
+			waitFor(t, "the worker has all that it hands over", func() bool {
+				return d.descriptors()["keeper /memfd:gaffer-config (deleted)"] == 1 // the last, when it answers already
+			})
 			before := d.descriptors()
 			ctx, cancel := context.WithCancel(context.Background())
 			var work sync.WaitGroup

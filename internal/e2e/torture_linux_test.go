@@ -145,7 +145,7 @@ func (how torture) run(t *testing.T, replace func(d *daemon)) {
 
 	for n := range how.times {
 		pause := rand.N(how.pause) // the moment is to be any
-		if n%4 == 3 {
+		if how.pause < time.Second && n%4 == 3 {
 			pause += time.Second // else the daemon would wait for longer and longer before the next worker
 		}
 		<-time.After(pause)
