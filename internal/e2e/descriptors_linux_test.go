@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -31,10 +32,13 @@ func TestNothingPilesUp(t *testing.T) {
 			atOnce(t)
 			d := start(t, args...)
 			d.replaceWorker() // each but the first takes something over
-			waitFor(t, "the worker has all that it hands over", func() bool {
-				return d.descriptors()["keeper /memfd:gaffer-config (deleted)"] == 1 // the last, when it answers already
+			var before map[string]int
+			waitFor(t, "the worker has handed over what it does", func() bool {
+				last := before
+				before = d.descriptors()                               // of some that are replaced meanwhile, it sees neither
+				const config = "keeper /memfd:gaffer-config (deleted)" // comes last, when it answers already
+				return before[config] == 1 && maps.Equal(before, last)
 			})
-			before := d.descriptors()
 			ctx, cancel := context.WithCancel(context.Background())
 			var work sync.WaitGroup
 			for i := range 2 {
