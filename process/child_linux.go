@@ -23,10 +23,10 @@ type localChild struct {
 func (c *localChild) OnEnd(f func(Status)) {
 	go func() {
 		status := c.wait()
-		c.ended.Store(true)
 		if status.TermSignal == int(syscall.SIGKILL) {
 			status.OutOfMemory = c.launcher.oom.claim(c.cgroup)
 		}
+		c.ended.Store(true) // from now on the control group may vanish
 		f(status)
 	}()
 }

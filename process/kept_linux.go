@@ -42,6 +42,7 @@ func NewKeptLauncher(conn *keeper.Conn, o LauncherOptions) *KeptLauncher {
 func (l *KeptLauncher) Close() error {
 	if l.cgroups != nil {
 		l.cgroups.close()
+		l.cgroups.unused()
 	}
 	return nil
 }
@@ -124,7 +125,6 @@ type keptChild struct {
 
 func (c *keptChild) OnEnd(f func(Status)) {
 	c.kept.OnEnd(func(s keeper.Status) {
-		c.ended.Store(true)
 		status := Status{ExitStatus: s.Code, TermSignal: s.Signal}
 		switch {
 		case !s.Known:
@@ -132,6 +132,7 @@ func (c *keptChild) OnEnd(f func(Status)) {
 		case s.Signal == int(syscall.SIGKILL):
 			status.OutOfMemory = c.launcher.oom.claim(c.cgroup)
 		}
+		c.ended.Store(true) // from now on the control group may vanish
 		f(status)
 	})
 }

@@ -16,9 +16,9 @@ import (
 // maxTogether is how many of its arguments a command waits for at a time.
 const maxTogether = 32
 
-// each makes a subcommand that does the same to all of its arguments, in their
-// order; those that it is to wait for, it waits for together. One that fails
-// keeps no other from being done.
+// each makes a subcommand that does the same to all of its arguments: one after
+// the other, or those that it is to wait for together. One that fails keeps no other
+// from being done.
 func (c *cli) each(use, short, doing string, do func(ctx context.Context, arg string, waits []client.Waiting) error) *cobra.Command {
 	meanwhile := func(args []string) string {
 		if len(args) > 1 {
@@ -26,9 +26,14 @@ func (c *cli) each(use, short, doing string, do func(ctx context.Context, arg st
 		}
 		return doing + " " + args[0]
 	}
+	one := func(ctx context.Context, arg string, waits []client.Waiting) error {
+		ctx, cancel := patient(ctx, waits)
+		defer cancel()
+		return do(ctx, arg, waits)
+	}
 	return c.changing(use, short, meanwhile, 1, -1, func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
 		if len(args) == 1 {
-			return c.ok, do(ctx, args[0], waits)
+			return c.ok, one(ctx, args[0], waits)
 		}
 		together := 1
 		if waits != nil {
@@ -40,7 +45,7 @@ func (c *cli) each(use, short, doing string, do func(ctx context.Context, arg st
 		for i, arg := range args {
 			room <- struct{}{}
 			doers.Go(func() {
-				results[i] = do(ctx, arg, waits)
+				results[i] = one(ctx, arg, waits)
 				<-room
 			})
 		}
@@ -60,7 +65,7 @@ func (c *cli) tellEach(ctx context.Context, args []string, results []error) erro
 			err = c.print(`{"name": %q, "ok": true}`, arg)
 		case err == nil:
 			err = c.print("%s: ok", arg)
-		case errors.Is(err, client.ErrUnreachable), ctx.Err() != nil:
+		case errors.Is(err, client.ErrUnreachable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 			failed = err
 			continue
 		default:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 
@@ -32,13 +33,26 @@ func wantName(arg string) error {
 }
 
 // ofName has cmd refuse a pid as its first argument.
-func ofName(cmd *cobra.Command) *cobra.Command {
+func ofName(cmd *cobra.Command) *cobra.Command { return checking(cmd, 1, wantName) }
+
+// ofNames has cmd refuse what check does, before anything is done.
+func ofNames(cmd *cobra.Command, check func(arg string) error) *cobra.Command {
+	return checking(cmd, math.MaxInt, check)
+}
+
+// checking has cmd check so many of its arguments.
+func checking(cmd *cobra.Command, most int, check func(arg string) error) *cobra.Command {
 	counted := cmd.Args
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if err := counted(cmd, args); err != nil || len(args) == 0 {
+		if err := counted(cmd, args); err != nil {
 			return err
 		}
-		return wantName(args[0])
+		for _, arg := range args[:min(most, len(args))] {
+			if err := check(arg); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	return cmd
 }
@@ -53,13 +67,10 @@ func count(arg string) (int, error) {
 }
 
 func (c *cli) startCommand() *cobra.Command {
-	return c.completeEach(c.each("start [--wait[=SECONDS]] NAME…", "Start processes", "starting",
+	return c.completeEach(ofNames(c.each("start [--wait[=SECONDS]] NAME…", "Start processes", "starting",
 		func(ctx context.Context, name string, waits []client.Waiting) error {
-			if err := wantName(name); err != nil {
-				return err
-			}
 			return c.client.Start(ctx, name, waits...)
-		}), names)
+		}), wantName), names)
 }
 
 func (c *cli) stopCommand() *cobra.Command {
@@ -78,13 +89,16 @@ func (c *cli) stopCommand() *cobra.Command {
 }
 
 func (c *cli) restartCommand() *cobra.Command {
-	return c.completeEach(c.each("restart [--wait[=SECONDS]] NAME…", "Restart processes", "restarting",
+	check := func(arg string) error {
+		if err := wantName(arg); err != nil {
+			return usagef("%v; gafferctl stop %s has that instance alone replaced by a new one", err, arg)
+		}
+		return nil
+	}
+	return c.completeEach(ofNames(c.each("restart [--wait[=SECONDS]] NAME…", "Restart processes", "restarting",
 		func(ctx context.Context, name string, waits []client.Waiting) error {
-			if _, ok := isPID(name); ok {
-				return usagef("%q is the pid of an instance: want the name of a process; gafferctl stop %[1]s has that instance alone replaced by a new one", name)
-			}
 			return c.client.Restart(ctx, name, waits...)
-		}), names)
+		}), check), names)
 }
 
 func (c *cli) scaleCommand() *cobra.Command {
@@ -123,7 +137,9 @@ func signed(cmd *cobra.Command, parse func(name, arg string) (int, error)) *cobr
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if unknown, ok := errors.AsType[unknownFlag](err); ok {
 			if _, number := isPID(unknown.GetSpecifiedShortnames()); number {
-				_, err = parse(cmd.Flags().Arg(0), "-"+unknown.GetSpecifiedShortnames())
+				if _, refused := parse(cmd.Flags().Arg(0), "-"+unknown.GetSpecifiedShortnames()); refused != nil {
+					err = refused
+				}
 			}
 		}
 		return cmd.Root().FlagErrorFunc()(cmd, err)

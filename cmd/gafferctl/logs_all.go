@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -48,7 +49,7 @@ func (a *allApps) watch(ctx context.Context) error {
 	var listed error
 	options := client.WatchOptions{Since: client.Latest, Ready: func() {
 		var apps []string
-		if apps, _, listed = c.listGroups(ctx); errors.Is(listed, client.ErrUnreachable) {
+		if apps, _, listed = c.listGroups(ctx); passing(listed) {
 			listed = nil // then the events are lost too, and Ready is called again
 		}
 		for _, app := range apps {
@@ -71,13 +72,20 @@ func (a *allApps) watch(ctx context.Context) error {
 		status, err := c.client.Status(ctx, ev.Name)
 		switch {
 		case client.Code(err) == "not_found", err == nil && status.Once:
-		case err != nil:
+		case err != nil && !passing(err): // else it is rather followed than missed
 			return err
 		default:
 			a.come(app)
 		}
 	}
 	return nil
+}
+
+// passing says that an error is one of a daemon that stops, or has no room.
+func passing(err error) bool {
+	e, ok := errors.AsType[*client.Error](err)
+	return errors.Is(err, client.ErrUnreachable) ||
+		ok && (e.Status == http.StatusServiceUnavailable || e.Status == http.StatusTooManyRequests)
 }
 
 func (a *allApps) knows(app string) bool {

@@ -108,11 +108,8 @@ func (c *cli) readDescription(file string) (description map[string]any, err erro
 }
 
 func (c *cli) delProcessCommand() *cobra.Command {
-	return c.completeEach(c.each("del_process [--wait[=SECONDS]] NAME…", "Stop processes and forget them", "stopping",
+	return c.completeEach(ofNames(c.each("del_process [--wait[=SECONDS]] NAME…", "Stop processes and forget them", "stopping",
 		func(ctx context.Context, name string, waits []client.Waiting) error {
-			if err := wantName(name); err != nil {
-				return err
-			}
 			return c.client.Delete(ctx, name, waits...)
-		}), names)
+		}), wantName), names)
 }

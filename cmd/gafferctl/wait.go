@@ -44,7 +44,19 @@ type report func() error
 func (c *cli) change(use, short, doing string, least, most int, do func(ctx context.Context, args []string, waits []client.Waiting) (report, error)) *cobra.Command {
 	return c.changing(use, short, func(args []string) string {
 		return strings.Join(append([]string{doing}, args[:min(1, len(args))]...), " ")
-	}, least, most, do)
+	}, least, most, func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
+		ctx, cancel := patient(ctx, waits)
+		defer cancel()
+		return do(ctx, args, waits)
+	})
+}
+
+// patient is ctx for a request that has patience, unless it is one that waits.
+func patient(ctx context.Context, waits []client.Waiting) (context.Context, context.CancelFunc) {
+	if waits != nil {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, patience)
 }
 
 // changing is change with what it says meanwhile in the caller's hands.
@@ -58,10 +70,6 @@ func (c *cli) changing(use, short string, doing func(args []string) string, leas
 		stop := func() {}
 		if waits != nil {
 			stop = c.progress(doing(args))
-		} else {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, patience)
-			defer cancel()
 		}
 		tell, err := do(ctx, args, waits)
 		stop()

@@ -17,7 +17,7 @@ import (
 // Version is that of the protocol. A keeper serves every worker of its own
 // version; what is added to the protocol does not change it as long as both can
 // do without.
-const Version = 1
+const Version = 2
 
 // kind is what a message is about. Numbers are part of the protocol.
 type kind byte
