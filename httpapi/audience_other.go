@@ -21,12 +21,12 @@ func newAudiences(*Server, context.Context, func(*guest)) *audiences { return ni
 func (*audiences) close()   {}
 func (*audiences) dropAll() {}
 
-func announceClose(http.ResponseWriter, *http.Request, *streams.Log) {}
+func announceClose(http.ResponseWriter, *http.Request, *direct, *streams.Log) {}
 
-func sitter(http.ResponseWriter, *http.Request, *reading, time.Duration) func(*events) bool {
+func sitter(http.ResponseWriter, *http.Request, *direct, *reading, time.Duration) func(*events) bool {
 	return nil
 }
 
-func walkOut(http.ResponseWriter, *http.Request, *reading, func(*feedWriter, context.Context)) bool {
+func walkOut(http.ResponseWriter, *http.Request, *direct, *reading, func(*feedWriter, context.Context)) bool {
 	return false
 }

@@ -28,21 +28,20 @@ type seat struct {
 	cancel    context.CancelFunc // ends the goroutine that he has; nil: none. Guarded by all.seating.
 }
 
-// movable is where the connection of a request can go when its feed waits, and how it
-// is written to then; nil if it has to stay net/http's.
-func movable(w http.ResponseWriter, r *http.Request) (*audiences, *direct) {
-	all, _ := r.Context().Value(audiencesKey{}).(*audiences)
-	d := newDirect(w, r)
-	if all == nil || d == nil {
-		return nil, nil
+// audiencesFor is where the connection of a request can go when its feed waits; nil
+// if it has to stay net/http's. d is how its body is written.
+func audiencesFor(r *http.Request, d *direct) *audiences {
+	if d == nil {
+		return nil
 	}
-	return all, d
+	all, _ := r.Context().Value(audiencesKey{}).(*audiences)
+	return all
 }
 
 // announceClose has the header of a feed say that its connection may end with it. A
 // client that does not know may send its next request into that end.
-func announceClose(w http.ResponseWriter, r *http.Request, log *streams.Log) {
-	if all, _ := movable(w, r); all == nil {
+func announceClose(w http.ResponseWriter, r *http.Request, d *direct, log *streams.Log) {
+	if audiencesFor(r, d) == nil {
 		return
 	}
 	select {
@@ -53,8 +52,8 @@ func announceClose(w http.ResponseWriter, r *http.Request, log *streams.Log) {
 }
 
 // sitter is how the reader of a request joins an audience; nil if he never can.
-func sitter(w http.ResponseWriter, r *http.Request, req *reading, heartbeat time.Duration) func(from *events) bool {
-	all, d := movable(w, r)
+func sitter(w http.ResponseWriter, r *http.Request, d *direct, req *reading, heartbeat time.Duration) func(from *events) bool {
+	all := audiencesFor(r, d)
 	if all == nil {
 		return nil
 	}
@@ -180,8 +179,8 @@ func (s *seat) alone(serve func(f *feedWriter, ctx context.Context) (seated bool
 // walkOut takes the connection of a feed that waits from net/http, which keeps more
 // for it than the feed itself needs, and has serve go on in a goroutine of its own.
 // It reports false where that cannot be.
-func walkOut(w http.ResponseWriter, r *http.Request, req *reading, serve func(f *feedWriter, ctx context.Context)) bool {
-	all, d := movable(w, r)
+func walkOut(w http.ResponseWriter, r *http.Request, d *direct, req *reading, serve func(f *feedWriter, ctx context.Context)) bool {
+	all := audiencesFor(r, d)
 	if all == nil || all.ctx.Err() != nil {
 		return false
 	}

@@ -43,9 +43,10 @@ func (s *Server) continuous(w http.ResponseWriter, r *http.Request, req *reading
 	}
 	ctx, forget := feedContext(r.Context())
 	defer forget()
-	announceClose(w, r, log)
+	d := newDirect(w, r)
+	announceClose(w, r, d, log)
 	f := s.startFeed(w, streamType)
-	f.direct = newDirect(w, r)
+	f.direct = d
 	if len(first.Data) > 0 {
 		f.send(first.Data)
 	}
@@ -58,7 +59,7 @@ func (s *Server) continuous(w http.ResponseWriter, r *http.Request, req *reading
 			return nil
 		}
 	}
-	if walkOut(w, r, req, feed.serve) {
+	if walkOut(w, r, d, req, feed.serve) {
 		done = func() {}
 		return nil
 	}

@@ -53,10 +53,11 @@ func (s *Server) eventsource(w http.ResponseWriter, r *http.Request, req *readin
 	}
 	ctx, forget := feedContext(r.Context())
 	defer forget()
-	announceClose(w, r, req.log)
+	d := newDirect(w, r)
+	announceClose(w, r, d, req.log)
 	f := s.startFeed(w, sseType)
-	f.direct = newDirect(w, r)
-	f.sit = sitter(w, r, req, heartbeat)
+	f.direct = d
+	f.sit = sitter(w, r, d, req, heartbeat)
 	s.sendEvents(f, ctx, next, heartbeat)
 	return nil
 }
