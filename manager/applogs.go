@@ -57,6 +57,7 @@ type LogReader struct {
 	old   []*output // what the archive has; nil once sources has been asked
 	upTo  uint64    // the last write there was in the beginning
 	begun bool      // sources has been asked
+	seen  uint64    // how often the outputs had changed by then
 	skip  int       // lines before those that are wanted
 	only  streams.Filter
 
@@ -247,9 +248,17 @@ func (q *LogQuery) wants(o *output) bool {
 }
 
 // sources are the outputs that the merge has to know of, and where it begins to
-// read each. Those that come later are read from their beginning.
-func (r *LogReader) sources() []streams.Source[outputKey] {
-	all := r.m.outputs.of(r.app)
+// read each, if there are others than before. Those that come later are read from
+// their beginning.
+func (r *LogReader) sources() (list []streams.Source[outputKey], changed bool) {
+	if r.begun && r.seen == r.app.changes.Load() {
+		if len(r.open) > 0 {
+			r.forgetOpen(r.known)
+		}
+		return nil, false
+	}
+	var all []*output
+	all, r.seen = r.m.outputs.of(r.app)
 	if !r.begun {
 		// Only now: what has been written to disk was in all before.
 		old := slices.DeleteFunc(r.old, func(o *output) bool {
@@ -266,7 +275,7 @@ func (r *LogReader) sources() []streams.Source[outputKey] {
 		r.begun = true
 	}
 	known := make(map[outputKey]*output, len(all))
-	list := make([]streams.Source[outputKey], len(all))
+	list = make([]streams.Source[outputKey], len(all))
 	for i, o := range all {
 		known[o.outputKey] = o
 		list[i] = streams.Source[outputKey]{Key: o.outputKey, Log: o.log, At: places[o.outputKey], Only: r.only}
@@ -281,5 +290,5 @@ func (r *LogReader) sources() []streams.Source[outputKey] {
 	}
 	r.forgetOpen(known)
 	r.known = known
-	return list
+	return list, true
 }

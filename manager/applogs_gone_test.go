@@ -67,8 +67,8 @@ func TestOutputsAreForgotten(t *testing.T) {
 		os.add(a, &output{outputKey: outputKey{pid, 1}})
 		os.remove(a, pid)
 	}
-	if n := len(os.of(a)); n != keptOutputs {
-		t.Errorf("%d outputs are known", n)
+	if all, _ := os.of(a); len(all) != keptOutputs {
+		t.Errorf("%d outputs are known", len(all))
 	}
 	if os.hold("web") != a {
 		t.Error("another app of the same name")

@@ -37,6 +37,8 @@ func (k *fakeKeeper) LetGoRest() int { return 0 }
 
 func (c *fakeKept) Files() map[byte]*os.File      { return nil }
 func (c *fakeKept) Keep(byte, *os.File) error     { return nil }
+func (c *fakeKept) KeepNow(byte, *os.File) error  { return nil }
+func (c *fakeKept) OnUnkept(func(byte, error))    {}
 func (c *fakeKept) CloseFile(byte) error          { return nil }
 func (c *fakeKept) ReleaseWith(...byte)           { c.Release() }
 func (c *fakeKept) Tell(sig syscall.Signal) error { return c.SignalAll(sig) }

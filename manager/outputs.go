@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gafferd/gaffer/process"
 	"github.com/gafferd/gaffer/streams"
@@ -54,6 +55,8 @@ const keptOutputs = 1000
 type app struct {
 	name string       // set when made
 	bell streams.Bell // likewise
+
+	changes atomic.Uint64 // how often outputs has changed
 
 	// Guarded by outputs.mu:
 	holders   int
@@ -107,6 +110,7 @@ func (os *outputs) add(a *app, o *output) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
 	a.outputs = slices.Insert(a.outputs, a.find(o.outputKey), o)
+	a.changes.Add(1)
 }
 
 // remove notes that the outputs of an instance are not kept any more. They stay
@@ -122,14 +126,15 @@ func (os *outputs) remove(a *app, pid int) {
 		i := a.find(a.forgotten[0].outputKey)
 		a.outputs = slices.Delete(a.outputs, i, i+1)
 		a.forgotten = slices.Delete(a.forgotten, 0, 1)
+		a.changes.Add(1)
 	}
 }
 
-// of returns the outputs of an app, by pid.
-func (os *outputs) of(a *app) []*output {
+// of returns the outputs of an app, by pid, and how often they had changed.
+func (os *outputs) of(a *app) (all []*output, changes uint64) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
-	return slices.Clone(a.outputs)
+	return slices.Clone(a.outputs), a.changes.Load()
 }
 
 func compareOutputs(o *output, k outputKey) int {

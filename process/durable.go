@@ -3,6 +3,7 @@ package process
 import (
 	"fmt"
 	"os"
+	"sync/atomic"
 
 	"github.com/gafferd/gaffer/streams"
 )
@@ -46,8 +47,9 @@ type durable struct {
 	backing *streams.Backing // nil before the first byte
 	relay   *relay           // between a socket and the backing; nil: it is a pipe
 	input   *os.File         // nil before the first byte that is written
-	unkept  func(error)      // is told why what is read is lost with this program
-	lost    bool             // it has been told, and nothing is kept
+	unkept  func(error)      // is told why the stream is lost with this program
+	lost    bool             // nothing was kept from the beginning
+	told    atomic.Bool      // unkept has been called
 }
 
 func (d *durable) keep(kind int, f *os.File) error {
@@ -60,7 +62,7 @@ func (d *durable) begin(log *streams.Log) {
 	if err := d.open(); err != nil {
 		d.lost = true
 		d.abandon()
-		d.unkept(err)
+		d.tell(err)
 		return
 	}
 	log.Back(d.backing)
@@ -89,8 +91,39 @@ func (d *durable) abandon() {
 		d.relay.close()
 		d.relay = nil
 	}
+	d.closeFiles()
+}
+
+// closeFiles has the keeper close what it has of what is read, which is of use only
+// together.
+func (d *durable) closeFiles() {
 	for _, kind := range []int{keptBacking, keptRelayR, keptRelayW} {
 		d.child.CloseFile(fileNumber(d.fd, kind))
+	}
+}
+
+// tell makes known, once, that the stream is lost with this program.
+func (d *durable) tell(err error) {
+	if !d.told.Swap(true) {
+		d.unkept(err)
+	}
+}
+
+// unkept hears that the keeper has no room for a file of a stream, which goes on:
+// with this program.
+func (p *Process) unkept(number byte, err error) {
+	for _, s := range p.streams {
+		if s.fd != int(number)/keptKinds {
+			continue
+		}
+		held := p.hold()
+		go func() { // for it sends messages to the keeper, of whom this comes
+			if held {
+				s.kept.closeFiles()
+				p.work.Done()
+			}
+			s.kept.tell(err)
+		}()
 	}
 }
 

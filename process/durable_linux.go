@@ -114,7 +114,7 @@ func (d *durable) write(f *os.File, p []byte, offset int64) (n int, err error) {
 			return 0, os.NewSyscallError("memfd_create", err)
 		}
 		input := os.NewFile(uintptr(fd), d.label)
-		if err := d.keep(keptInput, input); err != nil {
+		if err := d.child.KeepNow(fileNumber(d.fd, keptInput), input); err != nil {
 			input.Close()
 			return 0, err
 		}

@@ -15,8 +15,9 @@ import (
 // looseChild keeps nothing.
 type looseChild struct{ KeptChild }
 
-func (looseChild) Keep(byte, *os.File) error { return nil }
-func (looseChild) CloseFile(byte) error      { return nil }
+func (looseChild) Keep(byte, *os.File) error    { return nil }
+func (looseChild) KeepNow(byte, *os.File) error { return nil }
+func (looseChild) CloseFile(byte) error         { return nil }
 
 // TestCutTakesWhatIsUnderWay cuts a custom stream when part of it has left the
 // socket and is not in the log yet.
@@ -61,7 +62,7 @@ type slowChild struct {
 	kept chan struct{}
 }
 
-func (c slowChild) Keep(byte, *os.File) error {
+func (c slowChild) KeepNow(byte, *os.File) error {
 	<-c.kept
 	return nil
 }

@@ -186,4 +186,10 @@ func (c *keptChild) Keep(number byte, f *os.File) error {
 	return c.kept.Keep(keeper.File{Number: number, File: f})
 }
 
+func (c *keptChild) KeepNow(number byte, f *os.File) error {
+	return c.kept.KeepNow(keeper.File{Number: number, File: f})
+}
+
+func (c *keptChild) OnUnkept(f func(number byte, err error)) { c.kept.OnUnkept(f) }
+
 func (c *keptChild) CloseFile(number byte) error { return c.kept.CloseFile(number) }

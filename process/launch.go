@@ -39,7 +39,13 @@ type Keeper interface {
 type KeptChild interface {
 	Child
 	Files() map[byte]*os.File // that were kept when an earlier program ended
+
+	// Keep returns when nothing that becomes of this program can keep the Keeper from
+	// getting f, and KeepNow when it keeps it. Of the former f, OnUnkept's is told if
+	// it is not kept all the same; it must not wait, and is set before.
 	Keep(number byte, f *os.File) error
+	KeepNow(number byte, f *os.File) error
+	OnUnkept(told func(number byte, err error))
 	CloseFile(number byte) error
 
 	// ReleaseWith is Release, and closes the files with these numbers.

@@ -118,6 +118,9 @@ func start(spec *Spec, o Options) (*Process, error) {
 
 // begin starts the goroutines, and has the last one started when the leader ends.
 func (p *Process) begin() {
+	if child, ok := p.child.(KeptChild); ok {
+		child.OnUnkept(p.unkept)
+	}
 	for _, s := range p.streams {
 		if s.reader != nil {
 			p.work.Go(s.reader.run)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -68,6 +69,10 @@ type Log struct {
 	archive      Archive   // nil: none
 
 	done chan struct{} // closed by Close
+
+	// changes counts what was appended, and the end: each before it has its number, so
+	// that who knows of a number finds all that is older.
+	changes atomic.Uint64
 
 	mu        sync.Mutex // guards everything below
 	store     store
@@ -181,6 +186,7 @@ func (l *Log) append(p []byte, inPlace bool, err error) (int, error) {
 	case l.closed: // meanwhile: readers may have seen the end
 		p, err = nil, ErrClosed
 	default:
+		l.changes.Add(1)
 		m := l.sequence.mark(l.store.end)
 		if l.backing != nil {
 			l.backing.mark(m, m.Offset+int64(len(p)))
@@ -218,6 +224,7 @@ func (l *Log) end(m Mark) {
 		l.mu.Unlock()
 		return
 	}
+	l.changes.Add(1)
 	if m.Number == 0 {
 		m = l.sequence.mark(l.store.end)
 		if l.backing != nil {

@@ -36,7 +36,7 @@ type Merged[K comparable] struct {
 type Merge[K comparable] struct {
 	seq  *Sequence
 	bell *Bell
-	more func() []Source[K]
+	more func() (sources []Source[K], changed bool)
 
 	inputs []*input[K]
 	known  map[K]struct{}
@@ -53,13 +53,17 @@ type input[K comparable] struct {
 	next  Line
 	ready bool // next is one
 	empty bool // there was none when last looked
+
+	log  *Log
+	seen uint64        // the log's changes when last looked
+	hold time.Duration // how long an unfinished line was still to wait then; 0: there was none
 }
 
 // NewMerge merges the Logs that more returns. It is called again whenever bell
-// has rung, and what it returns under a new Key is added; a Log that has ended
-// is left out by itself. bell must be rung by all of them, and before a new one
-// is written to. The Merge must be closed.
-func NewMerge[K comparable](seq *Sequence, bell *Bell, more func() []Source[K]) *Merge[K] {
+// has rung, and if it says that they have changed, what it returns under a new Key
+// is added; a Log that has ended is left out by itself. bell must be rung by all of
+// them, and before a new one is written to. The Merge must be closed.
+func NewMerge[K comparable](seq *Sequence, bell *Bell, more func() (sources []Source[K], changed bool)) *Merge[K] {
 	return &Merge[K]{seq: seq, bell: bell, more: more, known: make(map[K]struct{})}
 }
 
@@ -143,7 +147,10 @@ func (m *Merge[K]) poll() (line Merged[K], hold time.Duration, ok bool) {
 
 // add takes in the Logs that are new.
 func (m *Merge[K]) add() {
-	sources := m.more()
+	sources, changed := m.more()
+	if !changed {
+		return
+	}
 	known := make(map[K]struct{}, len(sources))
 	for _, s := range sources {
 		known[s.Key] = struct{}{}
@@ -152,7 +159,7 @@ func (m *Merge[K]) add() {
 			if !s.Begun.IsZero() {
 				lines.Continue(s.Begun)
 			}
-			m.inputs = append(m.inputs, &input[K]{key: s.Key, lines: lines})
+			m.inputs = append(m.inputs, &input[K]{key: s.Key, lines: lines, log: s.Log})
 		}
 	}
 	m.known = known
@@ -163,21 +170,15 @@ func (m *Merge[K]) add() {
 // sight.
 func (m *Merge[K]) look() (hold time.Duration) {
 	m.inputs = slices.DeleteFunc(m.inputs, func(in *input[K]) bool {
-		if in.ready {
+		if in.ready || in.quiet() {
 			return false
 		}
-		line, left, err := in.lines.Poll()
-		switch {
-		case err == io.EOF:
+		if in.poll() == io.EOF {
 			in.lines.Close()
 			return true
-		case err == nil:
-			in.next, in.ready, in.empty = line, true, false
-		default:
-			in.empty = true
-			if left > 0 && (hold == 0 || left < hold) {
-				hold = left
-			}
+		}
+		if in.hold > 0 && (hold == 0 || in.hold < hold) {
+			hold = in.hold
 		}
 		return false
 	})
@@ -216,9 +217,22 @@ func (in *input[K]) refill() bool {
 	if in.empty {
 		return false
 	}
-	line, _, err := in.lines.Poll()
-	in.next, in.ready, in.empty = line, err == nil, err != nil
+	in.poll()
 	return in.ready
+}
+
+// quiet reports whether there is nothing new since the input was empty: there may be
+// thousands, of which one has something to say.
+func (in *input[K]) quiet() bool {
+	return in.empty && in.hold == 0 && in.seen == in.log.changes.Load()
+}
+
+// poll looks for the next line.
+func (in *input[K]) poll() (err error) {
+	in.seen = in.log.changes.Load() // before looking, so that nothing is overlooked
+	in.next, in.hold, err = in.lines.Poll()
+	in.ready, in.empty = err == nil, err != nil
+	return err
 }
 
 // pause waits for a bell, for d (0: for ever), or for ctx's end, whose cause it

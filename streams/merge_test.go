@@ -25,10 +25,10 @@ func (f *family) add() *Log {
 	return l
 }
 
-func (f *family) sources() []Source[int] {
+func (f *family) sources() ([]Source[int], bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return append([]Source[int](nil), f.logs...)
+	return append([]Source[int](nil), f.logs...), true
 }
 
 func (f *family) merge() *Merge[int] { return NewMerge(&f.seq, &f.bell, f.sources) }

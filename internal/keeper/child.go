@@ -24,8 +24,9 @@ type Child struct {
 
 	// Guarded by conn.mu.
 	ended  bool
-	status Status       // once it has ended
-	onEnd  func(Status) // nil: nobody has asked
+	status Status                       // once it has ended
+	onEnd  func(Status)                 // nil: nobody has asked
+	unkept func(number byte, err error) // nil: nobody wants to know
 }
 
 // Status is how a child ended.
@@ -127,15 +128,39 @@ func (ch *Child) LetGo() error {
 	return ch.conn.link.send(message{kind: release, id: ch.ID, a: 1})
 }
 
-// Keep has one more file kept for the child, and returns when it is. The caller
-// keeps its own.
-func (ch *Child) Keep(f File) error {
+// Keep has one more file kept for the child: whatever becomes of this worker from
+// now on, the keeper gets it. That it has no room for it is told by OnUnkept. The
+// caller keeps its own.
+func (ch *Child) Keep(f File) error { return ch.keep(f, ch.conn.link.send) }
+
+// KeepNow is Keep, and waits until the file is kept, or cannot be.
+func (ch *Child) KeepNow(f File) error { return ch.keep(f, ch.conn.ask) }
+
+func (ch *Child) keep(f File, send func(message) error) error {
 	fd, err := descriptor(f.File)
 	if err != nil {
 		return err
 	}
 	defer runtime.KeepAlive(f)
-	return ch.conn.ask(message{kind: keep, id: ch.ID, a: int64(f.Number), files: []int{fd}})
+	return send(message{kind: keep, id: ch.ID, a: int64(f.Number), files: []int{fd}})
+}
+
+// OnUnkept has f called for each file given to Keep that is not kept. f must not wait
+// for the keeper. It is called once, before Keep.
+func (ch *Child) OnUnkept(f func(number byte, err error)) {
+	ch.conn.mu.Lock()
+	defer ch.conn.mu.Unlock()
+	ch.unkept = f
+}
+
+// notKept hears that a file is not kept.
+func (ch *Child) notKept(number byte, err error) {
+	ch.conn.mu.Lock()
+	f := ch.unkept
+	ch.conn.mu.Unlock()
+	if f != nil {
+		f(number, err)
+	}
 }
 
 // CloseFile has the keeper close one of the child's files.

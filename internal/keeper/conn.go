@@ -62,6 +62,10 @@ func (c *Conn) listen() {
 			}
 		case answered:
 			c.answered(m)
+		case unkept:
+			if ch := c.child(m.id); ch != nil {
+				ch.notKept(byte(m.a), fmt.Errorf("the keeper: %w", syscall.Errno(m.b)))
+			}
 		case yield:
 			c.answer(nil)
 			select {

@@ -304,8 +304,11 @@ func (k *keeper) refuse(m message) {
 
 // answer tells the worker whether what it has asked for is done.
 func (k *keeper) answer(m message, errno syscall.Errno) {
-	if m.b != 0 {
+	switch {
+	case m.b != 0:
 		k.tell(message{kind: answered, id: uint64(m.b), a: int64(errno)})
+	case m.kind == keep && errno != 0:
+		k.tell(message{kind: unkept, id: m.id, a: m.a, b: int64(errno)})
 	}
 }
 

@@ -332,7 +332,7 @@ func full() int {
 	var err error
 	for n := byte(1); n <= 3 && err == nil; n++ {
 		for _, ch := range children {
-			err = errors.Join(err, ch.Keep(File{n, os.Stdin}))
+			err = errors.Join(err, ch.KeepNow(File{n, os.Stdin}))
 		}
 	}
 	say("kept for %d %v", len(children), err)

@@ -32,7 +32,7 @@ const (
 	launch  kind = 6  // start a program as child id, for which a more files will be kept; data or files[0]: see launch.go
 	release kind = 7  // take the zombie of child id away, and close its files data; a: 1 to forget it, and wait for its end
 	unkeep  kind = 8  // close file a of child id
-	keep    kind = 13 // keep a file for child id, by the number a; b: see answered
+	keep    kind = 13 // keep a file for child id, by the number a; b: see answered, or 0 to be told only if it cannot be: unkept
 	tell    kind = 15 // signal child id, its group and the processes data, 4 bytes each, once; a: the signal
 	forget  kind = 9  // close all files of child id
 	notify  kind = 10 // tell the service manager data
@@ -51,6 +51,7 @@ const (
 	yield    kind = 72 // to a worker: another one waits for its end; to a candidate: say ready if the state can be read
 	stays    kind = 73 // the upgrade failed; data: why
 	answered kind = 74 // what a worker has asked with b = id is done, or failed with the errno a
+	unkept   kind = 75 // file a of child id could not be kept; b: errno
 )
 
 // message is one datagram between keeper and worker. Files are descriptors: the
