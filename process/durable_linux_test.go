@@ -56,6 +56,39 @@ func TestCutTakesWhatIsUnderWay(t *testing.T) {
 	}
 }
 
+// TestKeptFloodGrowsItsPipe fills a pipe again and again, of which what is read is kept.
+func TestKeptFloodGrowsItsPipe(t *testing.T) {
+	theirs, ours, err := outputPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	log := streams.NewLog(streams.Options{})
+	kept := &durable{child: looseChild{}, fd: 1, label: "stdout"}
+	defer kept.release(nil)
+	r := newReader(context.Background(), log, ours, kept)
+	defer r.grow.release()
+	conn, err := ours.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := bytes.Repeat([]byte("x"), 100) // which leaves the end of each page free
+	for range floodReads {
+		if got := pipeSize(t, ours); got != calmPipe {
+			t.Fatalf("it has %d bytes too early", got)
+		}
+		for n := 0; n < calmPipe/4096*(4096/len(line)); n++ {
+			if _, err := theirs.Write(line); err != nil {
+				t.Fatal(err)
+			}
+		}
+		conn.Control(func(fd uintptr) { r.drain(fd) })
+	}
+	if got := pipeSize(t, ours); got != floodPipe {
+		t.Errorf("flooded: it has %d bytes", got)
+	}
+}
+
 // slowChild keeps a file when it is told to.
 type slowChild struct {
 	looseChild

@@ -11,6 +11,10 @@ const (
 	floodReads = 8               // full reads in a row that make a flood
 	floodPause = 2 * time.Second // without a full read: the flood is over
 
+	// fullPipe is what a read takes at least of a pipe that was full and has not been
+	// grown: what is written in small pieces does not fill its pages.
+	fullPipe = calmPipe / 4 * 3
+
 	// maxGrown bounds how many pipes are grown at once. An unprivileged user has
 	// 64 MiB of pipes in all, beyond which every new one shrinks to 8 KiB.
 	maxGrown = 16
@@ -29,7 +33,7 @@ type pipeGrower struct {
 	timer *time.Timer // not nil: the pipe is grown
 }
 
-// flooded notes a read that did not empty the pipe.
+// flooded notes a read that did not empty the pipe, or found it full.
 func (g *pipeGrower) flooded() {
 	if g.full++; g.full < floodReads {
 		return
@@ -47,7 +51,7 @@ func (g *pipeGrower) flooded() {
 	}
 }
 
-// calm notes that the pipe is empty.
+// calm notes that the pipe is empty, and was not full.
 func (g *pipeGrower) calm() { g.full = 0 }
 
 // shrink gives the room back.

@@ -21,7 +21,7 @@ type reader struct {
 	grow pipeGrower
 
 	fd    int                       // while the runtime lends it
-	short bool                      // the last read took less than it could: the pipe is empty
+	short bool                      // the last read took less than it could, and than a full pipe holds
 	fill  func([]byte) (int, error) // the method value, made once
 }
 
@@ -76,7 +76,7 @@ func (r *reader) once() (n int, err error) {
 	if r.kept != nil && !r.kept.lost {
 		n, more, err := r.kept.read(r.log, r.fd)
 		if !r.kept.lost {
-			r.short = !more
+			r.short = !more && n < fullPipe
 			return n, err
 		}
 	}
