@@ -8,7 +8,7 @@ import (
 
 // The sizes of a pipe while it floods and otherwise.
 const (
-	floodPipe = 1 << 20
+	floodPipe = 256 << 10
 	calmPipe  = 64 << 10
 )
 
