@@ -1,13 +1,15 @@
 package streams
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 )
 
 // Memory is a budget that many Logs share (Options.Memory). When it is used up,
 // room is made by forgetting the oldest bytes of finished Logs first, in the
-// order in which they finished, then of the largest.
+// order in which they finished, then of the largest. What the readers of a Log with
+// Backpressure have yet to take is not forgotten, which is a window for each at most.
 //
 // A Log with a Memory is known to it until Log.Discard. Memory is safe for
 // concurrent use and starts no goroutines.
@@ -44,24 +46,28 @@ func (m *Memory) account(n int64) {
 	for over := m.used.Load() - m.limit; over > 0; over = m.used.Load() - m.limit {
 		freed := m.evict(over)
 		if freed == 0 {
-			return // all that is left is being written right now
+			return // all that is left is being written right now, or somebody's
 		}
 	}
 }
 
 // evict frees memory of one Log and returns how much. m.mu must be held.
 func (m *Memory) evict(over int64) int64 {
-	for len(m.finishes) > 0 {
-		if freed := m.take(m.finishes[0], over); freed > 0 {
+	for i := 0; i < len(m.finishes); {
+		l := m.finishes[i]
+		if freed := m.take(l, over); freed > 0 {
 			return freed
 		}
-		m.finishes[0] = nil
-		m.finishes = m.finishes[1:]
+		if l.held() > 0 {
+			i++
+			continue
+		}
+		m.finishes = slices.Delete(m.finishes, i, i+1)
 	}
 	var largest *Log
 	var size int64
 	for l := range m.live {
-		if n := l.held(); n > size {
+		if n := l.forgettable(); n > size {
 			largest, size = l, n
 		}
 	}
@@ -108,10 +114,7 @@ func (m *Memory) forget(l *Log) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.live, l)
-	for i, f := range m.finishes {
-		if f == l {
-			m.finishes = append(m.finishes[:i], m.finishes[i+1:]...)
-			return
-		}
+	if i := slices.Index(m.finishes, l); i >= 0 {
+		m.finishes = slices.Delete(m.finishes, i, i+1)
 	}
 }

@@ -1,5 +1,7 @@
 package streams
 
+import "slices"
+
 // spare forgets the block whose place one of that size will take and returns it,
 // if the window is full, it is no smaller or at least of a flood, and nobody
 // reads it any more, or has yet to. l.mu must be held.
@@ -81,17 +83,39 @@ func (l *Log) held() int64 {
 	return l.store.size
 }
 
-// release forgets the oldest blocks, but not one that is being written to, until
-// at least n bytes of memory are free again. It returns how many that were.
+// release forgets the oldest blocks, as far as Memory may have them, until at least n
+// bytes of memory are free again. It returns how many that were.
 func (l *Log) release(n int64) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	keep := 0
-	if l.writing {
-		keep = 1
-	}
-	for n > 0 && len(l.store.blocks) > keep {
+	for k := l.unclaimed(); n > 0 && k > 0; k-- {
 		n -= l.drop()
 	}
 	return l.settle()
+}
+
+// forgettable is how many bytes of memory Memory may have back.
+func (l *Log) forgettable() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.store.size
+	for _, b := range l.store.blocks[l.unclaimed():] { // few, most often
+		n -= b.size()
+	}
+	return n
+}
+
+// unclaimed is how many of the oldest blocks are not being written to and, with
+// Backpressure, were read by all who are there. l.mu must be held.
+func (l *Log) unclaimed() int {
+	n := len(l.store.blocks)
+	if l.writing && n > 0 {
+		n--
+	}
+	if l.backpressure {
+		if i := slices.IndexFunc(l.store.blocks[:n], l.unread); i >= 0 {
+			n = i
+		}
+	}
+	return n
 }
