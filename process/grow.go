@@ -17,7 +17,7 @@ const (
 
 	// maxGrown bounds how many pipes are grown at once. An unprivileged user has
 	// 64 MiB of pipes in all, beyond which every new one shrinks to 8 KiB.
-	maxGrown = 16
+	maxGrown = 64
 )
 
 // grown counts the pipes of this program that are grown now.

@@ -70,8 +70,8 @@ type Log struct {
 
 	done chan struct{} // closed by Close
 
-	// changes counts what was appended, and the end: each before it has its number, so
-	// that who knows of a number finds all that is older.
+	// changes counts what was appended or restored, and the end: each before it has its
+	// number, so that who knows of a number finds all that is older.
 	changes atomic.Uint64
 
 	mu        sync.Mutex // guards everything below

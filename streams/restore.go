@@ -42,6 +42,7 @@ func (l *Log) restore() (closed Mark, err error) {
 	if err != nil {
 		return Mark{}, err
 	}
+	l.changes.Add(1)
 	l.sequence.Skip(r.number)
 	if len(r.blocks) == 0 {
 		return r.end, nil
