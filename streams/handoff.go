@@ -2,13 +2,20 @@ package streams
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"time"
 )
 
 // maxHandoffs is how many readers the writer may serve itself. Beyond that it is
-// faster to let them use more than one core.
-const maxHandoffs = 16
+// faster to let them use more than one core, unless there are two: one is the
+// program's then, whose output they read.
+var maxHandoffs = func() int {
+	if runtime.GOMAXPROCS(0) <= 2 {
+		return 128
+	}
+	return 16
+}()
 
 // handoff is a reader that waits and has the writer hand it what comes meanwhile.
 type handoff struct {
