@@ -81,6 +81,9 @@ type birth struct {
 func (k *keeper) born(b birth) {
 	k.pending--
 	c := k.children[b.id]
+	if b.err == nil {
+		b.err = k.awaitBorn(b)
+	}
 	if b.err != nil {
 		c.closeFiles()
 		delete(k.children, b.id)
@@ -88,10 +91,18 @@ func (k *keeper) born(b birth) {
 		return
 	}
 	c.pid, c.pidfd = b.pid, b.pidfd
-	if err := k.await(b.pidfd, b.id); err != nil {
-		unix.Kill(b.pid, unix.SIGKILL) // nobody would ever hear of its end
-	}
 	k.tell(message{kind: launched, id: b.id, a: int64(b.pid)})
+}
+
+// awaitBorn is await for a child that has just been started. If nobody would ever
+// hear of its end, that comes now, and its zombie is taken for an orphan's.
+func (k *keeper) awaitBorn(b birth) error {
+	err := k.await(b.pidfd, b.id)
+	if err != nil {
+		unix.Kill(b.pid, unix.SIGKILL)
+		unix.Close(b.pidfd)
+	}
+	return err
 }
 
 // tell tells the worker, if there is one that knows the rest.

@@ -1,0 +1,40 @@
+//go:build linux
+
+package keeper
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+)
+
+// A child whose end nobody would hear of, for want of memory in the kernel, is one
+// that could not be started, and not one that runs for ever.
+func TestChildThatCannotBeAwaited(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	poll, err := r.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close() // from now on it fails
+	pidfd := -1
+	cmd := exec.Command("sleep", "1000")
+	cmd.SysProcAttr = &syscall.SysProcAttr{PidFD: &pidfd}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	k := &keeper{poll: poll, pending: 1, children: map[uint64]*childEntry{1: {pidfd: -1}}}
+	k.born(birth{id: 1, pid: cmd.Process.Pid, pidfd: pidfd})
+	if len(k.children) > 0 {
+		t.Error("it is taken for one that runs")
+	}
+	cmd.Wait()
+	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() {
+		t.Errorf("it ended with %v", status)
+	}
+}
