@@ -53,6 +53,7 @@ type input[K comparable] struct {
 	next  Line
 	ready bool // next is one
 	empty bool // there was none when last looked
+	ended bool // and none will come
 
 	log  *Log
 	seen uint64        // the log's changes when last looked
@@ -224,14 +225,14 @@ func (in *input[K]) refill() bool {
 // quiet reports whether there is nothing new since the input was empty: there may be
 // thousands, of which one has something to say.
 func (in *input[K]) quiet() bool {
-	return in.empty && in.hold == 0 && in.seen == in.log.changes.Load()
+	return in.empty && !in.ended && in.hold == 0 && in.seen == in.log.changes.Load()
 }
 
 // poll looks for the next line.
 func (in *input[K]) poll() (err error) {
 	in.seen = in.log.changes.Load() // before looking, so that nothing is overlooked
 	in.next, in.hold, err = in.lines.Poll()
-	in.ready, in.empty = err == nil, err != nil
+	in.ready, in.empty, in.ended = err == nil, err != nil, err == io.EOF
 	return err
 }
 

@@ -151,3 +151,23 @@ func TestSearchAndLineAt(t *testing.T) {
 		}
 	}
 }
+
+// A Log that has ended is left out, also when its end is found where the next line
+// was looked for.
+func TestMergeLeavesOutWhatHasEnded(t *testing.T) {
+	var f family
+	l := f.add()
+	fmt.Fprint(l, "last\n")
+	m := f.merge()
+	defer m.Close()
+	if line, err := m.Poll(); err != nil || string(line.Text) != "last" {
+		t.Fatalf("%q, %v", line.Text, err)
+	}
+	l.Close()
+	if line, err := m.Poll(); err != ErrIdle {
+		t.Fatalf("%q, %v behind the end", line.Text, err)
+	}
+	if m.Reads(0) || len(l.cursors) > 0 {
+		t.Errorf("it is still read: %v, %d cursors", m.Reads(0), len(l.cursors))
+	}
+}
