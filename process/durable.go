@@ -113,7 +113,7 @@ func (d *durable) tell(err error) {
 // with this program.
 func (p *Process) unkept(number byte, err error) {
 	for _, s := range p.streams {
-		if s.fd != int(number)/keptKinds {
+		if s.fd != int(number)/keptKinds || s.log == nil {
 			continue
 		}
 		held := p.hold()

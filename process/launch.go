@@ -40,12 +40,15 @@ type KeptChild interface {
 	Child
 	Files() map[byte]*os.File // that were kept when an earlier program ended
 
-	// Keep returns when nothing that becomes of this program can keep the Keeper from
-	// getting f, and KeepNow when it keeps it. Of the former f, OnUnkept's is told if
-	// it is not kept all the same; it must not wait, and is set before.
+	// Keep gives f to the Keeper, who gets it whatever becomes of this program once
+	// Keep has returned. If it cannot be kept, told of OnUnkept hears of it, which is
+	// set before and must not wait.
 	Keep(number byte, f *os.File) error
-	KeepNow(number byte, f *os.File) error
 	OnUnkept(told func(number byte, err error))
+
+	// KeepNow is Keep, and returns when f is kept, or an error if it cannot be.
+	KeepNow(number byte, f *os.File) error
+
 	CloseFile(number byte) error
 
 	// ReleaseWith is Release, and closes the files with these numbers.
