@@ -134,16 +134,12 @@ func (k *socket) send(ctx context.Context, parts *sync.WaitGroup) (websocket.Sta
 	}
 }
 
-// maxPrompt is the largest chunk that the stream's writer sends: what fits in one
-// frame with a short head.
-const maxPrompt = 60 << 10
-
 // accepts sends a chunk as deliver does, but in the goroutine of the stream's writer
 // and without waiting: what a terminal shows of each key goes this way. It refuses
 // what takes more than that.
 func (k *socket) accepts(chunk streams.Chunk) bool {
 	data := chunk.Data
-	if chunk.Missed > 0 || len(data) > maxPrompt || len(k.held) > 0 {
+	if chunk.Missed > 0 || len(k.held) > 0 {
 		return false
 	}
 	kind := websocket.MessageText
@@ -169,15 +165,18 @@ func (k *socket) finish() error {
 	return k.peer.flush()
 }
 
-// appendFrameHead adds what stands before a message of less than 64 KiB as a server
-// sends it (RFC 6455, section 5.2): in one frame, unmasked.
+// appendFrameHead adds what stands before a message as a server sends it (RFC 6455,
+// section 5.2): in one frame, unmasked.
 func appendFrameHead(b []byte, kind websocket.MessageType, size int) []byte {
-	const last, short, long = 0x80, 125, 126
+	const last, short, long, longer = 0x80, 125, 126, 127
 	b = append(b, last|byte(kind)) // which are the opcodes
-	if size <= short {
+	switch {
+	case size <= short:
 		return append(b, byte(size))
+	case size <= math.MaxUint16:
+		return binary.BigEndian.AppendUint16(append(b, long), uint16(size))
 	}
-	return binary.BigEndian.AppendUint16(append(b, long), uint16(size))
+	return binary.BigEndian.AppendUint64(append(b, longer), uint64(size))
 }
 
 // gap tells the client of bytes that it missed, or says how to close.

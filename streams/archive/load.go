@@ -76,7 +76,7 @@ func (d *Dir) adopt(f *File) error {
 	whole := f.segments[:0]
 	for _, s := range f.segments {
 		d.finishRename(f, s)
-		end, number, err := s.mend(d.root)
+		end, number, err := s.mend(d.root, f.end, f.number)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			if _, err := d.root.Stat(s.log()); errors.Is(err, fs.ErrNotExist) {
@@ -92,6 +92,9 @@ func (d *Dir) adopt(f *File) error {
 			return err
 		}
 		f.end, f.number = end, number
+		if n := len(whole); n > 0 {
+			s.nano = max(s.nano, whole[n-1].nano) // it may have nothing in it
+		}
 		whole = append(whole, s)
 	}
 	f.segments = whole
@@ -121,7 +124,8 @@ func (d *Dir) finishRename(f *File, s *segment) {
 	}
 }
 
-// begin reads where a segment begins.
+// begin reads where a segment begins: where the one before ends, if there is nothing in
+// it.
 func (s *segment) begin(d *Dir, f *File) error {
 	log, x, err := s.open(d.root)
 	if err != nil {
@@ -130,6 +134,7 @@ func (s *segment) begin(d *Dir, f *File) error {
 	defer log.Close()
 	defer x.f.Close()
 	f.meta = x.meta
+	s.start = f.end
 	es, err := x.entries(0, 1)
 	if len(es) > 0 {
 		s.start = es[0].offset

@@ -7,8 +7,9 @@ import (
 
 // mend makes a segment whole that a daemon was writing to when it was killed:
 // the half-written record at its end goes, and what the index does not know of
-// yet is counted. It returns where the streams end and the last write's number.
-func (s *segment) mend(root *os.Root) (end [2]int64, number uint64, err error) {
+// yet is counted. It returns where the streams end and the last write's number, which
+// it is told of the segment before: there may be nothing in this one.
+func (s *segment) mend(root *os.Root, before [2]int64, last uint64) (end [2]int64, number uint64, err error) {
 	log, err := root.OpenFile(s.log(), os.O_RDWR, 0)
 	if err != nil {
 		return end, 0, err
@@ -35,17 +36,20 @@ func (s *segment) mend(root *os.Root) (end [2]int64, number uint64, err error) {
 	if err := f.Truncate(x.first + int64(x.count)*entrySize); err != nil {
 		return end, 0, err
 	}
-	return s.complete(log, x)
+	return s.complete(log, x, before, last)
 }
 
 // complete gives entries to the records at the end that have none, after the
 // machine has lost power, and reads where that is. Their numbers are lost; those
 // they get, from their own times, are behind all others of the daemon that wrote
 // them, and before those of the next one.
-func (s *segment) complete(log io.ReaderAt, x *index) (end [2]int64, number uint64, err error) {
+func (s *segment) complete(log io.ReaderAt, x *index, before [2]int64, number uint64) (end [2]int64, _ uint64, err error) {
 	sc, err := newScan(log, x, max(x.count-1, 0), s.size)
 	if err != nil {
 		return end, 0, err
+	}
+	if x.count == 0 {
+		sc.offset = before
 	}
 	var lost []byte
 	var last entry // that a record belongs to
@@ -73,7 +77,7 @@ func (s *segment) complete(log io.ReaderAt, x *index) (end [2]int64, number uint
 	if _, err := x.f.WriteAt(lost, x.first+int64(x.count)*entrySize); err != nil {
 		x.f.Truncate(x.first + int64(x.count)*entrySize)
 	}
-	return sc.offset, max(sc.current.number, last.number), nil
+	return sc.offset, max(number, sc.current.number, last.number), nil
 }
 
 // wholeLines cuts off what is behind the last line's end, and returns the size.
