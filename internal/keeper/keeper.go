@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -29,25 +30,22 @@ const (
 // it has taken over. A variable for tests.
 var readyTime = 30 * time.Second
 
-// keeper is the keeper's state. It belongs to the goroutine of run; the others
-// only bring it what happens.
+// keeper is the keeper's state. Whoever brings it something that happens calls do.
 type keeper struct {
-	args     []string
-	env      []string // of workers
-	program  int      // an O_PATH descriptor of what workers are made of
-	previous int      // of what they were made of before, until the new program has proved itself, or of the candidate; else -1
-	null     int      // /dev/null, for children
-	notices  *notices // nil: nobody wants any
+	args    []string        // set by newKeeper, never changed, like the fields up to the blank line
+	env     []string        // of workers
+	null    int             // /dev/null, for children
+	poll    syscall.RawConn // of an epoll(7) instance with the pidfds of workers and children
+	signals signals
+	alarm   *time.Timer
+	done    chan struct{} // closed when all is over
 
-	poll       syscall.RawConn // of an epoll(7) instance with the pidfds of workers and children
-	deliveries chan delivery
-	endings    chan uint64
-	launches   chan birth
-	signals    signals
-	alarm      *time.Timer
-
-	worker    *worker // nil while there is none
-	candidate *worker // to take the worker's place; nil: there is none
+	mu        sync.Mutex // guards everything below, and what workers and children hold
+	program   int        // an O_PATH descriptor of what workers are made of
+	previous  int        // of what they were made of before, until the new program has proved itself, or of the candidate; else -1
+	notices   *notices   // nil: nobody wants any
+	worker    *worker    // nil while there is none
+	candidate *worker    // to take the worker's place; nil: there is none
 	lives     lives
 	held      []item // in the order in which they came
 	children  map[uint64]*childEntry
@@ -67,13 +65,6 @@ type keeper struct {
 type item struct {
 	name  string
 	files []int
-}
-
-// delivery is a message from a worker, or the end of its messages.
-type delivery struct {
-	from *worker
-	message
-	err error
 }
 
 // Run is the keeper's life: it starts workers, programs of this binary with the
@@ -118,19 +109,17 @@ func newKeeper(args []string) (*keeper, error) {
 		return nil, fmt.Errorf("become a subreaper: %w", err)
 	}
 	k := &keeper{
-		args:       args,
-		env:        slices.DeleteFunc(os.Environ(), forKeeper),
-		program:    program,
-		previous:   -1,
-		null:       null,
-		notices:    openNotices(os.Getenv("NOTIFY_SOCKET"), os.Getenv("WATCHDOG_USEC"), os.Getenv("WATCHDOG_PID")),
-		poll:       polling,
-		deliveries: make(chan delivery),
-		endings:    make(chan uint64),
-		launches:   make(chan birth),
-		signals:    catchSignals(),
-		alarm:      time.NewTimer(0),
-		children:   make(map[uint64]*childEntry),
+		args:     args,
+		env:      slices.DeleteFunc(os.Environ(), forKeeper),
+		null:     null,
+		poll:     polling,
+		signals:  catchSignals(),
+		alarm:    time.NewTimer(0),
+		done:     make(chan struct{}),
+		program:  program,
+		previous: -1,
+		notices:  openNotices(os.Getenv("NOTIFY_SOCKET"), os.Getenv("WATCHDOG_USEC"), os.Getenv("WATCHDOG_PID")),
+		children: make(map[uint64]*childEntry),
 	}
 	k.lives.startAt = time.Now()
 	k.takeSockets()
@@ -148,31 +137,38 @@ func forKeeper(variable string) bool {
 	return false
 }
 
-// run is the one goroutine that changes anything.
+// run brings the signals, and what is due, until all is over.
 func (k *keeper) run() int {
-	for !k.over {
+	for {
 		select {
-		case d := <-k.deliveries:
-			k.receive(d)
-		case id := <-k.endings:
-			k.ended(id)
-		case b := <-k.launches:
-			k.born(b)
 		case s := <-k.signals.stop:
-			k.signal(s)
+			k.do(func() { k.signal(s) })
 		case s := <-k.signals.hangUp:
-			k.signal(s)
+			k.do(func() { k.signal(s) })
 		case s := <-k.signals.reopen:
-			k.signal(s)
+			k.do(func() { k.signal(s) })
 		case s := <-k.signals.upgrade:
-			k.signal(s)
+			k.do(func() { k.signal(s) })
 		case <-k.signals.childEnded:
-			k.orphaned()
+			k.do(k.orphaned)
 		case <-k.alarm.C:
+			k.do(func() {})
+		case <-k.done:
+			return k.code
 		}
-		k.schedule(time.Now())
 	}
-	return k.code
+}
+
+// do follows what has happened, and does what is due. One thing happens at a time, and
+// nothing does once all is over.
+func (k *keeper) do(follow func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.over {
+		return
+	}
+	follow()
+	k.schedule(time.Now())
 }
 
 // watch brings the ends of workers and children. It ends with the program.
@@ -196,7 +192,8 @@ func (k *keeper) bringEnds(poll int) bool {
 		panic(os.NewSyscallError("epoll_wait", err))
 	}
 	for _, e := range events[:max(n, 0)] {
-		k.endings <- uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32
+		id := uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32
+		k.do(func() { k.ended(id) })
 	}
 	return n != 0
 }
@@ -243,10 +240,9 @@ func (k *keeper) schedule(now time.Time) {
 	k.alarm.Reset(time.Until(next))
 }
 
-// receive is what a worker says.
-func (k *keeper) receive(d delivery) {
-	w, m := d.from, d.message
-	if d.err != nil {
+// receive is what a worker says, or the end of that.
+func (k *keeper) receive(w *worker, m message, err error) {
+	if err != nil {
 		k.silent(w)
 		return
 	}
@@ -346,4 +342,10 @@ func takeOutputs(files []int) {
 }
 
 // end ends run, and with it the keeper.
-func (k *keeper) end(code int) { k.over, k.code = true, code }
+func (k *keeper) end(code int) {
+	if k.over {
+		return
+	}
+	k.over, k.code = true, code
+	close(k.done)
+}

@@ -43,11 +43,12 @@ func (k *keeper) launch(m message) {
 	}
 	k.children[m.id] = c
 	k.pending++
+	data := append([]byte(nil), m.data[1+n:]...)
 	go func() {
-		defer closeAll(theirs)
 		b := birth{id: m.id}
-		b.pid, b.pidfd, b.err = start(m.data[1+n:], theirs, k.null, m.b == 1)
-		k.launches <- b
+		b.pid, b.pidfd, b.err = start(data, theirs, k.null, m.b == 1)
+		k.do(func() { k.born(b) })
+		closeAll(theirs)
 	}()
 }
 

@@ -105,8 +105,7 @@ func (k *keeper) fork(program int) (*worker, error) {
 	go func() {
 		for {
 			m, err := l.receive()
-			m.data = append([]byte(nil), m.data...)
-			k.deliveries <- delivery{w, m, err}
+			k.do(func() { k.receive(w, m, err) })
 			if err != nil {
 				return
 			}
