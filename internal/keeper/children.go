@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// orphanPause lets workers release the children that have just ended before the
-// keeper looks for orphans among them.
+// orphanPause is the time between two looks for orphans while there are any. It lets
+// workers release the children that have just ended.
 const orphanPause = 50 * time.Millisecond
 
 // childEntry is a child, until its worker forgets it.
@@ -129,6 +129,9 @@ func (k *keeper) ended(id uint64) {
 		return
 	}
 	c.hasEnded, c.status = true, status
+	if !k.killAt.IsZero() {
+		k.lookForOrphans() // it may have been the last
+	}
 	if c.letGo {
 		k.release(id, false)
 		return
@@ -238,7 +241,14 @@ func (k *keeper) abandon() {
 	k.killAt = time.Now().Add(stopTime)
 	k.each(unix.SIGTERM)
 	k.each(unix.SIGCONT)
-	k.orphans = time.Now() // looks whether any is left
+	k.lookForOrphans() // none may be left
+}
+
+// lookForOrphans has them looked for, in a moment.
+func (k *keeper) lookForOrphans() {
+	if k.orphans.IsZero() {
+		k.orphans = time.Now().Add(orphanPause)
+	}
 }
 
 // killAll ends the keeper, and the children that are left.
@@ -268,17 +278,21 @@ func (k *keeper) reapOrphans(now time.Time) {
 		k.end(1)
 		return
 	}
-	known := k.known()
+	var known map[int]bool
 	for {
 		pid, _ := peek(unix.P_ALL, 0)
 		if pid <= 0 {
 			k.hidden = false
 			return
 		}
+		if known == nil {
+			known = k.known()
+		}
 		if known[pid] { // it hides those behind it
 			break
 		}
 		reap(pid)
+		k.orphans = now.Add(orphanPause) // where one is, others often come
 	}
 	if !k.hidden { // its worker is about to release it, most likely
 		k.hidden, k.orphans = true, now.Add(20*orphanPause)

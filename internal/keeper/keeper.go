@@ -51,7 +51,7 @@ type keeper struct {
 	children  map[uint64]*childEntry
 	pending   int       // launches under way
 	spare     int       // descriptors that are free for certain: see full
-	orphans   time.Time // when to look for them; zero: no child has ended
+	orphans   time.Time // when to look for them; zero: with the worker's next heartbeat
 	hidden    bool      // at the last look, they may have been: a child was in front
 
 	stopping os.Signal   // the last signal to stop, for a worker that is yet to come
@@ -121,6 +121,7 @@ func newKeeper(args []string) (*keeper, error) {
 		notices:  openNotices(os.Getenv("NOTIFY_SOCKET"), os.Getenv("WATCHDOG_USEC"), os.Getenv("WATCHDOG_PID")),
 		children: make(map[uint64]*childEntry),
 	}
+	withoutSIGCHLD()
 	k.lives.startAt = time.Now()
 	k.takeSockets()
 	go k.watch()
@@ -149,8 +150,6 @@ func (k *keeper) run() int {
 			k.do(func() { k.signal(s) })
 		case s := <-k.signals.upgrade:
 			k.do(func() { k.signal(s) })
-		case <-k.signals.childEnded:
-			k.do(k.orphaned)
 		case <-k.alarm.C:
 			k.do(func() {})
 		case <-k.done:
@@ -255,6 +254,7 @@ func (k *keeper) receive(w *worker, m message, err error) {
 	case hello:
 		k.hello(w)
 	case beat:
+		k.lookForOrphans()
 	case ready:
 		k.ready(w)
 	case hold:

@@ -7,17 +7,18 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
-	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // signals are those that the keeper gets. Each kind has a channel of its own, so that
 // many of one never keep another out.
 type signals struct {
-	stop       <-chan os.Signal // SIGTERM, SIGINT and SIGQUIT
-	hangUp     <-chan os.Signal // SIGHUP: those that come together are one
-	reopen     <-chan os.Signal // SIGUSR1: likewise
-	upgrade    <-chan os.Signal // SIGUSR2: likewise
-	childEnded <-chan os.Signal // SIGCHLD: likewise
+	stop    <-chan os.Signal // SIGTERM, SIGINT and SIGQUIT
+	hangUp  <-chan os.Signal // SIGHUP: those that come together are one
+	reopen  <-chan os.Signal // SIGUSR1: likewise
+	upgrade <-chan os.Signal // SIGUSR2: likewise
 }
 
 // catchSignals takes the signals, for as long as the program lives.
@@ -29,19 +30,20 @@ func catchSignals() signals {
 	}
 	caught(1, syscall.SIGPIPE) // whoever read our stderr is gone, which is no reason to end
 	return signals{
-		stop:       caught(8, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT),
-		hangUp:     caught(1, syscall.SIGHUP),
-		reopen:     caught(1, syscall.SIGUSR1),
-		upgrade:    caught(1, syscall.SIGUSR2),
-		childEnded: caught(1, syscall.SIGCHLD),
+		stop:    caught(8, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT),
+		hangUp:  caught(1, syscall.SIGHUP),
+		reopen:  caught(1, syscall.SIGUSR1),
+		upgrade: caught(1, syscall.SIGUSR2),
 	}
 }
 
-// orphaned has orphans looked for, in a moment.
-func (k *keeper) orphaned() {
-	if k.orphans.IsZero() {
-		k.orphans = time.Now().Add(orphanPause)
-	}
+// withoutSIGCHLD keeps the signal from coming, of which the runtime's handler would make
+// nothing but a thread that wakes up for each child that ends: these are heard of by
+// their pidfds. SIG_DFL leaves the zombies, unlike SIG_IGN and signal.Ignore.
+func withoutSIGCHLD() {
+	var byDefault [8]uint64 // room for the kernel's struct sigaction anywhere
+	const setBytes = 8      // an error, where sets of signals are larger, leaves the handler
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&byDefault)), 0, setBytes, 0, 0)
 }
 
 // signal passes signals on to the worker. None is lost when there is no worker, or
