@@ -20,11 +20,12 @@ type ExitRecord struct {
 
 // exited follows the end of a running instance.
 func (s *supervisor) exited(sl *slot, inst *instance) {
-	exit := inst.proc.Exit()
+	exit, written := inst.proc.Exit(), inst.proc.Written()
 	s.m.options.Logger.Info("ended", "process", s.name, "pid", inst.pid, "exit", exit)
 	s.mu.Lock()
 	defer s.unlock()
 	sl.failed = exit.ExitStatus != 0 || exit.TermSignal != 0
+	sl.written = written
 	s.ended(sl, inst, exit)
 	s.settled(sl)
 }

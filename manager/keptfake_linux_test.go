@@ -5,6 +5,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/gafferd/gaffer/process"
 )
@@ -14,6 +15,7 @@ import (
 type fakeKeeper struct {
 	fakeLauncher
 	forgotten func(pid int)
+	kept      func(pid int) // is told of each file; nil: nobody is
 }
 
 type fakeKept struct {
@@ -35,8 +37,14 @@ func (k *fakeKeeper) Adopt(process.Command) (process.KeptChild, error) {
 }
 func (k *fakeKeeper) LetGoRest() int { return 0 }
 
+func (c *fakeKept) Keep(byte, *os.File) error {
+	if c.keeper.kept != nil {
+		c.keeper.kept(c.id)
+	}
+	return nil
+}
+
 func (c *fakeKept) Files() map[byte]*os.File      { return nil }
-func (c *fakeKept) Keep(byte, *os.File) error     { return nil }
 func (c *fakeKept) KeepNow(byte, *os.File) error  { return nil }
 func (c *fakeKept) OnUnkept(func(byte, error))    {}
 func (c *fakeKept) CloseFile(byte) error          { return nil }
@@ -94,4 +102,52 @@ func TestForgottenOnceRecorded(t *testing.T) {
 			t.Errorf("%d are forgotten in the end, want both; %v", forgotten, err)
 		}
 	})
+}
+
+// TestOutputIsExpected holds that what a stream needs is kept before an instance has
+// written to it, if the one before it had, and else only then.
+func TestOutputIsExpected(t *testing.T) {
+	kept, stdouts := make(chan int, 10), make(chan *os.File, 10)
+	keeper := &fakeKeeper{forgotten: func(int) {}, kept: func(pid int) { kept <- pid }}
+	keeper.refuse = func(c process.Command) error {
+		fd, err := syscall.Dup(int(c.Files[1].Fd()))
+		stdouts <- os.NewFile(uintptr(fd), "stdout")
+		return err
+	}
+	next := func(pid int) {
+		t.Helper()
+		select {
+		case got := <-kept:
+			if got != pid {
+				t.Errorf("something of pid %d is kept, want %d", got, pid)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("nothing is kept of pid %d", pid)
+		}
+	}
+	m := New(Options{Launcher: keeper, Environ: []string{}})
+	template := NewTemplate("web", "/bin/fake")
+	template.Backoff.Initial = 0
+	if _, err := m.Create(template); err != nil {
+		t.Fatal(err)
+	}
+	first := <-stdouts
+	if len(kept) > 0 {
+		t.Error("something is kept of an instance without output")
+	}
+	if _, err := first.WriteString("hello\n"); err != nil {
+		t.Fatal(err)
+	}
+	next(1)
+	first.Close()
+	keeper.child("web-1").end(process.Status{})
+	second := <-stdouts
+	next(2)
+	second.Close()
+	if err := m.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if len(kept) > 0 {
+		t.Error("something is kept of its stderr, to which nobody has written")
+	}
 }

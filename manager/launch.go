@@ -57,7 +57,9 @@ func (s *supervisor) launch() {
 	}
 	s.m.saver.reserve(inst.pid)
 	file := s.keep(inst, spec)
-	proc, err := process.Start(spec, s.optionsFor(inst, file))
+	options := s.optionsFor(inst, file)
+	options.Expected = sl.written // by its last instance, and set by nobody now
+	proc, err := process.Start(spec, options)
 	if err != nil {
 		s.m.options.Logger.Warn("start failed", "process", s.name, "pid", inst.pid, "error", err)
 	} else {

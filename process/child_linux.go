@@ -24,7 +24,7 @@ func (c *localChild) OnEnd(f func(Status)) {
 	go func() {
 		status := c.wait()
 		if status.TermSignal == int(syscall.SIGKILL) {
-			status.OutOfMemory = c.launcher.oom.claim(c.cgroup)
+			status.OutOfMemory = c.launcher.oom.claim()
 		}
 		c.ended.Store(true) // from now on the control group may vanish
 		f(status)

@@ -56,7 +56,7 @@ func (d *durable) keep(kind int, f *os.File) error {
 	return d.child.Keep(fileNumber(d.fd, kind), f)
 }
 
-// begin makes the backing of a stream that has something to be read. If that
+// begin makes the backing of a stream that has something to be read, or will soon. If that
 // cannot be, the stream goes on without one: it is no reason to stop a program.
 func (d *durable) begin(log *streams.Log) {
 	if err := d.open(); err != nil {

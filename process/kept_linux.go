@@ -44,6 +44,7 @@ func (l *KeptLauncher) Close() error {
 		l.cgroups.close()
 		l.cgroups.unused()
 	}
+	l.oom.close()
 	return nil
 }
 
@@ -130,7 +131,7 @@ func (c *keptChild) OnEnd(f func(Status)) {
 		case !s.Known:
 			status = Status{ExitStatus: unknownStatus}
 		case s.Signal == int(syscall.SIGKILL):
-			status.OutOfMemory = c.launcher.oom.claim(c.cgroup)
+			status.OutOfMemory = c.launcher.oom.claim()
 		}
 		c.ended.Store(true) // from now on the control group may vanish
 		f(status)

@@ -79,6 +79,7 @@ func (l *LocalLauncher) Close() error {
 	if l.cgroups != nil {
 		l.cgroups.close()
 	}
+	l.oom.close()
 	return os.NewSyscallError("close", unix.Close(l.null))
 }
 

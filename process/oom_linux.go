@@ -1,6 +1,7 @@
 package process
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -9,11 +10,10 @@ import (
 )
 
 // oomKills tells children that the kernel killed for want of memory from those
-// that somebody killed. A child's cgroup says so exactly, where it accounts for
-// memory. Elsewhere there is a count for this program's cgroup, or for the
+// that somebody killed. There is a count for this program's cgroup, or for the
 // machine, and each kill that it counts explains one end by SIGKILL.
 type oomKills struct {
-	file string // has a line "oom_kill <n>"; "" when there is none
+	file *os.File // has a line "oom_kill <n>"; nil when there is none
 
 	mu      sync.Mutex // guards everything below
 	counted int
@@ -32,23 +32,23 @@ func newOOMKills() *oomKills {
 			}
 		}
 	}
-	for _, file := range append(files, "/proc/vmstat") {
+	for _, name := range append(files, "/proc/vmstat") {
+		file, err := os.Open(name)
+		if err != nil {
+			continue
+		}
 		if n, ok := readOOMKills(file); ok {
 			o.file, o.counted = file, n
 			break
 		}
+		file.Close()
 	}
 	return o
 }
 
 // claim reports whether a child that SIGKILL ended was killed for want of
 // memory.
-func (o *oomKills) claim(c *cgroup) bool {
-	if c != nil {
-		if n, ok := readOOMKills(filepath.Join(c.dir, "memory.events")); ok {
-			return n > 0
-		}
-	}
+func (o *oomKills) claim() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n, ok := readOOMKills(o.file)
@@ -59,8 +59,10 @@ func (o *oomKills) claim(c *cgroup) bool {
 	return true
 }
 
-func readOOMKills(file string) (int, bool) {
-	content, err := readKernel(file)
+func (o *oomKills) close() { o.file.Close() } // an error if there is none
+
+func readOOMKills(file *os.File) (int, bool) {
+	content, err := io.ReadAll(io.NewSectionReader(file, 0, 1<<20))
 	if err != nil {
 		return 0, false
 	}

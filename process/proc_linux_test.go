@@ -29,21 +29,26 @@ func TestMarkerContinuesAnOuterOne(t *testing.T) {
 }
 
 func TestOOMKillsAreClaimedOnce(t *testing.T) {
-	file := t.TempDir() + "/memory.events"
+	name := t.TempDir() + "/memory.events"
 	write := func(content string) {
 		t.Helper()
-		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	write("low 0\noom 1\noom_kill 2\noom_group_kill 0\n")
+	file, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
 	o := &oomKills{file: file, counted: 2}
-	if o.claim(nil) {
+	if o.claim() {
 		t.Error("claimed an old one")
 	}
 	write("oom_kill 4\n")
 	for i, want := range []bool{true, true, false} {
-		if got := o.claim(nil); got != want {
+		if got := o.claim(); got != want {
 			t.Errorf("two were killed, and claim %d is %v", i+1, got)
 		}
 	}

@@ -36,6 +36,10 @@ type Options struct {
 	// it may add to. nil is streams.NewLog.
 	NewLog func(label string, fd int, o streams.Options) *streams.Log
 
+	// Expected are the labels of streams that something will be written to soon, most
+	// likely. What a Keeper needs for them is made while the program begins.
+	Expected []string
+
 	// Unkept is told why a Keeper does not have what is read of a stream, which then
 	// is lost with this program. nil: nobody is told.
 	Unkept func(label string, err error)

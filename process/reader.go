@@ -20,6 +20,8 @@ type reader struct {
 	kept *durable // what outlives this program; nil: nothing does
 	grow pipeGrower
 
+	expected bool // something is to come soon
+
 	fd    int                       // while the runtime lends it
 	short bool                      // the last read took less than it could, and than a full pipe holds
 	fill  func([]byte) (int, error) // the method value, made once
@@ -34,6 +36,9 @@ func newReader(ctx context.Context, log *streams.Log, f *os.File, kept *durable)
 
 // run reads until the end of the pipe, or until interrupt.
 func (r *reader) run() {
+	if r.expected && r.kept != nil && r.kept.backing == nil {
+		r.kept.begin(r.log)
+	}
 	conn, err := r.file.SyscallConn()
 	if err == nil {
 		err = conn.Read(r.drain)

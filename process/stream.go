@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/gafferd/gaffer/streams"
 )
@@ -61,6 +62,7 @@ func (s *stream) connectOutput(ctx context.Context, f *os.File, backpressure boo
 		return nil
 	}
 	s.reader = newReader(ctx, s.log, f, s.kept)
+	s.reader.expected = slices.Contains(o.Expected, s.label)
 	if s.fd >= firstCustomFD {
 		s.input = newInput(f, s.kept, func() error { return shutdownWrite(f) })
 	}
@@ -98,6 +100,16 @@ func (p *Process) cutStreams() {
 func (p *Process) Labels() (labels []string) {
 	for _, s := range p.streams {
 		if s.log != nil {
+			labels = append(labels, s.label)
+		}
+	}
+	return labels
+}
+
+// Written are the labels of the streams from which something was read.
+func (p *Process) Written() (labels []string) {
+	for _, s := range p.streams {
+		if s.log != nil && s.log.End() > 0 {
 			labels = append(labels, s.label)
 		}
 	}

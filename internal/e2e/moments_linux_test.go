@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -214,4 +215,21 @@ func writeInput(t *testing.T, pid int, text string) {
 	if _, err := f.WriteString(text); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestQuietAfterAnotherThatWrote kills the worker when it has got ready for the output
+// of an instance that writes nothing until then.
+func TestQuietAfterAnotherThatWrote(t *testing.T) {
+	d := start(t)
+	here := filepath.Join(t.TempDir(), "here")
+	d.create("web", script(fmt.Sprintf("[ -e %s ] && exec cat; echo first; touch %[1]s", here), properties{
+		"redirect_input": true, "backoff": properties{"initial": 0},
+	}))
+	const pid = 2
+	waitFor(t, "another runs", func() bool { return slices.Equal(d.pids("web"), []int{pid}) })
+	d.replaceWorker()
+	d.input(pid, "second\n")
+	waitFor(t, "it comes back", func() bool {
+		return d.ok("GET", fmt.Sprintf("/streams/%d/stdout?since=0", pid), "").body == "second\n"
+	})
 }
