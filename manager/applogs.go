@@ -216,12 +216,20 @@ func (r *LogReader) opened(m streams.Merged[outputKey]) {
 }
 
 // forgetOpen forgets lines whose rest will not come. Those of outputs that end
-// behind all cursors stay, for who resumes would get them again.
-func (r *LogReader) forgetOpen(known map[outputKey]*output) {
+// behind all cursors stay, for who resumes would get them again. added are about to be
+// read.
+func (r *LogReader) forgetOpen(added []streams.Source[outputKey]) {
+	if len(r.open) == 0 {
+		return
+	}
 	before := len(r.open)
 	maps.DeleteFunc(r.open, func(key outputKey, _ openLine) bool {
-		o := known[key]
-		return o == nil || r.known[key] != nil && !r.merge.Reads(key) && o.log.Number() <= r.reached
+		o := r.known[key]
+		if o == nil {
+			return true
+		}
+		reads := r.merge.Reads(key) || slices.ContainsFunc(added, func(s streams.Source[outputKey]) bool { return s.Key == key })
+		return !reads && o.log.Number() <= r.reached
 	})
 	if len(r.open) != before {
 		r.openText = r.open.String()
@@ -247,15 +255,12 @@ func (q *LogQuery) wants(o *output) bool {
 	return len(q.Filter) == 0 || slices.Contains(q.Filter, typeOf(o.process)) || slices.Contains(q.Filter, o.instance)
 }
 
-// sources are the outputs that the merge has to know of, and where it begins to
-// read each, if there are others than before. Those that come later are read from
-// their beginning.
-func (r *LogReader) sources() (list []streams.Source[outputKey], changed bool) {
+// sources are the outputs that the merge has yet to know of, and where it begins to
+// read each. Those that come later are read from their beginning.
+func (r *LogReader) sources() (added []streams.Source[outputKey]) {
 	if r.begun && r.seen == r.app.changes.Load() {
-		if len(r.open) > 0 {
-			r.forgetOpen(r.known)
-		}
-		return nil, false
+		r.forgetOpen(nil)
+		return nil
 	}
 	var all []*output
 	all, r.seen = r.m.outputs.of(r.app)
@@ -269,26 +274,34 @@ func (r *LogReader) sources() (list []streams.Source[outputKey], changed bool) {
 		r.old = nil
 	}
 	all = slices.DeleteFunc(all, func(o *output) bool { return !r.query.wants(o) })
-	places := make(map[outputKey]int64)
+	var places map[outputKey]int64
 	if !r.begun {
 		places = r.begin(all)
 		r.begun = true
 	}
-	known := make(map[outputKey]*output, len(all))
-	list = make([]streams.Source[outputKey], len(all))
-	for i, o := range all {
-		known[o.outputKey] = o
-		list[i] = streams.Source[outputKey]{Key: o.outputKey, Log: o.log, At: places[o.outputKey], Only: r.only}
-		if l, ok := r.open[o.outputKey]; ok && l.end == list[i].At {
-			list[i].Begun = l.begun
+	for _, o := range all {
+		if r.known[o.outputKey] != nil {
+			continue
 		}
-	}
-	for key, o := range r.known {
-		if _, ok := known[key]; !ok && r.merge.Reads(key) {
-			known[key] = o // gone from the list, and not read to its end yet
+		r.known[o.outputKey] = o
+		s := streams.Source[outputKey]{Key: o.outputKey, Log: o.log, At: places[o.outputKey], Only: r.only}
+		if l, ok := r.open[o.outputKey]; ok && l.end == s.At {
+			s.Begun = l.begun
 		}
+		added = append(added, s)
 	}
-	r.forgetOpen(known)
-	r.known = known
-	return list, true
+	if len(r.known) > len(all) {
+		r.forgetGone(all)
+	}
+	r.forgetOpen(added)
+	return added
+}
+
+// forgetGone forgets outputs that are not among all, which is sorted, and have been read
+// to their end.
+func (r *LogReader) forgetGone(all []*output) {
+	maps.DeleteFunc(r.known, func(key outputKey, _ *output) bool {
+		_, there := slices.BinarySearchFunc(all, key, compareOutputs)
+		return !there && !r.merge.Reads(key)
+	})
 }

@@ -36,10 +36,9 @@ type Merged[K comparable] struct {
 type Merge[K comparable] struct {
 	seq  *Sequence
 	bell *Bell
-	more func() (sources []Source[K], changed bool)
+	more func() []Source[K]
 
 	inputs []*input[K]
-	known  map[K]struct{}
 	given  *input[K] // whose line was given last
 	last   *input[K] // likewise, but for what is no line
 	number uint64    // of that line
@@ -61,11 +60,11 @@ type input[K comparable] struct {
 }
 
 // NewMerge merges the Logs that more returns. It is called again whenever bell
-// has rung, and if it says that they have changed, what it returns under a new Key
-// is added; a Log that has ended is left out by itself. bell must be rung by all of
-// them, and before a new one is written to. The Merge must be closed.
-func NewMerge[K comparable](seq *Sequence, bell *Bell, more func() (sources []Source[K], changed bool)) *Merge[K] {
-	return &Merge[K]{seq: seq, bell: bell, more: more, known: make(map[K]struct{})}
+// has rung, and returns those that have come since, each once; a Log that has ended is
+// left out by itself. bell must be rung by all of them, and before a new one is written
+// to. The Merge must be closed.
+func NewMerge[K comparable](seq *Sequence, bell *Bell, more func() []Source[K]) *Merge[K] {
+	return &Merge[K]{seq: seq, bell: bell, more: more}
 }
 
 // Close detaches the Merge from its Logs.
@@ -148,22 +147,13 @@ func (m *Merge[K]) poll() (line Merged[K], hold time.Duration, ok bool) {
 
 // add takes in the Logs that are new.
 func (m *Merge[K]) add() {
-	sources, changed := m.more()
-	if !changed {
-		return
-	}
-	known := make(map[K]struct{}, len(sources))
-	for _, s := range sources {
-		known[s.Key] = struct{}{}
-		if _, ok := m.known[s.Key]; !ok {
-			lines := NewLinesOnly(s.Log, s.At, s.Only)
-			if !s.Begun.IsZero() {
-				lines.Continue(s.Begun)
-			}
-			m.inputs = append(m.inputs, &input[K]{key: s.Key, lines: lines, log: s.Log})
+	for _, s := range m.more() {
+		lines := NewLinesOnly(s.Log, s.At, s.Only)
+		if !s.Begun.IsZero() {
+			lines.Continue(s.Begun)
 		}
+		m.inputs = append(m.inputs, &input[K]{key: s.Key, lines: lines, log: s.Log})
 	}
-	m.known = known
 }
 
 // look has every input that is not ready look for its next line, and leaves out

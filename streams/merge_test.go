@@ -3,6 +3,7 @@ package streams
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -25,13 +26,16 @@ func (f *family) add() *Log {
 	return l
 }
 
-func (f *family) sources() ([]Source[int], bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return append([]Source[int](nil), f.logs...), true
+func (f *family) merge() *Merge[int] {
+	known := 0
+	return NewMerge(&f.seq, &f.bell, func() []Source[int] {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		added := slices.Clone(f.logs[known:])
+		known = len(f.logs)
+		return added
+	})
 }
-
-func (f *family) merge() *Merge[int] { return NewMerge(&f.seq, &f.bell, f.sources) }
 
 func TestMergeInTheOrderOfCompletion(t *testing.T) {
 	var f family
