@@ -111,6 +111,7 @@ func (os *outputs) add(a *app, o *output) {
 	defer os.mu.Unlock()
 	a.outputs = slices.Insert(a.outputs, a.find(o.outputKey), o)
 	a.changes.Add(1)
+	a.bell.Ring() // so that readers know of it by the time that something is in it
 }
 
 // remove notes that the outputs of an instance are not kept any more. They stay
