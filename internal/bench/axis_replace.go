@@ -154,12 +154,12 @@ func (g *rawGreetings) end() error {
 }
 
 // streamGreetings learns of each new instance from the events and reads its
-// stream from the beginning.
+// stream from the beginning, over a connection that is open by then, as raw's is.
 type streamGreetings struct {
 	*daemon
 	watch  *http.Response
 	events *json.Decoder
-	stream *http.Response // of the instance last greeted
+	spares *spares
 }
 
 func listenToStreams(ctx context.Context, d *daemon, greeters description) (greetings, error) {
@@ -171,30 +171,29 @@ func listenToStreams(ctx context.Context, d *daemon, greeters description) (gree
 		watch.Body.Close()
 		return nil, err
 	}
-	return &streamGreetings{daemon: d, watch: watch, events: json.NewDecoder(watch.Body)}, nil
+	return &streamGreetings{daemon: d, watch: watch, events: json.NewDecoder(watch.Body), spares: openSpares(d.addr)}, nil
 }
 
-func (g *streamGreetings) next(ctx context.Context) (int, error) {
+func (g *streamGreetings) next(context.Context) (int, error) {
 	var spawned struct{ PID int }
 	if err := g.events.Decode(&spawned); err != nil {
 		return 0, err
 	}
-	if g.stream != nil {
-		g.stream.Body.Close()
-	}
-	var err error
-	if g.stream, err = g.open(ctx, "GET", fmt.Sprintf("/streams/%d/stdout?feed=continuous&since=0", spawned.PID), http.NoBody); err != nil {
+	conn, err := g.spares.take()
+	if err != nil {
 		return 0, err
 	}
-	return osPID(bufio.NewReader(g.stream.Body))
+	defer conn.Close()
+	stream, err := ask(conn, fmt.Sprintf("/streams/%d/stdout?feed=continuous&since=0", spawned.PID))
+	if err != nil {
+		return 0, err
+	}
+	return osPID(bufio.NewReader(stream))
 }
 
 func (g *streamGreetings) end() error {
-	for _, r := range []*http.Response{g.watch, g.stream} {
-		if r != nil {
-			r.Body.Close()
-		}
-	}
+	g.watch.Body.Close()
+	g.spares.close()
 	return g.daemon.end()
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os/exec"
@@ -109,17 +110,25 @@ func get(addr, path string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, addr)
-	if err == nil {
-		var response *http.Response
-		response, err = http.ReadResponse(bufio.NewReader(conn), nil)
-		if err == nil && response.StatusCode != http.StatusOK {
-			err = fmt.Errorf("GET %s: %s", path, response.Status)
-		}
-	}
-	if err != nil {
+	if _, err := ask(conn, path); err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return conn, nil
+}
+
+// ask sends a request over a connection and returns the answer's body when its header
+// has come.
+func ask(conn net.Conn, path string) (io.Reader, error) {
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, conn.RemoteAddr()); err != nil {
+		return nil, err
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("GET %s: %s", path, response.Status)
+	}
+	return response.Body, nil
 }
