@@ -27,7 +27,8 @@ type Was struct {
 // and with its stop, if it has been told. o must say what it did then, with a
 // Marker, and o's Launcher be a Keeper. What the instance did meanwhile is seen now.
 //
-// One that was detached is as after its Start.
+// One that was detached is as after its Start. A stream of which what was read before
+// cannot be taken over goes on without that, and Unkept is told.
 //
 // It returns ErrNotRunning if the Keeper has no such child.
 func Adopt(spec *Spec, o Options, was Was) (*Process, error) {
@@ -48,15 +49,9 @@ func adopt(spec *Spec, o Options, was Was) (*Process, error) {
 		p.letGo()
 		return p, nil
 	}
-	ends, err := p.adoptStreams(child)
-	if err != nil {
-		return nil, err
-	}
 	ctx, cut := context.WithCancel(context.Background())
 	p.cut = cut
-	if err := p.connect(ctx, ends, &o); err != nil {
-		return nil, err
-	}
+	p.connect(ctx, p.adoptStreams(child), &o)
 	if spec.Backpressure {
 		for _, s := range p.streams {
 			if s.log != nil {
@@ -81,32 +76,23 @@ func (o *Options) keptChild(s *Spec) (KeptChild, error) {
 
 // adoptStreams takes what was kept of all streams. An end that is nil was
 // closed.
-func (p *Process) adoptStreams(child KeptChild) (pipes, error) {
+func (p *Process) adoptStreams(child KeptChild) pipes {
 	files := child.Files()
 	ends := pipes{ours: make([]*os.File, firstCustomFD+len(p.spec.CustomStreams))}
-	adopt := func(fd int, label string) (err error) {
-		ends.ours[fd], err = p.stream(fd, label).kept.adoptFiles(files)
-		return err
-	}
+	adopt := func(fd int, label string) { ends.ours[fd] = p.stream(fd, label).kept.adoptFiles(files) }
 	if p.spec.RedirectInput {
-		if err := adopt(0, stdinLabel); err != nil {
-			return ends, err
-		}
+		adopt(0, stdinLabel)
 	}
 	for i, label := range p.spec.outputs() {
-		if err := adopt(1+i, label); err != nil {
-			return ends, err
-		}
+		adopt(1+i, label)
 	}
 	for i, label := range p.spec.CustomStreams {
-		if err := adopt(firstCustomFD+i, label); err != nil {
-			return ends, err
-		}
+		adopt(firstCustomFD+i, label)
 	}
 	for _, f := range files {
 		f.Close() // of nobody's
 	}
-	return ends, nil
+	return ends
 }
 
 // HoldBack has a program with Backpressure wait for the readers that it has now
@@ -129,13 +115,13 @@ func Recall(spec *Spec, o Options) (logs map[string]*streams.Log, forget func(),
 		return nil, nil, fmt.Errorf("recall %s: %w", spec.Name, err)
 	}
 	p := newProcess(spec, child, time.Time{})
-	ends, err := p.adoptStreams(child)
-	closeFiles(ends.ours) // there are none left but of a stream that failed
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := p.connect(context.Background(), pipes{ours: make([]*os.File, firstCustomFD+len(spec.CustomStreams))}, &o); err != nil {
-		return nil, nil, err
+	closeFiles(p.adoptStreams(child).ours) // there are none left but of a stream that failed
+	o.Unkept = nil                         // it has ended
+	p.connect(context.Background(), pipes{ours: make([]*os.File, firstCustomFD+len(spec.CustomStreams))}, &o)
+	for _, s := range p.streams {
+		if s.kept.spoilt != nil {
+			return nil, nil, fmt.Errorf("recall %s: %s: %w", spec.Name, s.label, s.kept.spoilt)
+		}
 	}
 	return p.Logs(), p.Forget, nil
 }

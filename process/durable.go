@@ -49,6 +49,7 @@ type durable struct {
 	input   *os.File         // nil before the first byte that is written
 	unkept  func(error)      // is told why the stream is lost with this program
 	lost    bool             // nothing was kept from the beginning
+	spoilt  error            // why what an earlier program has read cannot be taken over
 	told    atomic.Bool      // unkept has been called
 }
 
@@ -147,7 +148,7 @@ func (d *durable) release(numbers []byte) []byte {
 }
 
 // adoptFiles takes what was kept of a stream when an earlier program ended.
-func (d *durable) adoptFiles(files map[byte]*os.File) (end *os.File, err error) {
+func (d *durable) adoptFiles(files map[byte]*os.File) (end *os.File) {
 	take := func(kind int) *os.File {
 		number := fileNumber(d.fd, kind)
 		f := files[number]
@@ -157,8 +158,8 @@ func (d *durable) adoptFiles(files map[byte]*os.File) (end *os.File, err error) 
 	end = take(keptEnd)
 	d.input = take(keptInput)
 	if f := take(keptBacking); f != nil {
-		if d.backing, err = streams.OpenBacking(f); err != nil {
-			return end, fmt.Errorf("take over %s: %w", d.label, err)
+		if d.backing, d.spoilt = streams.OpenBacking(f); d.spoilt != nil {
+			f.Close()
 		}
 	}
 	switch r, w := take(keptRelayR), take(keptRelayW); {
@@ -170,5 +171,13 @@ func (d *durable) adoptFiles(files map[byte]*os.File) (end *os.File, err error) 
 	case end != nil && d.fd >= firstCustomFD:
 		d.abandon() // it was just about to begin, and nothing is in it
 	}
-	return end, nil
+	return end
+}
+
+// forsake goes on with a stream of which what an earlier program has read cannot be
+// taken over: as one that is lost with this program too.
+func (d *durable) forsake() {
+	d.lost = true
+	d.abandon()
+	d.tell(fmt.Errorf("what was read before cannot be taken over: %w", d.spoilt))
 }

@@ -4,10 +4,17 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/gafferd/gaffer/streams"
 )
@@ -136,4 +143,78 @@ func TestInputEndsWithItsWriter(t *testing.T) {
 			t.Errorf("the writer got %v", err)
 		}
 	})
+}
+
+// smallMemory has a test run again with its files in a folder that has room for so
+// many pages, and returns that folder; "" in the first run, which is over then.
+func smallMemory(t *testing.T, pages int) (dir string) {
+	t.Helper()
+	const again = "GAFFER_TEST_SMALL_MEMORY"
+	if dir = os.Getenv(again); dir != "" {
+		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%dk", 4*pages)); err != nil {
+			fmt.Println("no room can be made:", err)
+			os.Exit(77)
+		}
+		return dir
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), again+"="+t.TempDir())
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+	}
+	switch out, err := cmd.CombinedOutput(); {
+	case cmd.ProcessState == nil || cmd.ProcessState.ExitCode() == 77:
+		t.Skipf("%v: %s", err, out)
+	case err != nil:
+		t.Errorf("%v: %s", err, out)
+	}
+	return ""
+}
+
+// TestOutputWaitsForMemory fills the memory that what is read goes to. The program
+// waits, and nothing is lost when there is room again.
+func TestOutputWaitsForMemory(t *testing.T) {
+	dir := smallMemory(t, 8)
+	if dir == "" {
+		return
+	}
+	file, err := os.Create(filepath.Join(dir, "backing"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Truncate(1<<60 + 4096); err != nil { // as NewBacking's is
+		t.Fatal(err)
+	}
+	backing, err := streams.OpenBacking(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, ours, err := outputPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := streams.NewLog(streams.Options{Backing: backing})
+	var work sync.WaitGroup
+	defer work.Wait()
+	work.Go(newReader(t.Context(), log, ours, &durable{child: looseChild{}, fd: 1, backing: backing}).run)
+	const size = 200 << 10
+	work.Go(func() {
+		defer theirs.Close()
+		if _, err := theirs.Write(make([]byte, size)); err != nil {
+			t.Error(err)
+		}
+	})
+	poll(t, "no room", func() bool {
+		var stat unix.Statfs_t
+		return unix.Statfs(dir, &stat) == nil && stat.Bfree == 0
+	})
+	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=1m"); err != nil {
+		t.Fatal(err)
+	}
+	work.Wait()
+	if log.End() != size {
+		t.Errorf("%d of %d bytes have come", log.End(), size)
+	}
 }

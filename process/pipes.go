@@ -75,24 +75,17 @@ func closeFiles(files []*os.File) {
 }
 
 // connect gives each of our ends its log, its reader and its input.
-func (p *Process) connect(ctx context.Context, ends pipes, o *Options) error {
+func (p *Process) connect(ctx context.Context, ends pipes, o *Options) {
 	if p.spec.RedirectInput {
 		p.stream(0, stdinLabel).connectInput(ends.ours[0])
 	}
-	read := func(label string, fd int) error {
-		return p.stream(fd, label).connectOutput(ctx, ends.ours[fd], p.spec.Backpressure, o)
-	}
 	for i, label := range p.spec.outputs() {
-		if err := read(label, 1+i); err != nil {
-			return err
-		}
+		p.stream(1+i, label).connectOutput(ctx, ends.ours[1+i], p.spec.Backpressure, o)
 	}
 	for i, label := range p.spec.CustomStreams {
-		if err := read(label, firstCustomFD+i); err != nil {
-			return err
-		}
+		fd := firstCustomFD + i
+		p.stream(fd, label).connectOutput(ctx, ends.ours[fd], p.spec.Backpressure, o)
 	}
-	return nil
 }
 
 // outputs are the labels of stdout and stderr, as far as they have pipes.

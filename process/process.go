@@ -113,9 +113,7 @@ func start(spec *Spec, o Options) (*Process, error) {
 	}
 	ctx, cut := context.WithCancel(context.Background())
 	p.cut = cut
-	if err := p.connect(ctx, pipes, &o); err != nil {
-		panic(err) // only what an earlier program has left can fail
-	}
+	p.connect(ctx, pipes, &o)
 	p.begin()
 	return p, nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/gafferd/gaffer/streams"
 )
@@ -65,6 +66,8 @@ func (r *reader) drain(fd uintptr) bool {
 		switch {
 		case err == syscall.EAGAIN:
 			return false
+		case err == syscall.ENOMEM, err == syscall.ENOSPC:
+			r.waitForMemory()
 		case err != nil:
 			return true
 		case r.short:
@@ -72,6 +75,19 @@ func (r *reader) drain(fd uintptr) bool {
 		default:
 			r.grow.flooded()
 		}
+	}
+}
+
+// memoryPause is the time until it is tried again to move what there was no memory for.
+const memoryPause = 100 * time.Millisecond
+
+// waitForMemory lets the program wait, in whose pipe the bytes are safe.
+func (r *reader) waitForMemory() {
+	timer := time.NewTimer(memoryPause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.ctx.Done():
 	}
 }
 

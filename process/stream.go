@@ -50,38 +50,36 @@ func (s *stream) connectInput(f *os.File) {
 
 // connectOutput begins with our end of what can be read; nil if an earlier program
 // has read it to its end.
-func (s *stream) connectOutput(ctx context.Context, f *os.File, backpressure bool, o *Options) (err error) {
+func (s *stream) connectOutput(ctx context.Context, f *os.File, backpressure bool, o *Options) {
+	s.log = s.openLog(backpressure, o)
 	if s.kept != nil {
 		s.kept.unkept = func(err error) { o.unkept(s.label, err) }
-	}
-	if s.log, err = s.openLog(backpressure, o); err != nil {
-		return err
+		if s.kept.spoilt != nil {
+			s.kept.forsake()
+		}
 	}
 	if f == nil {
 		s.log.Close()
-		return nil
+		return
 	}
 	s.reader = newReader(ctx, s.log, f, s.kept)
 	s.reader.expected = slices.Contains(o.Expected, s.label)
 	if s.fd >= firstCustomFD {
 		s.input = newInput(f, s.kept, func() error { return shutdownWrite(f) })
 	}
-	return nil
 }
 
 // openLog makes the log, with what an earlier program has read.
-func (s *stream) openLog(backpressure bool, o *Options) (*streams.Log, error) {
+func (s *stream) openLog(backpressure bool, o *Options) *streams.Log {
 	lo := streams.Options{Backpressure: backpressure, Memory: o.Memory, Sequence: o.Sequence}
 	if s.kept != nil {
 		lo.Backing = s.kept.backing
 	}
 	log := o.newLog(s.label, s.fd, lo)
 	if lo.Backing != nil {
-		if err := log.Restore(); err != nil {
-			return nil, fmt.Errorf("take over %s: %w", s.label, err)
-		}
+		s.kept.spoilt = log.Restore()
 	}
-	return log, nil
+	return log
 }
 
 // cutStreams ends every stream that has not ended yet, with what its pipe

@@ -8,11 +8,14 @@ import (
 )
 
 // Restore reads what the Log's Backing holds, of a stream whose program has died.
-// If the stream had ended, the Log is closed; else the writer goes on. Restore
-// comes before anything else.
+// If the stream had ended, the Log is closed; else the writer goes on. If it cannot be
+// read, the Log is as one without a Backing. Restore comes before anything else.
 func (l *Log) Restore() error {
 	l.mu.Lock()
 	closed, err := l.restore()
+	if err != nil {
+		l.forsake()
+	}
 	freed := l.settle()
 	l.mu.Unlock()
 	l.memory.account(-freed)
@@ -23,6 +26,18 @@ func (l *Log) Restore() error {
 		l.end(closed)
 	}
 	return nil
+}
+
+// forsake undoes what restore has done before it failed. l.mu must be held.
+func (l *Log) forsake() {
+	for _, b := range l.store.blocks {
+		if b.place.mapped {
+			unmap(b.data[:cap(b.data)])
+		}
+	}
+	l.store = store{maxBlock: l.store.maxBlock}
+	l.backing.close()
+	l.backing, l.awaited = nil, 0
 }
 
 // Back gives the Log a Backing later than NewLog. Nothing may have been written
