@@ -111,8 +111,8 @@ func TestStrayIsLetGo(t *testing.T) {
 	}
 }
 
-// slow asks to be replaced by itself, and yields when it is told to over stdin. As
-// a candidate it waits for a file.
+// slow asks to be replaced by itself, and yields when it is told to over stdin, as it
+// leaves when it was to stop. As a candidate it waits for a file.
 func slow() int {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR2)
@@ -141,19 +141,21 @@ func slow() int {
 			lines <- s.Text()
 		}
 	}()
-	yield, told := c.Yield(), (chan string)(nil)
+	yield, told, leaves := c.Yield(), (chan string)(nil), false
 	for {
 		select {
 		case s := <-signals:
 			say("%d got %v", n, s)
 			if n > 1 && s == syscall.SIGTERM {
-				c.Leave(0)
-				return 0
+				leaves, told = true, lines // others may be under way that were sent before
 			}
 		case <-yield:
 			say("%d yields", n)
 			yield, told = nil, lines
 		case <-told:
+			if leaves {
+				c.Leave(0)
+			}
 			return 0
 		}
 	}
@@ -187,6 +189,7 @@ func TestStopDuringUpgrade(t *testing.T) {
 	for range 3 {
 		got = append(got, d.expect("2 got "))
 	}
+	io.WriteString(d.stdin, "go\n")
 	slices.Sort(got)
 	if want := []string{"hangup", "terminated", "user defined signal 2"}; !slices.Equal(got, want) {
 		t.Errorf("the next worker got %q, want %q", got, want)
@@ -212,10 +215,10 @@ func TestWorkerDiesDuringUpgrade(t *testing.T) {
 		kill(worker)
 	}
 	gate() // in the pause before the next
-	io.WriteString(d.stdin, "go\n")
 	d.expect("worker 2")
 	d.cmd.Process.Signal(syscall.SIGTERM)
 	d.expect("2 got terminated")
+	io.WriteString(d.stdin, "go\n")
 	if code := d.exit(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
