@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/gafferd/gaffer/streams"
 )
 
 // A reader that does not come to read while more instances end than are listed
@@ -112,5 +114,18 @@ func TestOpenLinesOfCursors(t *testing.T) {
 	}
 	if back, ok := parseOpenLines(many.String()); !ok || len(back) != maxOpenLines {
 		t.Errorf("%d open lines, %v: %s", len(back), ok, fmt.Sprint(many)[:40])
+	}
+}
+
+// Who waits for a line hears of a new output before there is any.
+func TestNewOutputRingsTheBell(t *testing.T) {
+	var os outputs
+	a := os.hold("shop")
+	rung, _ := a.bell.Wait()
+	os.add(a, newOutput(outputKey{1, 1}, "shop:web", 1, streams.NewLog(streams.Options{})))
+	select {
+	case <-rung:
+	default:
+		t.Error("nobody is told")
 	}
 }

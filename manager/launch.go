@@ -51,14 +51,14 @@ func (s *supervisor) keepLaunching() {
 
 // launch starts the instance of the slot that is next, if one still is.
 func (s *supervisor) launch() {
-	sl, inst, spec := s.prepare()
+	sl, inst, spec, expected := s.prepare()
 	if sl == nil {
 		return
 	}
 	s.m.saver.reserve(inst.pid)
 	file := s.keep(inst, spec)
 	options := s.optionsFor(inst, file)
-	options.Expected = sl.written // by its last instance, and set by nobody now
+	options.Expected = expected
 	proc, err := process.Start(spec, options)
 	if err != nil {
 		s.m.options.Logger.Warn("start failed", "process", s.name, "pid", inst.pid, "error", err)
@@ -79,22 +79,24 @@ func (s *supervisor) launch() {
 	s.settled(sl)
 }
 
-func (s *supervisor) prepare() (*slot, *instance, *process.Spec) {
+// prepare is the slot that is next, nil if there is none, its new instance, the program,
+// and the streams to which the instance before had written.
+func (s *supervisor) prepare() (sl *slot, inst *instance, spec *process.Spec, written []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sl := s.dequeue()
+	sl = s.dequeue()
 	if sl == nil {
-		return nil, nil, nil
+		return nil, nil, nil, nil
 	}
 	s.setState(sl, starting)
-	inst := &instance{pid: sl.pid, index: sl.index, generation: s.generation, owner: s}
+	inst = &instance{pid: sl.pid, index: sl.index, generation: s.generation, owner: s}
 	s.note(s.key(".i%d", inst.pid), s.description())
 	s.commit() // there may be a program from now on
 	if s.spec == nil {
 		spec := s.template.Spec
 		s.spec = &spec
 	}
-	return sl, inst, s.spec
+	return sl, inst, s.spec, sl.written
 }
 
 // launched notes that the instance of sl runs. One that is detached is on its

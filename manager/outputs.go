@@ -108,9 +108,9 @@ func (os *outputs) release(a *app) {
 // add makes known an output that nothing has been written to.
 func (os *outputs) add(a *app, o *output) {
 	os.mu.Lock()
-	defer os.mu.Unlock()
 	a.outputs = slices.Insert(a.outputs, a.find(o.outputKey), o)
 	a.changes.Add(1)
+	os.mu.Unlock()
 	a.bell.Ring() // so that readers know of it by the time that something is in it
 }
 

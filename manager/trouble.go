@@ -42,7 +42,7 @@ func (t *trouble) state(err error) {
 // unkept makes known that what is read of a stream would be lost with this program.
 func (s *supervisor) unkept(inst *instance, label string, err error) {
 	reason := label + ": " + err.Error()
-	s.m.options.Logger.Warn("output will be lost if gafferd crashes or is upgraded", "process", s.name, "pid", inst.pid, "error", reason)
+	s.m.options.Logger.Warn("output is lost when gafferd crashes or is upgraded", "process", s.name, "pid", inst.pid, "error", reason)
 	s.m.events.publish(Event{Type: "keep_failed", Name: s.name, PID: inst.pid, Index: inst.index, Reason: reason})
 }
 

@@ -108,7 +108,8 @@ func (p *Process) HoldBack() {
 }
 
 // Recall returns the logs of an instance that has ended and been released, as far
-// as a Keeper still has them, by label. forget is Forget for them.
+// as a Keeper still has them, by label; what cannot be read is left out. forget is
+// Forget for them.
 func Recall(spec *Spec, o Options) (logs map[string]*streams.Log, forget func(), err error) {
 	child, err := o.keptChild(spec)
 	if err != nil {
@@ -116,13 +117,8 @@ func Recall(spec *Spec, o Options) (logs map[string]*streams.Log, forget func(),
 	}
 	p := newProcess(spec, child, time.Time{})
 	closeFiles(p.adoptStreams(child).ours) // there are none left but of a stream that failed
-	o.Unkept = nil                         // it has ended
+	o.Unkept = nil                         // it has ended: nothing will be lost any more
 	p.connect(context.Background(), pipes{ours: make([]*os.File, firstCustomFD+len(spec.CustomStreams))}, &o)
-	for _, s := range p.streams {
-		if s.kept.spoilt != nil {
-			return nil, nil, fmt.Errorf("recall %s: %s: %w", spec.Name, s.label, s.kept.spoilt)
-		}
-	}
 	return p.Logs(), p.Forget, nil
 }
 

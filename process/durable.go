@@ -44,7 +44,7 @@ type durable struct {
 	child   KeptChild
 	fd      int // the child's
 	label   string
-	backing *streams.Backing // nil before the first byte
+	backing *streams.Backing // nil until something is to be read, or is expected
 	relay   *relay           // between a socket and the backing; nil: it is a pipe
 	input   *os.File         // nil before the first byte that is written
 	unkept  func(error)      // is told why the stream is lost with this program
@@ -174,9 +174,9 @@ func (d *durable) adoptFiles(files map[byte]*os.File) (end *os.File) {
 	return end
 }
 
-// forsake goes on with a stream of which what an earlier program has read cannot be
+// startOver goes on with a stream of which what an earlier program has read cannot be
 // taken over: as one that is lost with this program too.
-func (d *durable) forsake() {
+func (d *durable) startOver() {
 	d.lost = true
 	d.abandon()
 	d.tell(fmt.Errorf("what was read before cannot be taken over: %w", d.spoilt))

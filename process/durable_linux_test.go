@@ -157,7 +157,7 @@ func smallMemory(t *testing.T, pages int) (dir string) {
 		}
 		return dir
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=1m")
 	cmd.Env = append(os.Environ(), again+"="+t.TempDir())
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
@@ -196,9 +196,13 @@ func TestOutputWaitsForMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := streams.NewLog(streams.Options{Backing: backing})
+	ctx, cancel := context.WithCancel(t.Context())
+	r := newReader(ctx, log, ours, &durable{child: looseChild{}, fd: 1, backing: backing})
 	var work sync.WaitGroup
 	defer work.Wait()
-	work.Go(newReader(t.Context(), log, ours, &durable{child: looseChild{}, fd: 1, backing: backing}).run)
+	defer r.interrupt()
+	defer cancel()
+	work.Go(r.run)
 	const size = 200 << 10
 	work.Go(func() {
 		defer theirs.Close()

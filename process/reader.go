@@ -37,7 +37,7 @@ func newReader(ctx context.Context, log *streams.Log, f *os.File, kept *durable)
 
 // run reads until the end of the pipe, or until interrupt.
 func (r *reader) run() {
-	if r.expected && r.kept != nil && r.kept.backing == nil {
+	if r.expected && r.kept != nil && r.kept.backing == nil && !r.kept.lost {
 		r.kept.begin(r.log)
 	}
 	conn, err := r.file.SyscallConn()

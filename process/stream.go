@@ -55,7 +55,7 @@ func (s *stream) connectOutput(ctx context.Context, f *os.File, backpressure boo
 	if s.kept != nil {
 		s.kept.unkept = func(err error) { o.unkept(s.label, err) }
 		if s.kept.spoilt != nil {
-			s.kept.forsake()
+			s.kept.startOver()
 		}
 	}
 	if f == nil {

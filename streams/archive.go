@@ -30,7 +30,6 @@ type Archive interface {
 // that ended long ago.
 func Archived(a Archive) *Log {
 	l := NewLog(Options{Archive: a})
-	l.store.end = a.End()
 	l.Close()
 	last := a.Last()
 	l.endNumber, l.endNano = last.Number, last.UnixNano

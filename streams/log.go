@@ -122,9 +122,19 @@ func NewLog(o Options) *Log {
 	l.flow.limit = l.window
 	if l.backing != nil {
 		l.awaited = l.backing.awaited
+	} else {
+		l.startBehindArchive()
 	}
 	l.memory.add(l)
 	return l
+}
+
+// startBehindArchive makes the next byte the one behind those that an earlier program has
+// written there, when these are all that is left of a stream.
+func (l *Log) startBehindArchive() {
+	if l.archive != nil {
+		l.store.end = l.archive.End()
+	}
 }
 
 // Write appends p, after Pace. It never fails while the Log is open; after

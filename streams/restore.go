@@ -2,6 +2,7 @@ package streams
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -9,12 +10,12 @@ import (
 
 // Restore reads what the Log's Backing holds, of a stream whose program has died.
 // If the stream had ended, the Log is closed; else the writer goes on. If it cannot be
-// read, the Log is as one without a Backing. Restore comes before anything else.
+// read, the Log starts over as one without a Backing. Restore comes before anything else.
 func (l *Log) Restore() error {
 	l.mu.Lock()
 	closed, err := l.restore()
 	if err != nil {
-		l.forsake()
+		l.startOver()
 	}
 	freed := l.settle()
 	l.mu.Unlock()
@@ -28,8 +29,8 @@ func (l *Log) Restore() error {
 	return nil
 }
 
-// forsake undoes what restore has done before it failed. l.mu must be held.
-func (l *Log) forsake() {
+// startOver undoes what restore has done before it failed. l.mu must be held.
+func (l *Log) startOver() {
 	for _, b := range l.store.blocks {
 		if b.place.mapped {
 			unmap(b.data[:cap(b.data)])
@@ -38,6 +39,7 @@ func (l *Log) forsake() {
 	l.store = store{maxBlock: l.store.maxBlock}
 	l.backing.close()
 	l.backing, l.awaited = nil, 0
+	l.startBehindArchive()
 }
 
 // Back gives the Log a Backing later than NewLog. Nothing may have been written
@@ -58,14 +60,15 @@ func (l *Log) restore() (closed Mark, err error) {
 		return Mark{}, err
 	}
 	l.changes.Add(1)
-	l.sequence.Skip(r.number)
 	if len(r.blocks) == 0 {
+		l.sequence.Skip(r.number)
 		return r.end, nil
 	}
 	s.lost = r.lost
 	if err := l.remap(&r); err != nil {
 		return Mark{}, err
 	}
+	l.sequence.Skip(r.number)
 	if s.end > r.marked { // taken from the pipe, and then there was no time for a mark
 		m, last := l.sequence.mark(r.marked), s.last()
 		b.mark(m, s.end)
@@ -100,6 +103,9 @@ func (l *Log) remap(r *replayed) error {
 			if r.end.Number != 0 { // what came behind that is not the stream's
 				kept.length = int(r.marked - kept.start)
 			}
+		}
+		if kept.length < 0 || kept.length > kept.size {
+			return errDamaged
 		}
 		s.end = kept.end()
 		if s.end <= b.start {
@@ -163,6 +169,9 @@ func (b *Backing) replay() (r replayed, err error) {
 			return r, err
 		}
 		for _, rec := range records {
+			if !rec.sound() {
+				return r, errDamaged
+			}
 			b.apply(&r, rec)
 			b.count()
 		}
@@ -170,6 +179,24 @@ func (b *Backing) replay() (r replayed, err error) {
 			return r, nil
 		}
 	}
+}
+
+var errDamaged = errors.New("its records do not add up")
+
+// largestBlock is more than the size of any block, in all versions.
+const largestBlock = 16 << 20
+
+// sound reports whether a record can be one that was written.
+func (r record) sound() bool {
+	switch {
+	case r.offset < 0:
+		return false
+	case r.kind != blockKind:
+		return r.end >= r.offset
+	case r.what == firstBlockAt:
+		return 0 < r.end && r.end <= filePage/2
+	}
+	return 0 < r.end && r.end <= largestBlock && filePage <= r.what && r.what <= recordsBase-r.end
 }
 
 func (b *Backing) apply(r *replayed, rec record) {

@@ -58,6 +58,9 @@ func runReplace(ctx context.Context, s side, count, rounds int, listen listener)
 	}
 	defer both(&err, g.end)
 	pids := make([]int, count)
+	if err := g.prepare(); err != nil {
+		return nil, err
+	}
 	next := func() (err error) {
 		for i := range pids {
 			if pids[i], err = g.next(ctx); err != nil {
@@ -75,6 +78,9 @@ func runReplace(ctx context.Context, s side, count, rounds int, listen listener)
 	}
 	var took []float64
 	for range rounds {
+		if err := g.prepare(); err != nil {
+			return nil, err
+		}
 		if err := pause(ctx, replaceAge); err != nil {
 			return nil, err
 		}
@@ -100,6 +106,7 @@ func runReplace(ctx context.Context, s side, count, rounds int, listen listener)
 // greetings is a side that keeps a greeter running.
 type greetings interface {
 	pids() group
+	prepare() error                                  // gets ready for the next that are killed, unmeasured
 	next(ctx context.Context) (osPID int, err error) // of the next greeter, once its stream brings it
 	end() error
 }
@@ -146,6 +153,8 @@ func newRawGreetings(ctx context.Context, count int) (*rawGreetings, error) {
 	return &rawGreetings{helper: h, conn: conn, lines: bufio.NewReader(conn)}, nil
 }
 
+func (g *rawGreetings) prepare() error { return nil }
+
 func (g *rawGreetings) next(context.Context) (int, error) { return osPID(g.lines) }
 
 func (g *rawGreetings) end() error {
@@ -159,7 +168,8 @@ type streamGreetings struct {
 	*daemon
 	watch  *http.Response
 	events *json.Decoder
-	spares *spares
+	count  int
+	spares spares
 }
 
 func listenToStreams(ctx context.Context, d *daemon, greeters description) (greetings, error) {
@@ -171,8 +181,11 @@ func listenToStreams(ctx context.Context, d *daemon, greeters description) (gree
 		watch.Body.Close()
 		return nil, err
 	}
-	return &streamGreetings{daemon: d, watch: watch, events: json.NewDecoder(watch.Body), spares: openSpares(d.addr)}, nil
+	count := greeters["numprocesses"].(int)
+	return &streamGreetings{daemon: d, watch: watch, events: json.NewDecoder(watch.Body), count: count}, nil
 }
+
+func (g *streamGreetings) prepare() error { return g.spares.fill(g.addr, g.count) }
 
 func (g *streamGreetings) next(context.Context) (int, error) {
 	var spawned struct{ PID int }
@@ -214,6 +227,8 @@ func listenToLogs(ctx context.Context, d *daemon, greeters description) (greetin
 	}
 	return &logGreetings{d, logs, bufio.NewReader(logs.Body)}, nil
 }
+
+func (g *logGreetings) prepare() error { return nil }
 
 func (g *logGreetings) next(context.Context) (int, error) {
 	for {

@@ -1,56 +1,38 @@
 package main
 
 import (
+	"errors"
 	"net"
-	"sync"
 )
 
-// spareConns is how many connections are opened before they are needed.
-const spareConns = 10
-
 // spares are connections to a server that are open when somebody wants one.
-type spares struct {
-	conns  chan net.Conn
-	failed chan error
-	stop   chan struct{}
-	dialer sync.WaitGroup
-}
+type spares []net.Conn
 
-func openSpares(addr string) *spares {
-	s := &spares{conns: make(chan net.Conn, spareConns), failed: make(chan error, 1), stop: make(chan struct{})}
-	s.dialer.Go(func() { s.dial(addr) })
-	return s
-}
-
-func (s *spares) dial(addr string) {
-	defer close(s.conns)
-	for {
+// fill opens as many as are missing.
+func (s *spares) fill(addr string, n int) error {
+	for len(*s) < n {
 		conn, err := net.Dial("tcp", addr)
 		if err != nil {
-			s.failed <- err
-			return
+			return err
 		}
-		select {
-		case s.conns <- conn:
-		case <-s.stop:
-			conn.Close()
-			return
-		}
+		*s = append(*s, conn)
 	}
+	return nil
 }
 
-// take returns a connection, which is the caller's to close.
+// take returns one, which is the caller's to close.
 func (s *spares) take() (net.Conn, error) {
-	if conn, ok := <-s.conns; ok {
-		return conn, nil
+	n := len(*s)
+	if n == 0 {
+		return nil, errors.New("no connection is left")
 	}
-	return nil, <-s.failed
+	conn := (*s)[n-1]
+	*s = (*s)[:n-1]
+	return conn, nil
 }
 
 func (s *spares) close() {
-	close(s.stop)
-	s.dialer.Wait()
-	for conn := range s.conns {
+	for _, conn := range *s {
 		conn.Close()
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // A child whose end nobody would hear of, for want of memory in the kernel, is one
@@ -36,5 +38,30 @@ func TestChildThatCannotBeAwaited(t *testing.T) {
 	cmd.Wait()
 	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() {
 		t.Errorf("it ended with %v", status)
+	}
+}
+
+// Without a worker that could stop them, the keeper ends with its last child.
+func TestAbandon(t *testing.T) {
+	pidfd := -1
+	cmd := exec.Command("sleep", "1000")
+	cmd.SysProcAttr = &syscall.SysProcAttr{PidFD: &pidfd, Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer unix.Close(pidfd)
+	k := &keeper{done: make(chan struct{}), children: map[uint64]*childEntry{1: {pid: cmd.Process.Pid, pidfd: pidfd}}}
+	k.abandon()
+	if k.over {
+		t.Error("it ends before its child")
+	}
+	polls := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	if n, err := unix.Poll(polls, 20_000); n != 1 {
+		t.Fatalf("the child has not ended: %v", err)
+	}
+	k.ended(1)
+	if !k.over || k.code == 0 {
+		t.Errorf("it is over: %v, with the code %d", k.over, k.code)
 	}
 }

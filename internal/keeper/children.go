@@ -88,6 +88,7 @@ func (k *keeper) born(b birth) {
 		c.closeFiles()
 		delete(k.children, b.id)
 		k.tell(refusal(b.id, b.err))
+		k.endIfAlone()
 		return
 	}
 	c.pid, c.pidfd = b.pid, b.pidfd
@@ -129,9 +130,7 @@ func (k *keeper) ended(id uint64) {
 		return
 	}
 	c.hasEnded, c.status = true, status
-	if !k.killAt.IsZero() {
-		k.lookForOrphans() // it may have been the last
-	}
+	k.endIfAlone()
 	if c.letGo {
 		k.release(id, false)
 		return
@@ -241,7 +240,14 @@ func (k *keeper) abandon() {
 	k.killAt = time.Now().Add(stopTime)
 	k.each(unix.SIGTERM)
 	k.each(unix.SIGCONT)
-	k.lookForOrphans() // none may be left
+	k.endIfAlone()
+}
+
+// endIfAlone ends the keeper when no worker will come and no child is left.
+func (k *keeper) endIfAlone() {
+	if !k.killAt.IsZero() && k.pending == 0 && k.alive() == 0 {
+		k.end(1)
+	}
 }
 
 // lookForOrphans has them looked for, in a moment.
@@ -272,10 +278,6 @@ func (k *keeper) reapOrphans(now time.Time) {
 	k.orphans = time.Time{}
 	if k.pending > 0 {
 		k.orphans = now.Add(orphanPause) // one that is being born is not known yet
-		return
-	}
-	if !k.killAt.IsZero() && k.alive() == 0 {
-		k.end(1)
 		return
 	}
 	var known map[int]bool

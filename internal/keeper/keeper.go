@@ -212,12 +212,12 @@ func (k *keeper) await(pidfd int, id uint64) error {
 // schedule does what is due and sets the alarm for what comes next.
 func (k *keeper) schedule(now time.Time) {
 	next := now.Add(time.Hour)
-	due := func(at time.Time, do func(now time.Time)) {
+	due := func(at time.Time, act func(now time.Time)) {
 		if at.IsZero() {
 			return
 		}
 		if !now.Before(at) {
-			do(now)
+			act(now)
 			at = now.Add(time.Millisecond) // and looks again what is next
 		}
 		if at.Before(next) {

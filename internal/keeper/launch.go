@@ -47,8 +47,8 @@ func (k *keeper) launch(m message) {
 	go func() {
 		b := birth{id: m.id}
 		b.pid, b.pidfd, b.err = start(data, theirs, k.null, m.b == 1)
-		k.do(func() { k.born(b) })
 		closeAll(theirs)
+		k.do(func() { k.born(b) })
 	}()
 }
 

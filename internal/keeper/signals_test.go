@@ -3,7 +3,10 @@
 package keeper
 
 import (
+	"fmt"
+	"io"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -36,4 +39,27 @@ func TestNoSignalIsKeptOut(t *testing.T) {
 			t.Errorf("%v is lost", want)
 		}
 	}
+}
+
+// No thread of the keeper wakes up for a child that has ended.
+func TestNoHandlerForSIGCHLD(t *testing.T) {
+	t.Parallel()
+	d := startKeeper(t, "late")
+	d.expect("late")
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", d.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "SigCgt:")
+	var caught uint64
+	if _, err := fmt.Sscanf(rest, "%x", &caught); err != nil {
+		t.Fatal(err)
+	}
+	if caught>>(unix.SIGTERM-1)&1 != 1 || caught>>(unix.SIGCHLD-1)&1 != 0 {
+		t.Errorf("the keeper catches %x", caught)
+	}
+	d.cmd.Process.Signal(syscall.SIGHUP)
+	io.WriteString(d.stdin, "go\n")
+	d.expect("got hangup")
+	d.exit()
 }
