@@ -104,13 +104,13 @@ func (l *Log) remap(r *replayed) error {
 				kept.length = int(r.marked - kept.start)
 			}
 		}
-		if kept.length < 0 || kept.length > kept.size {
-			return errDamaged
-		}
 		s.end = kept.end()
 		if s.end <= b.start {
 			s.lost = kept.last(s.lost)
 			continue
+		}
+		if kept.length < 0 || kept.length > kept.size {
+			return errDamaged
 		}
 		b.lend(&kept.block, kept.size)
 		kept.data = kept.data[:kept.length]
