@@ -3,6 +3,7 @@ package manager
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/gafferd/gaffer/process"
@@ -20,12 +21,11 @@ type ExitRecord struct {
 
 // exited follows the end of a running instance.
 func (s *supervisor) exited(sl *slot, inst *instance) {
-	exit, written := inst.proc.Exit(), inst.proc.Written()
+	exit := inst.proc.Exit()
 	s.m.options.Logger.Info("ended", "process", s.name, "pid", inst.pid, "exit", exit)
 	s.mu.Lock()
 	defer s.unlock()
 	sl.failed = exit.ExitStatus != 0 || exit.TermSignal != 0
-	sl.written = written
 	s.ended(sl, inst, exit)
 	s.settled(sl)
 }
@@ -116,6 +116,17 @@ func (s *supervisor) record(inst *instance, record ExitRecord) {
 	} else {
 		s.forgetExits(keptExits)
 	}
+}
+
+// lastWritten are the streams to which the last instance of a slot has written, as long
+// as its exit is listed. s.mu must be held.
+func (s *supervisor) lastWritten(sl *slot) []string {
+	for _, inst := range slices.Backward(s.exits) {
+		if inst.index == sl.index && inst.proc != nil {
+			return inst.proc.Written()
+		}
+	}
+	return nil
 }
 
 // forgetExits forgets all but the last of the exits. Their output goes when

@@ -96,7 +96,7 @@ func (s *supervisor) prepare() (sl *slot, inst *instance, spec *process.Spec, wr
 		spec := s.template.Spec
 		s.spec = &spec
 	}
-	return sl, inst, s.spec, sl.written
+	return sl, inst, s.spec, s.lastWritten(sl)
 }
 
 // launched notes that the instance of sl runs. One that is detached is on its

@@ -45,7 +45,6 @@ type slot struct {
 	queued   bool      // is in supervisor.due
 	behind   bool      // the operation under way waits for it
 
-	written  []string  // the streams that the last instance has written to
 	restarts int       // in a row, none of which held
 	failed   bool      // the last instance ended badly, or could not be started
 	refused  bool      // the last one could not be started

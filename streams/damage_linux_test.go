@@ -38,10 +38,16 @@ func TestStartOver(t *testing.T) {
 	}
 }
 
-// TestStartsBehindArchive begins a log of which a part is on disk, and nothing else.
+// TestStartsBehindArchive begins a log of which a part is on disk, and nothing else, also
+// when it was just about to be kept in memory again.
 func TestStartsBehindArchive(t *testing.T) {
 	if l := NewLog(Options{Archive: shelf{end: 1000}}); l.End() != 1000 {
 		t.Errorf("it ends at %d", l.End())
+	}
+	empty := newBacked(t, Options{})
+	l := NewLog(Options{Backing: again(t, empty.b), Archive: shelf{end: 1000}})
+	if err := l.Restore(); err != nil || l.End() != 1000 {
+		t.Errorf("restored with %v, it ends at %d", err, l.End())
 	}
 }
 

@@ -122,15 +122,14 @@ func NewLog(o Options) *Log {
 	l.flow.limit = l.window
 	if l.backing != nil {
 		l.awaited = l.backing.awaited
-	} else {
-		l.startBehindArchive()
 	}
+	l.startBehindArchive()
 	l.memory.add(l)
 	return l
 }
 
 // startBehindArchive makes the next byte the one behind those that an earlier program has
-// written there, when these are all that is left of a stream.
+// written there. What Restore finds is newer.
 func (l *Log) startBehindArchive() {
 	if l.archive != nil {
 		l.store.end = l.archive.End()

@@ -58,7 +58,7 @@ func runReplace(ctx context.Context, s side, count, rounds int, listen listener)
 	}
 	defer both(&err, g.end)
 	pids := make([]int, count)
-	if err := g.prepare(); err != nil {
+	if err := g.prepare(count); err != nil {
 		return nil, err
 	}
 	next := func() (err error) {
@@ -78,7 +78,7 @@ func runReplace(ctx context.Context, s side, count, rounds int, listen listener)
 	}
 	var took []float64
 	for range rounds {
-		if err := g.prepare(); err != nil {
+		if err := g.prepare(count); err != nil {
 			return nil, err
 		}
 		if err := pause(ctx, replaceAge); err != nil {
@@ -106,7 +106,7 @@ func runReplace(ctx context.Context, s side, count, rounds int, listen listener)
 // greetings is a side that keeps a greeter running.
 type greetings interface {
 	pids() group
-	prepare() error                                  // gets ready for the next that are killed, unmeasured
+	prepare(count int) error                         // gets ready for so many, unmeasured
 	next(ctx context.Context) (osPID int, err error) // of the next greeter, once its stream brings it
 	end() error
 }
@@ -153,7 +153,7 @@ func newRawGreetings(ctx context.Context, count int) (*rawGreetings, error) {
 	return &rawGreetings{helper: h, conn: conn, lines: bufio.NewReader(conn)}, nil
 }
 
-func (g *rawGreetings) prepare() error { return nil }
+func (g *rawGreetings) prepare(int) error { return nil }
 
 func (g *rawGreetings) next(context.Context) (int, error) { return osPID(g.lines) }
 
@@ -168,7 +168,6 @@ type streamGreetings struct {
 	*daemon
 	watch  *http.Response
 	events *json.Decoder
-	count  int
 	spares spares
 }
 
@@ -181,11 +180,10 @@ func listenToStreams(ctx context.Context, d *daemon, greeters description) (gree
 		watch.Body.Close()
 		return nil, err
 	}
-	count := greeters["numprocesses"].(int)
-	return &streamGreetings{daemon: d, watch: watch, events: json.NewDecoder(watch.Body), count: count}, nil
+	return &streamGreetings{daemon: d, watch: watch, events: json.NewDecoder(watch.Body)}, nil
 }
 
-func (g *streamGreetings) prepare() error { return g.spares.fill(g.addr, g.count) }
+func (g *streamGreetings) prepare(count int) error { return g.spares.fill(g.addr, count) }
 
 func (g *streamGreetings) next(context.Context) (int, error) {
 	var spawned struct{ PID int }
@@ -228,7 +226,7 @@ func listenToLogs(ctx context.Context, d *daemon, greeters description) (greetin
 	return &logGreetings{d, logs, bufio.NewReader(logs.Body)}, nil
 }
 
-func (g *logGreetings) prepare() error { return nil }
+func (g *logGreetings) prepare(int) error { return nil }
 
 func (g *logGreetings) next(context.Context) (int, error) {
 	for {

@@ -141,20 +141,21 @@ func forKeeper(variable string) bool {
 // run brings the signals, and what is due, until all is over.
 func (k *keeper) run() int {
 	for {
+		var s os.Signal // nil: something is due
 		select {
-		case s := <-k.signals.stop:
-			k.do(func() { k.signal(s) })
-		case s := <-k.signals.hangUp:
-			k.do(func() { k.signal(s) })
-		case s := <-k.signals.reopen:
-			k.do(func() { k.signal(s) })
-		case s := <-k.signals.upgrade:
-			k.do(func() { k.signal(s) })
+		case s = <-k.signals.stop:
+		case s = <-k.signals.hangUp:
+		case s = <-k.signals.reopen:
+		case s = <-k.signals.upgrade:
 		case <-k.alarm.C:
-			k.do(func() {})
 		case <-k.done:
 			return k.code
 		}
+		k.do(func() {
+			if s != nil {
+				k.signal(s)
+			}
+		})
 	}
 }
 
@@ -254,7 +255,9 @@ func (k *keeper) receive(w *worker, m message, err error) {
 	case hello:
 		k.hello(w)
 	case beat:
-		k.lookForOrphans()
+		if k.orphans.IsZero() {
+			k.orphans = time.Now() // for there may be one by now, and nothing else tells
+		}
 	case ready:
 		k.ready(w)
 	case hold:
