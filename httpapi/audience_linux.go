@@ -137,7 +137,7 @@ type audience struct {
 // is called then, and may say no; nil is always a yes.
 func (all *audiences) sit(s *seat, from *events, takeOver func() bool) bool {
 	offset, open := from.place()
-	a := all.audience(s, offset, open)
+	a := all.audience(s, from)
 	if a == nil {
 		return false
 	}
@@ -154,15 +154,16 @@ func (all *audiences) sit(s *seat, from *events, takeOver func() bool) bool {
 	return true
 }
 
-// audience is the one for s, which begins at a place if it is new; nil if there is
+// audience is the one for s, which begins at from's place if it is new; nil if there is
 // none any more.
-func (all *audiences) audience(s *seat, offset int64, open bool) *audience {
+func (all *audiences) audience(s *seat, from *events) *audience {
 	key := audienceKey{s.req.log, s.req.label, s.heartbeat}
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	a := all.open[key]
 	if a == nil && all.ctx.Err() == nil {
-		a = &audience{all: all, key: key, from: lineEvents(s.req, offset, open), offset: offset, open: open}
+		a = &audience{all: all, key: key, from: from.clone()}
+		a.offset, a.open = from.place()
 		all.open[key] = a
 		all.work.Go(a.run)
 	}
@@ -172,7 +173,7 @@ func (all *audiences) audience(s *seat, offset int64, open bool) *audience {
 func (a *audience) run() {
 	defer a.from.close()
 	var out []byte
-	more := false // is at hand
+	more := true // is at hand: perhaps, to begin with
 	beat := time.Now().Add(a.key.heartbeat)
 	for {
 		err := context.Cause(a.all.ctx)
@@ -238,8 +239,7 @@ func (a *audience) say(p []byte, last bool) {
 			s.drop()
 		default:
 			rest := bytes.Clone(p[n:])
-			offset, open := a.from.place()
-			from := lineEvents(s.req, offset, open) // before the audience reads on, and the stream with it
+			from := a.from.clone() // before the audience reads on, and the stream with it
 			a.all.work.Go(func() { s.stand(rest, from) })
 		}
 	}

@@ -42,7 +42,7 @@ func (s *Server) eventsource(w http.ResponseWriter, r *http.Request, req *readin
 	if exact {
 		next = chunkEvents(req, start)
 	} else {
-		next = lineEvents(req, start, false)
+		next = lineEvents(req, start)
 		req.attend()
 	}
 	defer next.close()
@@ -82,6 +82,7 @@ type events struct {
 	rest   func(e sseEvent) sseEvent          // appends those behind it that are at hand, until there is a batch; nil: none is
 	wait   func(ctx context.Context, deadline time.Time) error
 	place  func() (offset int64, open bool) // as streams.Lines.Place; nil: it has none
+	clone  func() *events                   // is another of the same place; nil with place
 	close  func()
 	offset int64 // where the first one begins, if nothing is missed
 	buf    sseEvent
@@ -97,17 +98,18 @@ func (req *reading) attend() {
 	}
 }
 
-// lineEvents are those of lines from start on; open says that the first one goes on
-// with one that was sent in part.
-func lineEvents(req *reading, start int64, open bool) *events {
+// lineEvents are those of lines from start on.
+func lineEvents(req *reading, start int64) *events {
 	if start == streams.Latest {
 		start = req.log.End()
 	}
-	lines := streams.NewSharedLines(req.log, start)
-	if open {
-		lines.Continue(time.Time{})
-	}
-	head := string(sseEvent(nil).field("event", req.label)) + "id: "
+	e := eventsOf(streams.NewSharedLines(req.log, start), req.label)
+	e.offset = min(start, req.log.End())
+	return e
+}
+
+func eventsOf(lines *streams.Lines, label string) *events {
+	head := string(sseEvent(nil).field("event", label)) + "id: "
 	var hold time.Duration // of a line that is not finished
 	return &events{
 		poll: func(e sseEvent) (sseEvent, error) {
@@ -128,10 +130,10 @@ func lineEvents(req *reading, start int64, open bool) *events {
 			lines.Skip(n)
 			return e
 		},
-		wait:   func(ctx context.Context, deadline time.Time) error { return lines.Wait(ctx, hold, deadline) },
-		place:  lines.Place,
-		close:  lines.Close,
-		offset: min(start, req.log.End()),
+		wait:  func(ctx context.Context, deadline time.Time) error { return lines.Wait(ctx, hold, deadline) },
+		place: lines.Place,
+		clone: func() *events { return eventsOf(lines.Clone(), label) },
+		close: lines.Close,
 	}
 }
 

@@ -208,7 +208,7 @@ func TestHeartbeatsByTheClock(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			from := lineEvents(req, 0, false)
+			from := lineEvents(req, 0)
 			defer from.close()
 			s.sendEvents(s.startFeed(w, sseType), t.Context(), from, sseHeartbeat)
 		}()

@@ -3,6 +3,7 @@ package streams
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -94,9 +95,8 @@ func newLines(l *Log, c *Cursor, only Filter) *Lines {
 // before, and began at that time.
 func (ls *Lines) Continue(begun time.Time) { ls.continued, ls.begun = true, begun.UnixNano() }
 
-// Place is how far the lines that were given reach: who reads on from offset gets
-// what this one gets. open says that a part of a line was given, and its rest
-// follows: see Continue.
+// Place is how far the lines that were given reach: two readers at one place get the
+// same from there on. open says that a part of a line was given, and its rest follows.
 func (ls *Lines) Place() (offset int64, open bool) {
 	switch {
 	case len(ls.held) > 0:
@@ -107,6 +107,21 @@ func (ls *Lines) Place() (offset int64, open bool) {
 		offset = ls.cursor.Offset() - ls.missed
 	}
 	return offset, ls.continued
+}
+
+// Clone is another reader at the same place, who has the line so far as this one has:
+// its beginning may be kept nowhere else any more. It must be closed, and may belong to
+// another goroutine.
+func (ls *Lines) Clone() *Lines {
+	other := *ls
+	other.held = slices.Clone(ls.held)
+	at := ls.cursor.Offset()
+	if len(ls.chunk.Data) > 0 {
+		at = ls.chunk.Offset
+	}
+	other.cursor = ls.cursor.log.subscribe(at, ls.cursor.counted)
+	other.chunk = Chunk{Offset: at} // the rest of what is in hand comes again
+	return &other
 }
 
 // Close detaches the reader. Closing again does nothing.

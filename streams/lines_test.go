@@ -159,6 +159,43 @@ func TestLinesTellOfGaps(t *testing.T) {
 	})
 }
 
+// TestCloneHasTheLineSoFar clones a reader when the stream, which waits for its readers,
+// no longer keeps the beginning of the line that it is in the middle of.
+func TestCloneHasTheLineSoFar(t *testing.T) {
+	l := NewLog(Options{Window: 4 << 10, MaxWindow: 4 << 10, Backpressure: true})
+	ls := NewLines(l, 0)
+	defer ls.Close()
+	fmt.Fprint(l, "first\n")
+	if line, _, err := ls.Poll(); err != nil || string(line.Text) != "first" {
+		t.Fatalf("%+v %v", line, err)
+	}
+	for range 100 {
+		fmt.Fprint(l, strings.Repeat("x", 99), "y")
+		if _, _, err := ls.Poll(); err != ErrIdle {
+			t.Fatal(err)
+		}
+	}
+	clone := ls.Clone()
+	defer clone.Close()
+	if at, open := clone.Place(); at != 6 || open || at >= l.Start() {
+		t.Errorf("place: %d %v, log starts at %d", at, open, l.Start())
+	}
+	fmt.Fprint(l, "\r\nlast\n")
+	for _, ls := range []*Lines{ls, clone} {
+		line, _, err := ls.Poll()
+		if err != nil || len(line.Text) != 100*100 || line.Offset != 6 || line.Missed != 0 {
+			t.Errorf("%d bytes at %d, %d missed: %v", len(line.Text), line.Offset, line.Missed, err)
+		}
+	}
+	third := clone.Clone() // with the last line in hand
+	defer third.Close()
+	for _, ls := range []*Lines{ls, clone, third} {
+		if line, _, err := ls.Poll(); err != nil || string(line.Text) != "last" || line.Missed != 0 {
+			t.Errorf("%q, %d missed: %v", line.Text, line.Missed, err)
+		}
+	}
+}
+
 func TestLineTimesAndNumbers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLog(Options{})
