@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/gafferd/gaffer/internal/systemd"
@@ -27,6 +28,10 @@ type service struct {
 	log     *slog.Logger
 
 	notifier *systemd.Notifier
+
+	mu     sync.Mutex // guards what follows, and the order in which states are told
+	prefix string     // of the state, once it is a special one
+	said   string     // the state as systemd knows it
 }
 
 func newService(w *worker, log *slog.Logger) (*service, error) {
@@ -40,7 +45,12 @@ func newService(w *worker, log *slog.Logger) (*service, error) {
 	return s, nil
 }
 
-func (s *service) ready(m *manager.Manager) { s.told(s.notifier.Ready(summary(m))) }
+func (s *service) ready(m *manager.Manager) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said = summary(m)
+	s.told(s.notifier.Ready(s.said))
+}
 
 // reloading has to be followed by ready.
 func (s *service) reloading() { s.told(s.notifier.Reloading()) }
@@ -48,7 +58,21 @@ func (s *service) reloading() { s.told(s.notifier.Reloading()) }
 // stopping asks for as much time as the processes have been promised, whatever
 // the unit's TimeoutStopSec= says.
 func (s *service) stopping(m *manager.Manager) {
-	s.told(s.notifier.Stopping("Stopping. "+summary(m), stopTime(m)+stopMargin))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.prefix = "Stopping. "
+	s.said = s.prefix + summary(m)
+	s.told(s.notifier.Stopping(s.said, stopTime(m)+stopMargin))
+}
+
+// update tells of the state if it is another than systemd knows.
+func (s *service) update(m *manager.Manager) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := s.prefix + summary(m); now != s.said {
+		s.said = now
+		s.told(s.notifier.Status(now))
+	}
 }
 
 // report tells of changes, and that the daemon is well, until ctx ends.
@@ -65,8 +89,9 @@ func (s *service) report(ctx context.Context, m *manager.Manager) error {
 
 // follow keeps the status line current.
 func (s *service) follow(ctx context.Context, m *manager.Manager) error {
-	seen, last := m.Events().Last(), summary(m)
 	for {
+		seen := m.Events().Last()
+		s.update(m)
 		if _, _, err := m.Events().Subscribe(manager.Pattern{}, seen).Next(ctx, 0); err != nil {
 			return nil // ctx has ended, or the manager
 		}
@@ -74,11 +99,6 @@ func (s *service) follow(ctx context.Context, m *manager.Manager) error {
 		case <-time.After(statusPause): // there is more to come, mostly
 		case <-ctx.Done():
 			return nil
-		}
-		seen = m.Events().Last()
-		if now := summary(m); now != last {
-			s.told(s.notifier.Status(now))
-			last = now
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -134,6 +135,44 @@ func TestServiceIsTold(t *testing.T) {
 	if code := d.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// TestStatusCatchesUp has something change between the words that the daemon is ready and
+// the first look at how it is doing.
+func TestStatusCatchesUp(t *testing.T) {
+	f := newFakeSystemd(t)
+	for _, variable := range f.env {
+		name, value, _ := strings.Cut(variable, "=")
+		t.Setenv(name, value)
+	}
+	notifier, err := systemd.NewNotifier()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := manager.New(manager.Options{})
+	defer m.Shutdown(t.Context())
+	s := &service{log: slog.New(slog.DiscardHandler), notifier: notifier}
+	s.ready(m)
+	f.hears(`^READY=1\nSTATUS=Instances: 0 running$`)
+	nap := manager.NewTemplate("nap", "sleep")
+	nap.Args = []string{"1000"}
+	o, err := m.Create(nap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	following := begin(func(ctx context.Context) error { return s.follow(ctx, m) })
+	defer following.stop()
+	f.hears(`^STATUS=Instances: 1 running$`)
+
+	s.stopping(m)
+	f.hears(`^STOPPING=1\nSTATUS=Stopping. Instances: 1 running\n`)
+	if err := m.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.hears(`^STATUS=Stopping. Instances: 0 running`)
 }
 
 // monotonic is the time on the clock of MONOTONIC_USEC.
