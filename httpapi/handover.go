@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -54,10 +55,11 @@ func replaced(ctx context.Context) bool { return errors.Is(context.Cause(ctx), E
 // handOver ends a server that is replaced. It does not shut it down before all is
 // quiet: net/http drops what it reads from then on, and a request may have been
 // sent before anybody could know. stop ends the requests' contexts.
-func handOver(server *http.Server, listeners []net.Listener, conns *conns, stop context.CancelCauseFunc) {
+func handOver(server *http.Server, listeners []net.Listener, accepting *sync.WaitGroup, conns *conns, stop context.CancelCauseFunc) {
 	for _, l := range listeners {
 		l.Close()
 	}
+	accepting.Wait()                   // what was accepted just now is among conns then
 	server.SetKeepAlivesEnabled(false) // each connection ends with its answer
 	silent := time.AfterFunc(silentGrace, conns.closeSilent)
 	defer silent.Stop()

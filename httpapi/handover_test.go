@@ -1,12 +1,15 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -106,4 +109,70 @@ func TestReplacedServerAnswers(t *testing.T) {
 		}
 	}
 	<-done
+}
+
+// lateListener accepts its one connection when it was closed a moment ago: as one does
+// whose goroutine has had to wait for a core behind the system call.
+type lateListener struct {
+	net.Listener
+	once     sync.Once
+	asked    chan struct{}
+	closed   chan struct{}
+	accepted chan struct{}
+}
+
+func (l *lateListener) Accept() (net.Conn, error) {
+	select {
+	case <-l.accepted:
+		return nil, net.ErrClosed
+	default:
+	}
+	close(l.asked)
+	<-l.closed
+	defer close(l.accepted)
+	<-time.After(50 * time.Millisecond) // for the core
+	return l.Listener.Accept()
+}
+
+func (l *lateListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+// TestReplacedWhileAccepting has a request come on a connection that is accepted while
+// the server ends for another.
+func TestReplacedWhileAccepting(t *testing.T) {
+	for name, serve := range map[string]func(ctx context.Context, l net.Listener){
+		"server":   func(ctx context.Context, l net.Listener) { newDaemon(t, Options{}).server.Serve(ctx, l) },
+		"starting": func(ctx context.Context, l net.Listener) { ServeStarting(ctx, l) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			tcp, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tcp.Close()
+			late := &lateListener{Listener: tcp, asked: make(chan struct{}), closed: make(chan struct{}), accepted: make(chan struct{})}
+			ctx, cancel := context.WithCancelCause(t.Context())
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				serve(ctx, late)
+			}()
+			conn, err := net.Dial("tcp", tcp.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(patience))
+			<-late.asked
+			cancel(ErrReplaced)
+			<-late.accepted
+			fmt.Fprint(conn, "GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+			if answer, err := io.ReadAll(conn); !strings.HasPrefix(string(answer), "HTTP/1.1 200") {
+				t.Errorf("answered %q, %v", answer, err)
+			}
+			<-done
+		})
+	}
 }

@@ -84,7 +84,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	}
 
 	if replaced(ctx) {
-		handOver(server, listeners, conns, stop)
+		handOver(server, listeners, &accepting, conns, stop)
 	} else if s.drainTimeout > 0 {
 		drain(context.WithoutCancel(ctx), s.drainTimeout, server, &handlers)
 	}

@@ -2,23 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
-	"net/http"
-	"sync"
+	"os"
 	"time"
 
 	"github.com/gafferd/gaffer/httpapi"
 )
 
-const (
-	// lobbyPause is the time between two tries to listen where the predecessor
-	// may still do so.
-	lobbyPause = 100 * time.Millisecond
-
-	// lobbyGrace is how long answers may take that are under way when the daemon
-	// begins to serve.
-	lobbyGrace = time.Second
-)
+// lobbyPause is the time between two tries to listen where the predecessor may still
+// do so.
+const lobbyPause = 100 * time.Millisecond
 
 // lobby serves while the daemon waits for its predecessor: that it is there, and
 // nothing else.
@@ -54,18 +48,11 @@ func (l *lobby) serve(ctx context.Context) error {
 			return nil
 		}
 	}
-	server := &http.Server{Handler: httpapi.Starting(), ReadHeaderTimeout: 10 * time.Second}
-	var accepting sync.WaitGroup
+	var all []net.Listener
 	for _, one := range l.listeners {
-		accepting.Go(func() { server.Serve(lent{one.Listener, one.plain}) })
+		all = append(all, lent{one.Listener, one.plain})
 	}
-	<-ctx.Done()
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), lobbyGrace)
-	defer cancel()
-	if server.Shutdown(grace) != nil {
-		server.Close()
-	}
-	accepting.Wait()
+	httpapi.ServeStarting(ctx, all...)
 	for _, one := range l.listeners {
 		setDeadline(one.plain, time.Time{})
 	}
@@ -76,6 +63,15 @@ func (l *lobby) serve(ctx context.Context) error {
 type lent struct {
 	net.Listener
 	plain net.Listener
+}
+
+// Accept implements net.Listener.
+func (l lent) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = net.ErrClosed // else a server would try again
+	}
+	return conn, err
 }
 
 // Close implements net.Listener.
