@@ -46,7 +46,7 @@ type durable struct {
 	label   string
 	backing *streams.Backing // nil until something is to be read, or is expected
 	relay   *relay           // between a socket and the backing; nil: it is a pipe
-	input   *os.File         // nil before the first byte that is written
+	input   *inputFile       // nil before the first byte that is written
 	unkept  func(error)      // is told why the stream is lost with this program
 	lost    bool             // nothing was kept from the beginning
 	spoilt  error            // why what an earlier program has read cannot be taken over
@@ -128,6 +128,31 @@ func (p *Process) unkept(number byte, err error) {
 	}
 }
 
+// stage has p outlive this program as what the child is to be written at offset, before
+// any of it is.
+func (d *durable) stage(p []byte, offset int64) error {
+	if d.input == nil {
+		input, err := newInputFile(d.label)
+		if err != nil {
+			return err
+		}
+		if err := d.child.KeepNow(fileNumber(d.fd, keptInput), input.file); err != nil {
+			input.close()
+			return err
+		}
+		d.input = input
+	}
+	return d.input.put(p, offset)
+}
+
+// inputOffset is how much was written before this program began.
+func (d *durable) inputOffset() int64 {
+	if d.input == nil {
+		return 0
+	}
+	return d.input.accepted()
+}
+
 // closeEnd has the keeper close its copy of our end, which must go first: the
 // child sees the end when nobody has it open.
 func (d *durable) closeEnd() { d.child.CloseFile(fileNumber(d.fd, keptEnd)) }
@@ -142,7 +167,7 @@ func (d *durable) release(numbers []byte) []byte {
 	}
 	if d.input != nil {
 		numbers = append(numbers, fileNumber(d.fd, keptInput))
-		d.input.Close()
+		d.input.close()
 	}
 	return numbers
 }
@@ -156,7 +181,9 @@ func (d *durable) adoptFiles(files map[byte]*os.File) (end *os.File) {
 		return f
 	}
 	end = take(keptEnd)
-	d.input = take(keptInput)
+	if f := take(keptInput); f != nil {
+		d.input = &inputFile{file: f}
+	}
 	if f := take(keptBacking); f != nil {
 		if d.backing, d.spoilt = streams.OpenBacking(f); d.spoilt != nil {
 			f.Close()

@@ -17,11 +17,16 @@ func (r *relay) close() {}
 
 func (d *durable) openRelay() error { return errNoKeeper }
 
-var (
-	errNoKeeper = errors.New("programs are kept on Linux only")
-)
+var errNoKeeper = errors.New("programs are kept on Linux only")
 
-func (d *durable) read(*streams.Log, int) (int, bool, error)  { return 0, false, errNoKeeper }
-func (d *durable) write(*os.File, []byte, int64) (int, error) { return 0, errNoKeeper }
-func (d *durable) inputOffset() int64                         { return 0 }
-func (d *durable) underWay() int                              { return 0 }
+type inputFile struct{ file *os.File }
+
+func newInputFile(string) (*inputFile, error)   { return nil, errNoKeeper }
+func (f *inputFile) put([]byte, int64) error    { return errNoKeeper }
+func (f *inputFile) send(int, int) (int, error) { return 0, errNoKeeper }
+func (f *inputFile) accepted() int64            { return 0 }
+func (f *inputFile) forget(int64, int64)        {}
+func (f *inputFile) close()                     {}
+
+func (d *durable) read(*streams.Log, int) (int, bool, error) { return 0, false, errNoKeeper }
+func (d *durable) underWay() int                             { return 0 }

@@ -185,8 +185,9 @@ func (in *Input) give() {
 	<-in.turn
 }
 
-// write writes p in the turn of its caller and says how much was accepted.
-func (in *Input) write(p []byte) (int, error) {
+// write writes p in the turn of its caller and says how much was accepted. It waits for
+// the child until ctx ends.
+func (in *Input) write(ctx context.Context, p []byte) (int, error) {
 	in.mu.Lock()
 	if in.isClosed() {
 		in.mu.Unlock()
@@ -194,7 +195,7 @@ func (in *Input) write(p []byte) (int, error) {
 	}
 	in.writes.Add(1)
 	in.mu.Unlock()
-	n, err := in.send(p)
+	n, err := in.send(ctx, p)
 	in.writes.Done()
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -208,11 +209,66 @@ func (in *Input) write(p []byte) (int, error) {
 	return n, err
 }
 
-func (in *Input) send(p []byte) (int, error) {
+func (in *Input) send(ctx context.Context, p []byte) (n int, err error) {
+	offset := in.Offset()
 	if in.kept != nil {
-		return in.kept.write(in.file, p, in.Offset())
+		if err := in.kept.stage(p, offset); err != nil {
+			return 0, err
+		}
 	}
-	return in.file.Write(p)
+	conn, err := in.file.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var settle func() // nil: it did not have to wait
+	waitErr := conn.Write(func(fd uintptr) bool {
+		for n < len(p) {
+			var sent int
+			if in.kept != nil {
+				sent, err = in.kept.input.send(int(fd), len(p)-n)
+			} else {
+				sent, err = syscall.Write(int(fd), p[n:])
+			}
+			switch {
+			case err == syscall.EINTR:
+				continue
+			case err == syscall.EAGAIN:
+				if settle == nil {
+					settle = in.interrupt(ctx)
+				}
+				return false
+			case err != nil:
+				return true
+			}
+			n += sent
+		}
+		return true
+	})
+	if settle != nil {
+		settle()
+	}
+	if waitErr != nil {
+		err = waitErr
+	}
+	if in.kept != nil {
+		in.kept.input.forget(offset, offset+int64(n))
+	}
+	return n, err
+}
+
+// interrupt has the end of ctx interrupt waits for the child, until settle is called.
+func (in *Input) interrupt(ctx context.Context) (settle func()) {
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		in.file.SetWriteDeadline(past)
+		close(interrupted)
+	})
+	return func() {
+		if !stop() {
+			<-interrupted
+			in.file.SetWriteDeadline(never)
+		}
+	}
 }
 
 // writer is one call of Copy.
@@ -242,17 +298,6 @@ func (w *writer) piece() error {
 		return err
 	}
 	defer w.in.give()
-	interrupted := make(chan struct{})
-	stop := context.AfterFunc(w.ctx, func() {
-		w.in.file.SetWriteDeadline(past)
-		close(interrupted)
-	})
-	defer func() {
-		if !stop() {
-			<-interrupted
-			w.in.file.SetWriteDeadline(never)
-		}
-	}()
 	for left := len(w.buf); ; {
 		if err := w.put(w.buf[:n]); err != nil {
 			return err
@@ -285,7 +330,10 @@ func (w *writer) put(p []byte) error {
 	if len(p) == 0 {
 		return nil
 	}
-	n, err := w.in.write(p)
+	if w.ctx.Err() != nil {
+		return context.Cause(w.ctx)
+	}
+	n, err := w.in.write(w.ctx, p)
 	w.written += int64(n)
 	if w.at >= 0 {
 		w.at += int64(n)
