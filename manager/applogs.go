@@ -290,7 +290,7 @@ func (r *LogReader) sources() (added []streams.Source[outputKey]) {
 		}
 		added = append(added, s)
 	}
-	if len(r.known) > len(all) {
+	if len(r.known) > len(all)+len(all)/8 { // looking at all of them for each that goes would cost more than all the rest
 		r.forgetGone(all)
 	}
 	r.forgetOpen(added)
