@@ -130,20 +130,17 @@ type audience struct {
 	offset int64      // the place of all who are there, and of those who come
 	open   bool       // likewise
 	coming []*seat
-	ended  bool
 }
 
 // sit makes s one of the audience at from's place, if that is where it is. takeOver
 // is called then, and may say no; nil is always a yes.
 func (all *audiences) sit(s *seat, from *events, takeOver func() bool) bool {
-	offset, open := from.place()
 	a := all.audience(s, from)
 	if a == nil {
 		return false
 	}
-	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.ended || a.offset != offset || a.open != open || takeOver != nil && !takeOver() {
+	if offset, open := from.place(); a.offset != offset || a.open != open || takeOver != nil && !takeOver() {
 		return false
 	}
 	s.conn.SetWriteDeadline(time.Time{})
@@ -155,7 +152,7 @@ func (all *audiences) sit(s *seat, from *events, takeOver func() bool) bool {
 }
 
 // audience is the one for s, which begins at from's place if it is new; nil if there is
-// none any more.
+// none any more. Its mutex is held, so that it does not end before s is there.
 func (all *audiences) audience(s *seat, from *events) *audience {
 	key := audienceKey{s.req.log, s.req.label, s.heartbeat}
 	all.mu.Lock()
@@ -166,6 +163,9 @@ func (all *audiences) audience(s *seat, from *events) *audience {
 		a.offset, a.open = from.place()
 		all.open[key] = a
 		all.work.Go(a.run)
+	}
+	if a != nil {
+		a.mu.Lock()
 	}
 	return a
 }
@@ -256,7 +256,6 @@ func (a *audience) close() bool {
 	if len(a.coming) > 0 {
 		return false
 	}
-	a.ended = true
 	delete(a.all.open, a.key)
 	return true
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -333,6 +335,38 @@ func TestWhoStandsIsWaitedFor(t *testing.T) {
 	}
 	work.Wait()
 	log.Close()
+}
+
+// TestWhoStandsHasTheLineSoFar has a socket be full when the stream has forgotten the
+// beginning of the line that comes next.
+func TestWhoStandsHasTheLineSoFar(t *testing.T) {
+	log := streams.NewLog(streams.Options{Window: 8 << 10, MaxWindow: 8 << 10, Backpressure: true})
+	all := newAudiences(newDaemon(t, Options{}).server, t.Context(), func(*guest) {})
+	req := &reading{log: log, label: "stdout", done: func() {}}
+	near, far := connected(t)
+	a := &audience{all: all, key: audienceKey{log, "stdout", 0}, from: lineEvents(req, 0)}
+	a.seats = []*seat{{all: all, req: req, conn: near, raw: rawConn(near)}}
+	part := strings.Repeat("x", 1000)
+	for range 30 {
+		io.WriteString(log, part)
+		if _, err := a.from.poll(nil); err != streams.ErrIdle {
+			t.Fatal(err)
+		}
+	}
+	if log.Start() == 0 {
+		t.Fatal("all of the line is still there")
+	}
+	for len(a.seats) > 0 {
+		a.say([]byte(part), false)
+	}
+	a.from.close()
+	io.WriteString(log, "\n")
+	log.Close()
+	far.SetDeadline(time.Now().Add(patience))
+	if got, err := io.ReadAll(far); err != nil || !bytes.Contains(got, []byte("data: "+strings.Repeat(part, 30)+"\r\n")) {
+		t.Errorf("%d bytes, which end with %.100q: %v", len(got), got[max(0, len(got)-100):], err)
+	}
+	all.close()
 }
 
 // Who is gone before his goroutine begins is served nevertheless, in a context that

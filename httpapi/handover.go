@@ -54,8 +54,8 @@ func replaced(ctx context.Context) bool { return errors.Is(context.Cause(ctx), E
 
 // handOver ends a server that is replaced. It does not shut it down before all is
 // quiet: net/http drops what it reads from then on, and a request may have been
-// sent before anybody could know. stop ends the requests' contexts.
-func handOver(server *http.Server, listeners []net.Listener, accepting *sync.WaitGroup, conns *conns, stop context.CancelCauseFunc) {
+// sent before anybody could know.
+func handOver(server *http.Server, listeners []net.Listener, accepting *sync.WaitGroup, conns *conns) {
 	for _, l := range listeners {
 		l.Close()
 	}
@@ -64,6 +64,4 @@ func handOver(server *http.Server, listeners []net.Listener, accepting *sync.Wai
 	silent := time.AfterFunc(silentGrace, conns.closeSilent)
 	defer silent.Stop()
 	conns.waitFor(handOverGrace)
-	stop(ErrReplaced) // who waited for something hears that it is not over yet
-	conns.waitFor(silentGrace)
 }

@@ -24,7 +24,7 @@ func ServeStarting(ctx context.Context, listeners ...net.Listener) {
 		accepting.Go(func() { server.Serve(l) })
 	}
 	<-ctx.Done()
-	handOver(server, listeners, &accepting, conns, func(error) {}) // nobody waits for anything here
+	handOver(server, listeners, &accepting, conns)
 	_ = server.Close()
 	conns.wait()
 }

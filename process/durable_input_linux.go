@@ -13,6 +13,10 @@ const inputPunch = 1 << 20
 
 var pageSize = int64(os.Getpagesize())
 
+// maxCopied is how large a message may be that is copied to a mapped page. Of larger
+// ones there are too few on it to be worth the mapping.
+const maxCopied = 512
+
 // inputFile is a file through which input goes to a child, at the offsets that it has
 // there. Its position is what the pipe has accepted: sendfile(2) moves and counts in one
 // step, so that a later program knows of each byte whether it was written.
@@ -21,7 +25,7 @@ var pageSize = int64(os.Getpagesize())
 // more to come on it, and that is copied there, which spares a system call for each.
 type inputFile struct {
 	file *os.File
-	page int64  // where that page begins, if it is this program that has begun it
+	page int64  // where that page begins
 	data []byte // the page, once it is mapped
 }
 
@@ -33,10 +37,10 @@ func newInputFile(label string) (*inputFile, error) {
 	return &inputFile{file: os.NewFile(uintptr(fd), label)}, nil
 }
 
-// put has p in the file from offset on, where it has not been written to yet.
+// put has p in the file from offset on, of which nothing was accepted yet.
 func (f *inputFile) put(p []byte, offset int64) error {
 	page, end := offset&^(pageSize-1), offset+int64(len(p))
-	if page == f.page && offset > page && end <= page+pageSize && f.mapped() {
+	if len(p) <= maxCopied && page == f.page && offset > page && end <= page+pageSize && f.mapped() {
 		copy(f.data[offset-page:], p)
 		return nil
 	}
@@ -49,7 +53,7 @@ func (f *inputFile) put(p []byte, offset int64) error {
 }
 
 // mapped maps the page, unless that is done, and reports whether it could. There is
-// memory for it: something was written there.
+// memory for it, since something before was written there.
 func (f *inputFile) mapped() bool {
 	if f.data != nil {
 		return true
@@ -74,7 +78,11 @@ func (f *inputFile) unmap() {
 
 // send is a write(2) to fd of the n bytes behind those that were accepted.
 func (f *inputFile) send(fd, n int) (int, error) {
-	return unix.Sendfile(fd, int(f.file.Fd()), nil, n)
+	sent, err := unix.Sendfile(fd, int(f.file.Fd()), nil, n)
+	if sent == 0 && err == nil {
+		err = io.ErrUnexpectedEOF
+	}
+	return sent, err
 }
 
 // accepted is how much that was so far, in this program and earlier ones.

@@ -31,7 +31,7 @@ type service struct {
 
 	mu     sync.Mutex // guards what follows, and the order in which states are told
 	prefix string     // of the state, once it is a special one
-	said   string     // the state as systemd knows it
+	said   string     // the state as systemd knows it; empty: it has not heard of any
 }
 
 func newService(w *worker, log *slog.Logger) (*service, error) {
@@ -65,11 +65,12 @@ func (s *service) stopping(m *manager.Manager) {
 	s.told(s.notifier.Stopping(s.said, stopTime(m)+stopMargin))
 }
 
-// update tells of the state if it is another than systemd knows.
+// update tells of the state if it is another than systemd knows, which is told first
+// when all is there.
 func (s *service) update(m *manager.Manager) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now := s.prefix + summary(m); now != s.said {
+	if now := s.prefix + summary(m); s.said != "" && now != s.said {
 		s.said = now
 		s.told(s.notifier.Status(now))
 	}
