@@ -13,8 +13,8 @@ const inputPunch = 1 << 20
 
 var pageSize = int64(os.Getpagesize())
 
-// maxCopied is how large a message may be that is copied to a mapped page. Of larger
-// ones there are too few on it to be worth the mapping.
+// maxCopied is how large a message may be for which a page is mapped. Of larger ones
+// there are too few on it to be worth that.
 const maxCopied = 512
 
 // inputFile is a file through which input goes to a child, at the offsets that it has
@@ -40,7 +40,8 @@ func newInputFile(label string) (*inputFile, error) {
 // put has p in the file from offset on, of which nothing was accepted yet.
 func (f *inputFile) put(p []byte, offset int64) error {
 	page, end := offset&^(pageSize-1), offset+int64(len(p))
-	if len(p) <= maxCopied && page == f.page && offset > page && end <= page+pageSize && f.mapped() {
+	more := page == f.page && offset > page && end <= page+pageSize
+	if more && (f.data != nil || len(p) <= maxCopied && f.mapped()) {
 		copy(f.data[offset-page:], p)
 		return nil
 	}
@@ -52,12 +53,9 @@ func (f *inputFile) put(p []byte, offset int64) error {
 	return nil
 }
 
-// mapped maps the page, unless that is done, and reports whether it could. There is
-// memory for it, since something before was written there.
+// mapped maps the page and reports whether it could. There is memory for it, since
+// something before was written there.
 func (f *inputFile) mapped() bool {
-	if f.data != nil {
-		return true
-	}
 	if f.file.Truncate(f.page+pageSize) != nil { // else sendfile(2) would end before it
 		return false
 	}
