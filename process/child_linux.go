@@ -3,9 +3,10 @@ package process
 import (
 	"os"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gafferd/gaffer/process/spawn"
 )
 
 // localChild is a child of this program.
@@ -36,8 +37,11 @@ func (c *localChild) wait() (status Status) {
 	conn, err := c.pidfd.SyscallConn()
 	if err == nil {
 		err = conn.Read(func(fd uintptr) bool {
-			var pid int
-			pid, status = peek(unix.P_PIDFD, int(fd))
+			pid, end := spawn.Peek(unix.P_PIDFD, int(fd))
+			status = Status{ExitStatus: end.Code, TermSignal: end.Signal}
+			if pid < 0 {
+				status.ExitStatus = unknownStatus
+			}
 			return pid != 0
 		})
 	}
@@ -61,59 +65,17 @@ func (c *localChild) Release() {
 // reap takes the zombie away, and as a subreaper those that were left to us in
 // its process group, of which nothing else would tell that they are orphans.
 func (c *localChild) reap() {
-	waitFor(c.pid)
+	spawn.Reap(c.pid)
 	for c.launcher.reaper != nil {
-		pid, _ := peek(unix.P_PGID, c.pid)
+		pid, _ := spawn.Peek(unix.P_PGID, c.pid)
 		if pid <= 0 {
 			break
 		}
-		waitFor(pid)
+		spawn.Reap(pid)
 	}
 	family.release(c.pid)
 	c.pidfd.Close()
 }
 
-// waitFor takes one zombie away.
-func waitFor(pid int) {
-	for {
-		if _, err := unix.Wait4(pid, nil, unix.WNOHANG, nil); err != unix.EINTR {
-			return
-		}
-	}
-}
-
 // unknownStatus is the exit status of a leader that somebody else waited for.
 const unknownStatus = -1
-
-// siginfo is what waitid(2) fills in.
-type siginfo struct {
-	signo, errno, code int32
-	child              struct {
-		_      [0]uintptr // aligns it as the kernel's union, which has pointers
-		pid    int32
-		uid    uint32
-		status int32
-	}
-	_ [128]byte // it has 128 bytes in all; more does no harm
-}
-
-// peek asks for the end of one process, or of any, without reaping it. The pid
-// is 0 when there is none to tell of, and -1 when none is ours to ask for.
-func peek(kind, id int) (int, Status) {
-	var info siginfo
-	for {
-		switch err := unix.Waitid(kind, id, (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); err {
-		case nil:
-		case unix.EINTR:
-			continue
-		default:
-			return -1, Status{ExitStatus: unknownStatus}
-		}
-		break
-	}
-	const exited = 1 // CLD_EXITED; the others are signals
-	if info.code == exited {
-		return int(info.child.pid), Status{ExitStatus: int(info.child.status)}
-	}
-	return int(info.child.pid), Status{TermSignal: int(info.child.status)}
-}

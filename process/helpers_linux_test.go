@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gafferd/gaffer/process/spawn"
 )
 
 func pipeSize(t *testing.T, f *os.File) (size int) {
@@ -68,7 +70,7 @@ func zombies() []proc {
 // subreaper when their launchers, who waited for orphans, are closed.
 func reapStrays() {
 	for _, p := range zombies() {
-		family.unlessLaunched(p.pid, func() { waitFor(p.pid) })
+		family.unlessLaunched(p.pid, func() { spawn.Reap(p.pid) })
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gafferd/gaffer/process/spawn"
 )
 
 // reapPause lets the owners of children that have just ended release them
@@ -78,7 +80,7 @@ func (r *reaper) run() {
 
 // reap waits for the orphans that have ended.
 func (r *reaper) reap() {
-	if pid, _ := peek(unix.P_ALL, 0); pid <= 0 {
+	if pid, _ := spawn.Peek(unix.P_ALL, 0); pid <= 0 {
 		return // no child at all has ended, which is cheap to ask
 	}
 	look := processes.look()
@@ -90,7 +92,7 @@ func (r *reaper) reap() {
 		}
 		family.unlessLaunched(pid, func() {
 			if now, err := readProc(pid); err == nil && now.procID == p.procID {
-				waitFor(pid)
+				spawn.Reap(pid)
 			}
 		})
 	}

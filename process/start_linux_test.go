@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/gafferd/gaffer/process/spawn"
 )
 
 func TestStartErrors(t *testing.T) {
@@ -168,7 +170,7 @@ func TestDetached(t *testing.T) {
 	defer func() {
 		syscall.Kill(q.OSPid(), syscall.SIGKILL)
 		poll(t, "its end", func() bool {
-			waitFor(q.OSPid()) // nobody else does any more
+			spawn.Reap(q.OSPid()) // nobody else does any more
 			_, err := readProc(q.OSPid())
 			return err != nil
 		})

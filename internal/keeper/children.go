@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gafferd/gaffer/process/spawn"
 )
 
 // childEntry is a child, until its worker forgets it.
@@ -22,7 +24,7 @@ type childEntry struct {
 	letGo     bool // forgotten, and to be released when it ends
 	forgotten bool // to be gone when it is released
 	hasEnded  bool
-	status    exitStatus
+	end       spawn.End
 }
 
 // keptFile is a file that is kept for a child. What its number means is the
@@ -31,9 +33,6 @@ type keptFile struct {
 	number byte
 	fd     int
 }
-
-// exitStatus is how a child ended.
-type exitStatus struct{ code, signal int }
 
 // The bits of message.b of a child.
 const (
@@ -47,7 +46,7 @@ const (
 func (c *childEntry) message(id uint64) message {
 	m := message{kind: child, id: id, a: int64(c.pid)}
 	if c.hasEnded {
-		m.b = childEnded | int64(c.status.code) | int64(c.status.signal)<<8
+		m.b = childEnded | int64(c.end.Code) | int64(c.end.Signal)<<8
 	}
 	if c.released {
 		m.b |= childReleased
@@ -117,17 +116,17 @@ func (k *keeper) ended(id uint64) {
 	if c == nil || c.pidfd < 0 || c.hasEnded {
 		return
 	}
-	pid, status := peek(unix.P_PIDFD, c.pidfd)
+	pid, end := spawn.Peek(unix.P_PIDFD, c.pidfd)
 	if pid <= 0 {
 		return
 	}
-	c.hasEnded, c.status = true, status
+	c.hasEnded, c.end = true, end
 	k.endIfAlone()
 	if c.letGo {
 		k.release(id, false)
 		return
 	}
-	k.tell(message{kind: ended, id: id, a: int64(status.code), b: int64(status.signal)})
+	k.tell(message{kind: ended, id: id, a: int64(end.Code), b: int64(end.Signal)})
 }
 
 // signalOnce signals a child and its group, and others that descend from it. It
@@ -165,7 +164,7 @@ func (k *keeper) release(id uint64, later bool) {
 		return
 	}
 	if !c.released {
-		reap(c.pid)
+		spawn.Reap(c.pid)
 		unix.Close(c.pidfd)
 		c.pidfd, c.released, c.promised = -1, true, 0
 	}

@@ -7,9 +7,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gafferd/gaffer/process/spawn"
 )
 
 // orphanPause is the time between two looks for orphans while there are any. It lets
@@ -26,7 +27,7 @@ func (k *keeper) reapOrphans(now time.Time) {
 	}
 	var known map[int]bool
 	for {
-		pid, _ := peek(unix.P_ALL, 0)
+		pid, _ := spawn.Peek(unix.P_ALL, 0)
 		if pid <= 0 {
 			k.hidden = false
 			return
@@ -37,7 +38,7 @@ func (k *keeper) reapOrphans(now time.Time) {
 		if known[pid] { // it hides those behind it
 			break
 		}
-		reap(pid)
+		spawn.Reap(pid)
 		k.orphans = now.Add(orphanPause) // where one is, others often come
 	}
 	if !k.hidden { // its worker is about to release it, most likely
@@ -46,7 +47,7 @@ func (k *keeper) reapOrphans(now time.Time) {
 	}
 	for _, pid := range zombies() {
 		if !known[pid] {
-			reap(pid)
+			spawn.Reap(pid)
 		}
 	}
 	k.orphans = now.Add(max(20*orphanPause, 10*time.Since(now))) // until the one in front is released
@@ -94,46 +95,4 @@ func zombies() (pids []int) {
 		}
 	}
 	return pids
-}
-
-// reap takes one zombie away.
-func reap(pid int) {
-	for {
-		if _, err := unix.Wait4(pid, nil, unix.WNOHANG, nil); err != unix.EINTR {
-			return
-		}
-	}
-}
-
-// siginfo is what waitid(2) fills in.
-type siginfo struct {
-	signo, errno, code int32
-	child              struct {
-		_      [0]uintptr // aligns it as the kernel's union, which has pointers
-		pid    int32
-		uid    uint32
-		status int32
-	}
-	_ [128]byte // it has 128 bytes in all; more does no harm
-}
-
-// peek asks for the end of one process, or of any, and leaves the zombie. The
-// pid is 0 when there is none to tell of, and -1 when none is the keeper's.
-func peek(kind, id int) (pid int, status exitStatus) {
-	var info siginfo
-	for {
-		switch err := unix.Waitid(kind, id, (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); err {
-		case nil:
-		case unix.EINTR:
-			continue
-		default:
-			return -1, status
-		}
-		break
-	}
-	const exited = 1 // CLD_EXITED; the others are signals
-	if info.code == exited {
-		return int(info.child.pid), exitStatus{code: int(info.child.status)}
-	}
-	return int(info.child.pid), exitStatus{signal: int(info.child.status)}
 }

@@ -3,7 +3,7 @@
 // numbers of user and groups.
 //
 // It looks nothing up, watches nothing and keeps nothing: what it returns is the
-// caller's to wait for. It depends on nothing of this module, so that a process
+// caller's to wait for, which Peek and Reap are for. It depends on nothing of this module, so that a process
 // which must not fail can use it too.
 package spawn
 
