@@ -63,7 +63,7 @@ func TestForgottenOnceRecorded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer v.file.Close()
+		defer v.file.close()
 		forgotten := 0
 		keeper := &fakeKeeper{forgotten: func(pid int) {
 			forgotten++

@@ -22,7 +22,7 @@ type Vault struct {
 	replace func(*os.File) error // set by OpenVault, never changed
 
 	mu      sync.Mutex // guards everything below; no other is taken under it
-	file    *os.File
+	file    *vaultFile
 	end     int64
 	records map[string][]byte
 	size    int64 // of the records that count
@@ -50,7 +50,7 @@ func OpenVault(f *os.File, replace func(*os.File) error) (*Vault, error) {
 	if f == nil {
 		return v, v.rewrite()
 	}
-	v.file = f
+	v.file = &vaultFile{file: f}
 	data, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<40))
 	if err != nil {
 		return nil, fmt.Errorf("read the state: %w", err)
@@ -149,7 +149,7 @@ func (v *Vault) flush() error {
 	batch := v.batch[batchHeader:]
 	binary.LittleEndian.PutUint32(v.batch, uint32(len(batch)))
 	binary.LittleEndian.PutUint32(v.batch[4:], crc32.ChecksumIEEE(batch))
-	if _, err := v.file.WriteAt(v.batch, v.end); err != nil {
+	if err := v.file.put(v.batch, v.end); err != nil {
 		return err
 	}
 	v.end += int64(len(v.batch))
@@ -176,15 +176,15 @@ func (v *Vault) rewrite() error {
 		err = v.flush()
 	}
 	if err == nil {
-		err = v.replace(f)
+		err = v.replace(f.file)
 	}
 	if err != nil {
-		f.Close()
+		f.close()
 		v.file, v.end = old, end
 		return fmt.Errorf("write the state anew: %w", err)
 	}
 	if old != nil {
-		old.Close()
+		old.close()
 	}
 	return nil
 }

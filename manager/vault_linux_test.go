@@ -1,8 +1,14 @@
 package manager
 
 import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -18,5 +24,80 @@ func TestVaultOfAnotherVersion(t *testing.T) {
 	}
 	if err := v.Check(); err == nil || !strings.Contains(err.Error(), "orbit") {
 		t.Errorf("%v, want an error about what is not known", err)
+	}
+}
+
+// dup is a descriptor of the same file, as the next program gets it.
+func dup(t *testing.T, f *os.File) *os.File {
+	t.Helper()
+	fd, err := syscall.Dup(int(f.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return os.NewFile(uintptr(fd), f.Name())
+}
+
+// TestVaultOutlivesItsProgram holds that whoever opens a vault finds what was written
+// last, whether its program died between two batches or in the middle of one.
+func TestVaultOutlivesItsProgram(t *testing.T) {
+	const seed = 7
+	random := rand.New(rand.NewPCG(seed, seed))
+	var file *os.File // as a keeper has it
+	hold := func(f *os.File) error {
+		file = dup(t, f)
+		return nil
+	}
+	v, err := OpenVault(nil, hold)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make(map[string]string)
+	for range 1000 {
+		var changes []change
+		for range 1 + random.IntN(4) {
+			c := change{fmt.Sprintf("s%d", random.IntN(100)), bytes.Repeat([]byte{byte('a' + random.IntN(26))}, random.IntN(800))}
+			if random.IntN(200) == 0 {
+				c.value = bytes.Repeat([]byte("x"), 3*vaultWindow)
+			}
+			changes = append(changes, c)
+			if want[c.key] = string(c.value); len(c.value) == 0 {
+				delete(want, c.key)
+			}
+		}
+		if err := v.write(changes...); err != nil {
+			t.Fatal(err)
+		}
+		switch random.IntN(20) {
+		case 0: // it dies here …
+		case 1: // … or with a part of a batch written, of which the size may be all
+			torn := binary.LittleEndian.AppendUint32(nil, uint32(50+random.IntN(5000)))
+			for range random.IntN(300) {
+				torn = append(torn, byte(random.IntN(256)))
+			}
+			if err := v.file.put(torn, v.end); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			continue
+		}
+		v.file.close()
+		if v, err = OpenVault(file, hold); err != nil {
+			t.Fatal(err)
+		}
+		file = dup(t, file)
+		got := make(map[string]string)
+		for key, value := range v.records {
+			got[key] = string(value)
+		}
+		if !maps.Equal(got, want) {
+			t.Fatalf("there are %d records, and were %d (seed %d)", len(got), len(want), seed)
+		}
+	}
+	var stat syscall.Stat_t
+	if err := syscall.Fstat(int(file.Fd()), &stat); err != nil {
+		t.Fatal(err)
+	}
+	if took, most := stat.Blocks*512, 4*v.size+minVault+8*vaultWindow; took > most {
+		t.Errorf("it takes %d bytes for %d, more than %d", took, v.size, most)
 	}
 }
