@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
+	"github.com/gafferd/gaffer/internal/plainjson"
 	"github.com/gafferd/gaffer/manager"
 )
 
@@ -161,9 +161,7 @@ func appendValue(buf []byte, v any) ([]byte, error) {
 			return append(buf, "{}"...), nil
 		}
 	case string:
-		if isPlain(v) {
-			return append(append(append(buf, '"'), v...), '"'), nil
-		}
+		return plainjson.AppendString(buf, v), nil
 	case []int:
 		if v != nil {
 			return appendArray(buf, v)
@@ -188,17 +186,6 @@ func appendArray[T any](buf []byte, values []T) (_ []byte, err error) {
 		}
 	}
 	return append(buf, ']'), nil
-}
-
-// isPlain reports whether JSON has s as it is between its quotes.
-func isPlain(s string) bool {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c < ' ', c >= utf8.RuneSelf, c == '"', c == '\\', c == '<', c == '>', c == '&':
-			return false
-		}
-	}
-	return true
 }
 
 func (o object) with(name string, value any) object {

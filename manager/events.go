@@ -101,7 +101,7 @@ func (e *Events) record(ev Event, changes []change) {
 	if e.keep == nil {
 		return
 	}
-	changes = append(changes, change{e.key(e.count), encode(ev)})
+	changes = append(changes, change{e.key(e.count), ev.encode()})
 	if e.count >= happenings {
 		changes = append(changes, change{e.key(e.count - happenings), nil})
 	}

@@ -156,7 +156,7 @@ func (s *supervisor) slotRecord(sl *slot) []byte {
 	} else if sl.state == starting {
 		r.Generation, r.StartedAt = s.generation, time.Now()
 	}
-	return encode(r)
+	return r.encode()
 }
 
 // record writes changes to the vault, if there is one.
@@ -207,7 +207,7 @@ func (s *supervisor) noteExit(inst *instance) {
 	if s.m.vault == nil {
 		return
 	}
-	s.note(s.key(".x%d", inst.pid), encode(exitRecord{inst.savedExit(), inst.exit.NextRetryAt}))
+	s.note(s.key(".x%d", inst.pid), (&exitRecord{inst.savedExit(), inst.exit.NextRetryAt}).encode())
 }
 
 // noteForgotten notes that nothing of an instance is kept. s.mu must be held.
