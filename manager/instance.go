@@ -20,7 +20,7 @@ type instance struct {
 
 	proc *process.Process        // set before anyone else sees it; nil if it could not be started
 	logs map[string]*streams.Log // of one that ended in an earlier program's time, which has no proc
-	kept func()                  // gives back what a process.Keeper has of those; nil: nothing
+	kept func()                  // Forget of those; nil: a process.Keeper has nothing of them
 
 	exit   *ExitRecord // nil: it has not ended. Guarded by owner.mu, like the rest
 	leader string      // its leader's identity, once somebody has asked
@@ -31,15 +31,9 @@ type instance struct {
 // it any more.
 func (inst *instance) discard() {
 	if inst.proc != nil {
-		for _, log := range inst.proc.Logs() {
-			log.Retire()
-		}
 		inst.proc.Forget()
 	}
 	if inst.kept != nil {
-		for _, log := range inst.logs {
-			log.Retire()
-		}
 		inst.kept()
 	}
 }

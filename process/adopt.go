@@ -122,18 +122,20 @@ func Recall(spec *Spec, o Options) (logs map[string]*streams.Log, forget func(),
 	return p.Logs(), p.Forget, nil
 }
 
-// Forget has a Keeper give back what it holds, once Done is closed: of the
-// streams, whose logs go on with what is in memory, or of a program that was
-// detached. It comes when it is recorded what has become of the instance.
+// Forget lets go of the streams, once Done is closed, whose logs are retired, and has a
+// Keeper give back what it holds of them or of a program that was detached. It comes when
+// it is recorded what has become of the instance.
 func (p *Process) Forget() {
-	child, ok := p.child.(KeptChild)
-	if !ok {
-		return
-	}
-	child.Forget()
+	child, kept := p.child.(KeptChild)
 	for _, s := range p.streams {
-		if s.kept.backing != nil {
-			s.kept.backing.File().Close()
+		if kept && s.kept.backing != nil {
+			s.kept.backing.File().Close() // first: what is in it need not be punched out
 		}
+		if s.log != nil {
+			s.log.Retire()
+		}
+	}
+	if kept {
+		child.Forget()
 	}
 }
