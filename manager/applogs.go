@@ -52,19 +52,19 @@ type LogReader struct {
 	m     *Manager
 	app   *app
 	query LogQuery
-	merge *streams.Merge[outputKey]
-	known map[outputKey]*output
+	merge *streams.Merge[*output]
 	old   []*output // what the archive has; nil once sources has been asked
 	upTo  uint64    // the last write there was in the beginning
 	begun bool      // sources has been asked
-	seen  uint64    // how often the outputs had changed by then
+	seen  uint64    // how many outputs the app had had by then
 	skip  int       // lines before those that are wanted
 	only  streams.Filter
 
-	given    outputKey // whose line was given last
-	reached  uint64    // the largest number that a cursor had
+	given    *output // whose line was given last
+	reached  uint64  // the largest number that a cursor had
 	open     openLines
-	openText string // open, as cursors have it
+	openOf   map[outputKey]*output // whose lines those are, as far as that is known
+	openText string                // open, as cursors have it
 }
 
 // Logs opens the output of an app: of its instances, those that have ended while
@@ -75,7 +75,7 @@ func (m *Manager) Logs(name string, q LogQuery) (*LogReader, error) {
 	if _, err := m.group(name); err != nil && len(old) == 0 {
 		return nil, fmt.Errorf("app %q %w", name, ErrNotFound)
 	}
-	r := &LogReader{m: m, app: m.outputs.hold(name), query: q, old: old, known: make(map[outputKey]*output)}
+	r := &LogReader{m: m, app: m.outputs.hold(name), query: q, old: old, openOf: make(map[outputKey]*output)}
 	r.open, _ = parseOpenLines(q.After.open) // it was checked when it was made
 	r.upTo = m.sequence.Last()
 	if q.After.number <= r.upTo {
@@ -151,11 +151,11 @@ func (r *LogReader) Ahead() (lines LogLine, ok bool) {
 	if len(run.Text) == 0 || !r.query.Until.IsZero() && !run.Time.Before(r.query.Until) {
 		return LogLine{}, false
 	}
-	o := r.known[r.given]
+	o := r.given
 	return LogLine{
 		PID: o.pid, Process: o.process, Instance: o.instance, Stream: o.stream(),
 		Time: run.Time, Text: run.Text,
-		Cursor: LogCursor{r.reached, r.given, run.Offset, r.openText},
+		Cursor: LogCursor{r.reached, o.outputKey, run.Offset, r.openText},
 	}, true
 }
 
@@ -169,7 +169,7 @@ func (r *LogReader) Finish() {
 	r.upTo = r.m.sequence.Last()
 }
 
-func (r *LogReader) next(ctx context.Context, idle time.Duration) (streams.Merged[outputKey], error) {
+func (r *LogReader) next(ctx context.Context, idle time.Duration) (streams.Merged[*output], error) {
 	if r.query.Follow {
 		return r.merge.Next(ctx, idle)
 	}
@@ -189,26 +189,28 @@ func (r *LogReader) next(ctx context.Context, idle time.Duration) (streams.Merge
 }
 
 // line makes a LogLine of what the merge gave.
-func (r *LogReader) line(m streams.Merged[outputKey]) LogLine {
-	o := r.known[m.Key]
+func (r *LogReader) line(m streams.Merged[*output]) LogLine {
+	o := m.Key
 	// What a daemon wrote last before it was killed may have lost its numbers. A
 	// cursor that went back would bring the other streams twice.
-	r.reached, r.given = max(r.reached, m.Number), m.Key
+	r.reached, r.given = max(r.reached, m.Number), o
 	r.opened(m)
 	return LogLine{
 		PID: o.pid, Process: o.process, Instance: o.instance, Stream: o.stream(),
 		Time: m.Time, Text: m.Text, Missed: m.Missed,
 		Partial: m.Partial, Continuation: m.Continuation,
-		Cursor: LogCursor{r.reached, m.Key, m.End, r.openText},
+		Cursor: LogCursor{r.reached, o.outputKey, m.End, r.openText},
 	}
 }
 
 // opened notes whether a part of a line was given whose rest is to come.
-func (r *LogReader) opened(m streams.Merged[outputKey]) {
+func (r *LogReader) opened(m streams.Merged[*output]) {
+	key := m.Key.outputKey
 	if m.Partial {
-		r.open[m.Key] = openLine{m.End, m.Time}
-	} else if _, open := r.open[m.Key]; open {
-		delete(r.open, m.Key)
+		r.open[key], r.openOf[key] = openLine{m.End, m.Time}, m.Key
+	} else if _, open := r.open[key]; open {
+		delete(r.open, key)
+		delete(r.openOf, key)
 	} else {
 		return
 	}
@@ -218,18 +220,19 @@ func (r *LogReader) opened(m streams.Merged[outputKey]) {
 // forgetOpen forgets lines whose rest will not come. Those of outputs that end
 // behind all cursors stay, for who resumes would get them again. added are about to be
 // read.
-func (r *LogReader) forgetOpen(added []streams.Source[outputKey]) {
+func (r *LogReader) forgetOpen(added []streams.Source[*output]) {
 	if len(r.open) == 0 {
 		return
 	}
 	before := len(r.open)
 	maps.DeleteFunc(r.open, func(key outputKey, _ openLine) bool {
-		o := r.known[key]
-		if o == nil {
-			return true
+		o := r.openOf[key]
+		reads := o != nil && (r.merge.Reads(o) || slices.ContainsFunc(added, func(s streams.Source[*output]) bool { return s.Key == o }))
+		gone := o == nil || !reads && o.log.Number() <= r.reached
+		if gone {
+			delete(r.openOf, key)
 		}
-		reads := r.merge.Reads(key) || slices.ContainsFunc(added, func(s streams.Source[outputKey]) bool { return s.Key == key })
-		return !reads && o.log.Number() <= r.reached
+		return gone
 	})
 	if len(r.open) != before {
 		r.openText = r.open.String()
@@ -257,21 +260,15 @@ func (q *LogQuery) wants(o *output) bool {
 
 // sources are the outputs that the merge has yet to know of, and where it begins to
 // read each. Those that come later are read from their beginning.
-func (r *LogReader) sources() (added []streams.Source[outputKey]) {
-	if r.begun && r.seen == r.app.changes.Load() {
+func (r *LogReader) sources() (added []streams.Source[*output]) {
+	if r.begun && r.seen == r.app.added.Load() {
 		r.forgetOpen(nil)
 		return nil
 	}
 	var all []*output
-	all, r.seen = r.m.outputs.of(r.app)
+	all, r.seen = r.m.outputs.since(r.app, r.seen)
 	if !r.begun {
-		// Only now: what has been written to disk was in all before.
-		old := slices.DeleteFunc(r.old, func(o *output) bool {
-			_, inMemory := slices.BinarySearchFunc(all, o.outputKey, compareOutputs)
-			return inMemory
-		})
-		all = append(old, all...)
-		r.old = nil
+		all = append(r.onlyOnDisk(all), all...)
 	}
 	all = slices.DeleteFunc(all, func(o *output) bool { return !r.query.wants(o) })
 	var places map[outputKey]int64
@@ -280,28 +277,28 @@ func (r *LogReader) sources() (added []streams.Source[outputKey]) {
 		r.begun = true
 	}
 	for _, o := range all {
-		if r.known[o.outputKey] != nil {
-			continue
-		}
-		r.known[o.outputKey] = o
-		s := streams.Source[outputKey]{Key: o.outputKey, Log: o.log, At: places[o.outputKey], Only: r.only}
-		if l, ok := r.open[o.outputKey]; ok && l.end == s.At {
-			s.Begun = l.begun
+		s := streams.Source[*output]{Key: o, Log: o.log, At: places[o.outputKey], Only: r.only}
+		if l, ok := r.open[o.outputKey]; ok {
+			r.openOf[o.outputKey] = o
+			if l.end == s.At {
+				s.Begun = l.begun
+			}
 		}
 		added = append(added, s)
-	}
-	if len(r.known) > len(all)+len(all)/8 { // looking at all of them for each that goes would cost more than all the rest
-		r.forgetGone(all)
 	}
 	r.forgetOpen(added)
 	return added
 }
 
-// forgetGone forgets outputs that are not among all, which is sorted, and have been read
-// to their end.
-func (r *LogReader) forgetGone(all []*output) {
-	maps.DeleteFunc(r.known, func(key outputKey, _ *output) bool {
-		_, there := slices.BinarySearchFunc(all, key, compareOutputs)
-		return !there && !r.merge.Reads(key)
-	})
+// onlyOnDisk are the outputs that the archive has and that are not among those in
+// memory. Those have to be looked at later than the archive: what has been written to
+// disk was in memory before.
+func (r *LogReader) onlyOnDisk(inMemory []*output) []*output {
+	known := make(map[outputKey]bool, len(inMemory))
+	for _, o := range inMemory {
+		known[o.outputKey] = true
+	}
+	old := slices.DeleteFunc(r.old, func(o *output) bool { return known[o.outputKey] })
+	r.old = nil
+	return old
 }

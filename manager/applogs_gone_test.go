@@ -66,11 +66,15 @@ func TestOutputsAreForgotten(t *testing.T) {
 	var os outputs
 	a := os.hold("web")
 	for pid := range 3 * keptOutputs {
-		os.add(a, &output{outputKey: outputKey{pid, 1}})
-		os.remove(a, pid)
+		o := &output{outputKey: outputKey{pid, 1}}
+		os.add(a, o)
+		os.remove(a, []*output{o})
 	}
-	if all, _ := os.of(a); len(all) != keptOutputs {
+	if all, _ := os.since(a, 0); len(all) != keptOutputs {
 		t.Errorf("%d outputs are known", len(all))
+	}
+	if news, now := os.since(a, 3*keptOutputs-2); len(news) != 2 || now != 3*keptOutputs {
+		t.Errorf("%d of %d outputs are new", len(news), now)
 	}
 	if os.hold("web") != a {
 		t.Error("another app of the same name")

@@ -138,7 +138,7 @@ func (s *supervisor) forgetExits(keep int) {
 		s.exits = s.exits[1:]
 		s.saved.exits = nil
 		s.m.pids.remove(inst)
-		s.m.outputs.remove(s.app, inst.pid)
+		s.m.outputs.remove(s.app, inst.outputs)
 		s.noteForgotten(inst)
 		s.discarded = append(s.discarded, inst)
 	}

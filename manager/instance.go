@@ -22,6 +22,8 @@ type instance struct {
 	logs map[string]*streams.Log // of one that ended in an earlier program's time, which has no proc
 	kept func()                  // Forget of those; nil: a process.Keeper has nothing of them
 
+	outputs []*output // its stdout and stderr, as the app's logs show them; set like proc and logs
+
 	exit   *ExitRecord // nil: it has not ended. Guarded by owner.mu, like the rest
 	leader string      // its leader's identity, once somebody has asked
 	end    *Operation  // its end, if anyone waits for it

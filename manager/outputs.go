@@ -24,10 +24,11 @@ type output struct {
 	process  string
 	instance string // what its lines begin with: web-1
 	log      *streams.Log
+	added    uint64 // as which of its app's outputs, from 1; 0: it is on disk alone
 }
 
 func newOutput(key outputKey, process string, index int, log *streams.Log) *output {
-	return &output{key, process, fmt.Sprintf("%s-%d", typeOf(process), index), log}
+	return &output{outputKey: key, process: process, instance: fmt.Sprintf("%s-%d", typeOf(process), index), log: log}
 }
 
 // typeOf is what an instance is called by in its app: the name without the app.
@@ -56,17 +57,17 @@ type app struct {
 	name string       // set when made
 	bell streams.Bell // likewise
 
-	changes atomic.Uint64 // how often outputs has changed
+	added atomic.Uint64 // how many outputs have been added
 
 	// Guarded by outputs.mu:
 	holders   int
-	outputs   []*output // by pid
+	outputs   []*output // in the order in which they were added
 	forgotten []*output // those of them that are not kept any more, the oldest first
 }
 
-// find is where an output is, or would be. outputs.mu must be held.
-func (a *app) find(k outputKey) int {
-	i, _ := slices.BinarySearchFunc(a.outputs, k, compareOutputs)
+// after is where the outputs are that came after so many. outputs.mu must be held.
+func (a *app) after(added uint64) int {
+	i, _ := slices.BinarySearchFunc(a.outputs, added+1, func(o *output, n uint64) int { return cmp.Compare(o.added, n) })
 	return i
 }
 
@@ -108,60 +109,56 @@ func (os *outputs) release(a *app) {
 // add makes known an output that nothing has been written to.
 func (os *outputs) add(a *app, o *output) {
 	os.mu.Lock()
-	a.outputs = slices.Insert(a.outputs, a.find(o.outputKey), o)
-	a.changes.Add(1)
+	o.added = a.added.Load() + 1
+	a.outputs = append(a.outputs, o)
+	a.added.Store(o.added)
 	os.mu.Unlock()
 	a.bell.Ring() // so that readers know of it by the time that something is in it
 }
 
-// remove notes that the outputs of an instance are not kept any more. They stay
-// known for a while, so that a reader who has not come to them is told, or finds
-// them on disk.
-func (os *outputs) remove(a *app, pid int) {
+// remove notes that outputs are not kept any more. They stay known for a while, so
+// that a reader who has not come to them is told, or finds them on disk.
+func (os *outputs) remove(a *app, gone []*output) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
-	for i := a.find(outputKey{pid: pid}); i < len(a.outputs) && a.outputs[i].pid == pid; i++ {
-		a.forgotten = append(a.forgotten, a.outputs[i])
-	}
+	a.forgotten = append(a.forgotten, gone...)
 	for len(a.forgotten) > keptOutputs {
-		i := a.find(a.forgotten[0].outputKey)
+		i := a.after(a.forgotten[0].added - 1)
 		a.outputs = slices.Delete(a.outputs, i, i+1)
 		a.forgotten = slices.Delete(a.forgotten, 0, 1)
-		a.changes.Add(1)
 	}
 }
 
-// of returns the outputs of an app, by pid, and how often they had changed.
-func (os *outputs) of(a *app) (all []*output, changes uint64) {
+// since returns the outputs of an app that came after so many, and how many have come
+// by now.
+func (os *outputs) since(a *app, added uint64) (news []*output, now uint64) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
-	return slices.Clone(a.outputs), a.changes.Load()
-}
-
-func compareOutputs(o *output, k outputKey) int {
-	return cmp.Or(cmp.Compare(o.pid, k.pid), cmp.Compare(o.fd, k.fd))
+	return slices.Clone(a.outputs[a.after(added):]), a.added.Load()
 }
 
 // newLog makes the logs of an instance, and makes known those that application
 // logs are about, before anything is written to them.
 func (s *supervisor) newLog(inst *instance, file *archive.File) func(label string, fd int, o streams.Options) *streams.Log {
 	app := s.app
-	return func(label string, fd int, o streams.Options) *streams.Log {
+	return func(label string, fd int, lo streams.Options) *streams.Log {
 		if fd > 2 {
-			return streams.NewLog(o)
+			return streams.NewLog(lo)
 		}
-		o.Bell = &app.bell
+		lo.Bell = &app.bell
 		switch {
 		case file != nil && fd == 1:
-			o.Archive = file.Stdout()
+			lo.Archive = file.Stdout()
 		case file != nil:
-			o.Archive = file.Stderr()
+			lo.Archive = file.Stderr()
 		}
-		log := streams.NewLog(o)
+		log := streams.NewLog(lo)
 		if s.source == fromRun {
 			log.Reserve(attachTime)
 		}
-		s.m.outputs.add(app, newOutput(outputKey{inst.pid, fd}, s.name, inst.index, log))
+		o := newOutput(outputKey{inst.pid, fd}, s.name, inst.index, log)
+		inst.outputs = append(inst.outputs, o)
+		s.m.outputs.add(app, o)
 		return log
 	}
 }
