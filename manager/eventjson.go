@@ -7,7 +7,7 @@ func Gap(seq, missed uint64) Event { return Event{Seq: seq, Event: "gap", Missed
 // the order in which they are read best. One about a template has no pid, and one about
 // the daemon has no name either.
 func (ev Event) JSON() []byte {
-	o := roomForRecord().String("event", ev.Event)
+	o := newObject().String("event", ev.Event)
 	if ev.Missed > 0 {
 		return o.Uint("missed", ev.Missed).Uint("seq", ev.Seq).End()
 	}

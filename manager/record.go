@@ -5,11 +5,11 @@ import "github.com/gafferd/gaffer/internal/plainjson"
 // The records of what happens most often are written by hand: what encoding/json makes
 // of them, which is asked to read them.
 
-// roomForRecord is room for a whole record of those, most often.
-func roomForRecord() plainjson.Object { return make(plainjson.Object, 0, 256) }
+// newObject has room for all of a record or an event, most often.
+func newObject() plainjson.Object { return make(plainjson.Object, 0, 256) }
 
 func (r *slotRecord) encode() []byte {
-	return roomForRecord().
+	return newObject().
 		Int("state", int(r.State)).Int("pid", r.PID).OptInt("restarts", r.Restarts).
 		OptBool("failed", r.Failed).OptBool("refused", r.Refused).OptTime("retry_at", r.RetryAt).
 		OptInt("generation", r.Generation).OptTime("started_at", r.StartedAt).
@@ -17,7 +17,7 @@ func (r *slotRecord) encode() []byte {
 }
 
 func (r *exitRecord) encode() []byte {
-	o := roomForRecord().
+	o := newObject().
 		Int("pid", r.PID).Int("index", r.Index).Int("os_pid", r.OSPid).
 		Time("started_at", r.StartedAt).Time("ended_at", r.EndedAt).
 		Int("exit_status", r.ExitStatus).Int("term_signal", r.TermSignal).String("reason", r.Reason)
@@ -29,7 +29,7 @@ func (r *exitRecord) encode() []byte {
 
 // encode is the event as a Vault has it.
 func (ev *Event) encode() []byte {
-	o := roomForRecord().
+	o := newObject().
 		OptUint("Seq", ev.Seq).OptTime("Time", ev.Time).OptString("Event", ev.Event).OptString("Type", ev.Type).
 		OptString("Name", ev.Name).OptInt("PID", ev.PID).OptInt("OSPid", ev.OSPid).OptInt("Index", ev.Index).
 		OptInt("ExitStatus", ev.ExitStatus).OptInt("TermSignal", ev.TermSignal).OptString("Reason", ev.Reason).

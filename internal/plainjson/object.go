@@ -97,7 +97,7 @@ func (o Object) OptTime(name string, v time.Time) Object {
 
 // AppendString appends s as JSON.
 func AppendString(buf []byte, s string) []byte {
-	if !IsPlain(s) {
+	if !isPlain(s) {
 		text, err := json.Marshal(s)
 		if err != nil {
 			panic(err) // strings always marshal
@@ -107,8 +107,8 @@ func AppendString(buf []byte, s string) []byte {
 	return append(append(append(buf, '"'), s...), '"')
 }
 
-// IsPlain reports whether JSON has s as it is between its quotes.
-func IsPlain(s string) bool {
+// isPlain reports whether JSON has s as it is between its quotes.
+func isPlain(s string) bool {
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c < ' ', c >= utf8.RuneSelf, c == '"', c == '\\', c == '<', c == '>', c == '&':
