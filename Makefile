@@ -61,7 +61,7 @@ fuzz:
 	done
 
 # The built daemon from outside: the README and docs, other people's clients, and
-# what only shows in gigabytes and thousands. Not under -race, which is too slow.
+# what only shows in gigabytes and thousands. Not under -race, which does not see into it.
 e2e:
 	GAFFER_HEAVY=1 go test -count=1 -timeout=15m ./internal/e2e
 

@@ -294,6 +294,9 @@ func (r *LogReader) sources() (added []streams.Source[*output]) {
 // memory. Those have to be looked at later than the archive: what has been written to
 // disk was in memory before.
 func (r *LogReader) onlyOnDisk(inMemory []*output) []*output {
+	if len(r.old) == 0 {
+		return nil
+	}
 	known := make(map[outputKey]bool, len(inMemory))
 	for _, o := range inMemory {
 		known[o.outputKey] = true

@@ -1,19 +1,26 @@
 package manager
 
-import "github.com/gafferd/gaffer/internal/plainjson"
+import (
+	"bytes"
 
-// The records of what happens most often are written by hand: what encoding/json makes
-// of them, which is asked to read them.
+	"github.com/gafferd/gaffer/internal/plainjson"
+)
+
+// The records of what happens most often are written by hand, to be read by
+// encoding/json.
 
 // newObject has room for all of a record or an event, most often.
 func newObject() plainjson.Object { return make(plainjson.Object, 0, 256) }
 
+// record is an object as it is kept: without the rest of its room.
+func record(o plainjson.Object) []byte { return bytes.Clone(o.End()) }
+
 func (r *slotRecord) encode() []byte {
-	return newObject().
+	return record(newObject().
 		Int("state", int(r.State)).Int("pid", r.PID).OptInt("restarts", r.Restarts).
 		OptBool("failed", r.Failed).OptBool("refused", r.Refused).OptTime("retry_at", r.RetryAt).
 		OptInt("generation", r.Generation).OptTime("started_at", r.StartedAt).
-		OptString("stop", r.Stop).OptTime("kill_at", r.KillAt).End()
+		OptString("stop", r.Stop).OptTime("kill_at", r.KillAt))
 }
 
 func (r *exitRecord) encode() []byte {
@@ -24,7 +31,7 @@ func (r *exitRecord) encode() []byte {
 	if len(r.Stderr) > 0 {
 		o = o.Raw("stderr", encode(r.Stderr))
 	}
-	return o.OptTime("next_retry_at", r.NextRetryAt).End()
+	return record(o.OptTime("next_retry_at", r.NextRetryAt))
 }
 
 // encode is the event as a Vault has it.
@@ -37,5 +44,5 @@ func (ev *Event) encode() []byte {
 	if ev.Audit != nil {
 		o = o.Raw("Audit", encode(ev.Audit))
 	}
-	return o.End()
+	return record(o)
 }

@@ -25,34 +25,36 @@ func newVaultFile() (*vaultFile, error) {
 	return &vaultFile{file: os.NewFile(uintptr(fd), "gaffer-state")}, nil
 }
 
-// put has a batch in the file from offset at on. Who dies meanwhile has put a part of it there.
+// put has a batch in the file from offset at on. Who dies meanwhile has put a part of it
+// there.
 func (f *vaultFile) put(batch []byte, at int64) error {
-	if at < f.at || at+int64(len(batch)) > f.at+int64(len(f.window)) {
-		if err := f.move(at, int64(len(batch))); err != nil {
-			return err
-		}
+	within := at >= f.at && at+int64(len(batch)) <= f.at+int64(len(f.window))
+	if !within && !f.move(at, int64(len(batch))) {
+		_, err := f.file.WriteAt(batch, at)
+		return err
 	}
 	copy(f.window[at-f.at:], batch)
 	return nil
 }
 
 // move maps the part of the file that begins with the page of offset at, and has room for
-// n bytes from there on. There is memory for all of it then, without which touching it
-// would be a crash instead of an error.
-func (f *vaultFile) move(at, n int64) error {
+// n bytes from there on, and reports whether it could: a signal may interrupt it (before
+// Linux 6.11), and there may be too many mappings. There is memory for all of it then,
+// without which touching it would be a crash instead of an error.
+func (f *vaultFile) move(at, n int64) bool {
 	f.unmap()
 	page := int64(os.Getpagesize())
 	lead := at % page
 	size := max((lead+n+page-1)/page*page, vaultWindow)
-	if err := unix.Fallocate(int(f.file.Fd()), 0, at-lead, size); err != nil {
-		return os.NewSyscallError("fallocate", err)
+	if unix.Fallocate(int(f.file.Fd()), 0, at-lead, size) != nil {
+		return false
 	}
 	window, err := unix.Mmap(int(f.file.Fd()), at-lead, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
-		return os.NewSyscallError("mmap", err)
+		return false
 	}
 	f.window, f.at = window, at-lead
-	return nil
+	return true
 }
 
 func (f *vaultFile) unmap() {

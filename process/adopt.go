@@ -122,20 +122,16 @@ func Recall(spec *Spec, o Options) (logs map[string]*streams.Log, forget func(),
 	return p.Logs(), p.Forget, nil
 }
 
-// Forget lets go of the streams, once Done is closed, whose logs are retired, and has a
-// Keeper give back what it holds of them or of a program that was detached. It comes when
-// it is recorded what has become of the instance.
+// Forget retires the logs of the streams, once Done is closed, and has a Keeper give back
+// what it holds of them, or of a program that was detached. It comes when it is recorded
+// what has become of the instance.
 func (p *Process) Forget() {
-	child, kept := p.child.(KeptChild)
+	if child, ok := p.child.(KeptChild); ok {
+		child.Forget() // first: who is the last to have a file frees its memory, and the keeper has others to serve
+	}
 	for _, s := range p.streams {
-		if kept && s.kept.backing != nil {
-			s.kept.backing.File().Close() // first: what is in it need not be punched out
-		}
 		if s.log != nil {
 			s.log.Retire()
 		}
-	}
-	if kept {
-		child.Forget()
 	}
 }

@@ -26,8 +26,8 @@ import (
 // Many programs say a few lines and no more. So the first page of records has room
 // for a small first block as well: such a stream takes one page.
 //
-// A Backing belongs to the one Log that it is given to, by NewLog's Options, and
-// to its writer. It is not closed by them.
+// A Backing belongs to the one Log that it is given to, by NewLog's Options or Back, and
+// to its writer. Its file is closed when the Log is discarded.
 type Backing struct {
 	file *os.File
 

@@ -2,6 +2,7 @@ package streams
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -391,5 +392,24 @@ func TestFirstBlockInHandStays(t *testing.T) {
 	}
 	if got, missed := other.Read(b.Start(), 2<<20); !bytes.Equal(got, want) || missed != 0 {
 		t.Errorf("restored %d bytes, missed %d, that differ from the %d that were kept", len(got), missed, len(want))
+	}
+}
+
+// TestRetiredGivesBack holds that a retired Log with a reader that does not go on still
+// gives memory back, and its file when the reader leaves.
+func TestRetiredGivesBack(t *testing.T) {
+	b := newBacked(t, Options{Window: 2 << 20, MaxWindow: 2 << 20})
+	letter := 0
+	b.flood(t, &letter, 30)
+	c := b.Subscribe(0)
+	b.Retire()
+	before := b.b.held(t)
+	b.release(1 << 20)
+	if after := b.b.held(t); after > before-1<<19 {
+		t.Errorf("the file has %d KiB of %d after 1 MiB was to go", after>>10, before>>10)
+	}
+	c.Close()
+	if _, err := b.b.file.Stat(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("nobody reads it any more, and its file is open: %v", err)
 	}
 }

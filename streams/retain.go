@@ -48,7 +48,11 @@ func (l *Log) drop() (size int64) {
 	return size
 }
 
+// dropAll forgets all there is, for good. l.mu must be held.
 func (l *Log) dropAll() {
+	if l.backing != nil {
+		l.backing.file.Close() // first: what is in it need not be punched out then
+	}
 	for len(l.store.blocks) > 0 {
 		l.drop()
 	}
