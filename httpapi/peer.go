@@ -26,6 +26,7 @@ type peer struct {
 	uid      int
 	was      int  // the user when the connection was accepted
 	accepted bool // was is known
+	here     bool // it is of this program's network namespace, which cannot change
 }
 
 // peerOf is the other end of a connection that was accepted, also of one that is
@@ -60,15 +61,16 @@ func (p *peer) user() (uid int, ok bool, err error) {
 	return uid, ok, err
 }
 
-// look asks the kernel for the user.
+// look asks the kernel for the user. p.mu must be held.
 func (p *peer) look() (uid int, ok bool, err error) {
 	switch conn := p.conn.(type) {
 	case *net.UnixConn:
 		uid, ok = unixUser(conn)
 	case *net.TCPConn:
 		local, remote := addrPort(conn.LocalAddr()), addrPort(conn.RemoteAddr())
-		if uid, ok, err = loopbackUser(local, remote); ok {
+		if uid, ok, err = loopbackUser(local, remote); ok && !p.here {
 			ok, err = isHere(conn, local, remote)
+			p.here = ok
 		}
 		// As long as this end has not heard of an end, the other socket is the
 		// one that this connection began with, and no later one of its address.
