@@ -51,6 +51,7 @@ check:
 
 unit:
 	go test -race -timeout=5m $$(go list ./... | grep -v /internal/e2e)
+	go test -short ./httpapi # bounds of memory cannot be measured under -race
 
 # Each fuzz test of each parser for a moment: what it finds is kept in testdata.
 fuzz:
