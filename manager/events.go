@@ -29,6 +29,9 @@ import (
 //	keep_failed
 //	          the output of an instance, from the beginning, does not outlive this
 //	          program if it crashes or is replaced; the reason says which and why
+//	read_failed
+//	          there is no memory for what an instance has written, which waits in its
+//	          pipe; or that is lost, since it has ended; the reason says what and why
 //	worker    the daemon goes on in a new process, os_pid, and everything runs on;
 //	          the reason says how the one before ended; of no template, too
 //	audit     somebody asked for something: see Audit
@@ -40,7 +43,7 @@ import (
 // spawn for one instance after the other.
 var eventTypes = []string{
 	"create", "start", "stop", "restart", "update", "delete",
-	"spawn", "reap", "exit", "stop_pid", "flap", "log_failed", "log_resumed", "keep_failed", "worker", auditEvent,
+	"spawn", "reap", "exit", "stop_pid", "flap", "log_failed", "log_resumed", "keep_failed", "read_failed", "worker", auditEvent,
 }
 
 // Event is one happening under one of its two names.

@@ -144,6 +144,7 @@ func (s *supervisor) optionsFor(inst *instance, file *archive.File) process.Opti
 		Sequence: s.m.sequence,
 		NewLog:   s.newLog(inst, file),
 		Unkept:   func(label string, err error) { s.unkept(inst, label, err) },
+		Unread:   func(label string, lost int, err error) { s.unread(inst, label, lost, err) },
 	}
 }
 

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"errors"
+	"fmt"
 	"syscall"
 )
 
@@ -44,6 +45,17 @@ func (s *supervisor) unkept(inst *instance, label string, err error) {
 	reason := label + ": " + err.Error()
 	s.m.options.Logger.Warn("output is lost when gafferd crashes or is upgraded", "process", s.name, "pid", inst.pid, "error", reason)
 	s.m.events.publish(Event{Type: "keep_failed", Name: s.name, PID: inst.pid, Index: inst.index, Reason: reason})
+}
+
+// unread makes known that there is no memory for what is to be read of a stream, or
+// that so many bytes of it are lost for that.
+func (s *supervisor) unread(inst *instance, label string, lost int, err error) {
+	message, reason := "output waits for memory, and its process when the pipe is full", label+": "+err.Error()
+	if lost > 0 {
+		message, reason = "output is lost for want of memory", fmt.Sprintf("%s: %d bytes are lost: %v", label, lost, err)
+	}
+	s.m.options.Logger.Warn(message, "process", s.name, "pid", inst.pid, "error", reason)
+	s.m.events.publish(Event{Type: "read_failed", Name: s.name, PID: inst.pid, Index: inst.index, Reason: reason})
 }
 
 // same reports whether two errors have one reason: a disk that is full is full

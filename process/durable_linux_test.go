@@ -173,13 +173,11 @@ func smallMemory(t *testing.T, pages int) (dir string) {
 	return ""
 }
 
-// TestOutputWaitsForMemory fills the memory that what is read goes to. The program
-// waits, and nothing is lost when there is room again.
-func TestOutputWaitsForMemory(t *testing.T) {
-	dir := smallMemory(t, 8)
-	if dir == "" {
-		return
-	}
+// starved is a reader of a pipe whose bytes go to a file in dir, where there is less room
+// than what is written; it returns when that is used up. What it tells of unread output
+// comes on told, and log is whole when work is over.
+func starved(t *testing.T, dir string, size int) (log *streams.Log, told chan unreadOutput, stop func(), work *sync.WaitGroup) {
+	t.Helper()
 	file, err := os.Create(filepath.Join(dir, "backing"))
 	if err != nil {
 		t.Fatal(err)
@@ -195,30 +193,69 @@ func TestOutputWaitsForMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := streams.NewLog(streams.Options{Backing: backing})
+	log = streams.NewLog(streams.Options{Backing: backing})
 	ctx, cancel := context.WithCancel(t.Context())
 	r := newReader(ctx, log, ours, &durable{child: looseChild{}, fd: 1, backing: backing})
-	var work sync.WaitGroup
-	defer work.Wait()
-	defer r.interrupt()
-	defer cancel()
+	told = make(chan unreadOutput, 10)
+	r.unread = func(lost int, err error) { told <- unreadOutput{lost, err} }
+	work = new(sync.WaitGroup)
+	t.Cleanup(work.Wait)
+	stop = func() { cancel(); r.interrupt() }
+	t.Cleanup(stop)
 	work.Go(r.run)
-	const size = 200 << 10
 	work.Go(func() {
 		defer theirs.Close()
-		if _, err := theirs.Write(make([]byte, size)); err != nil {
-			t.Error(err)
-		}
+		theirs.Write(make([]byte, size)) // it fails if the reader ends first
 	})
 	poll(t, "no room", func() bool {
 		var stat unix.Statfs_t
 		return unix.Statfs(dir, &stat) == nil && stat.Bfree == 0
 	})
+	return log, told, stop, work
+}
+
+type unreadOutput struct {
+	lost int
+	err  error
+}
+
+// TestOutputWaitsForMemory fills the memory that what is read goes to. The program
+// waits, which is told once, and nothing is lost when there is room again.
+func TestOutputWaitsForMemory(t *testing.T) {
+	dir := smallMemory(t, 8)
+	if dir == "" {
+		return
+	}
+	const size = 200 << 10
+	log, told, _, work := starved(t, dir, size)
+	if u := <-told; u.lost != 0 || !errors.Is(u.err, syscall.ENOSPC) {
+		t.Errorf("told of %+v", u)
+	}
 	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=1m"); err != nil {
 		t.Fatal(err)
 	}
 	work.Wait()
 	if log.End() != size {
 		t.Errorf("%d of %d bytes have come", log.End(), size)
+	}
+	if len(told) > 0 {
+		t.Errorf("told again, of %+v", <-told)
+	}
+}
+
+// TestOutputIsLostForWantOfMemory ends a stream while there is no room for the rest.
+func TestOutputIsLostForWantOfMemory(t *testing.T) {
+	dir := smallMemory(t, 8)
+	if dir == "" {
+		return
+	}
+	const size = 60 << 10 // all of which fits into a pipe
+	log, told, stop, work := starved(t, dir, size)
+	<-told
+	stop()
+	work.Wait()
+	u := <-told
+	if u.lost != int(size-log.End()) || u.lost == 0 || !errors.Is(u.err, syscall.ENOSPC) {
+		t.Errorf("%d of %d bytes have come; told of %+v", log.End(), size, u)
 	}
 }

@@ -102,6 +102,12 @@ func (o *Options) unkept(label string, err error) {
 	}
 }
 
+func (o *Options) unread(label string, lost int, err error) {
+	if o.Unread != nil {
+		o.Unread(label, lost, explain(err))
+	}
+}
+
 func (o *Options) newLog(label string, fd int, lo streams.Options) *streams.Log {
 	if o.NewLog == nil {
 		return streams.NewLog(lo)

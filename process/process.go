@@ -43,6 +43,12 @@ type Options struct {
 	// Unkept is told why a Keeper does not have what is read of a stream, which then
 	// is lost with this program. nil: nobody is told.
 	Unkept func(label string, err error)
+
+	// Unread is told, once for each stream, that there is no memory for what the program
+	// has written to it: that waits in its pipe, and so does the program when it is full. If
+	// there is none until its end either, Unread is told how many bytes are lost. nil:
+	// nobody is told.
+	Unread func(label string, lost int, err error)
 }
 
 // Process is one running instance of a program, with its streams. It owns the

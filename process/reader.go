@@ -23,13 +23,16 @@ type reader struct {
 
 	expected bool // something is to come soon
 
+	unread func(lost int, err error) // Options.Unread, for this stream
+	told   bool                      // it was called
+
 	fd    int                       // while the runtime lends it
 	short bool                      // the last read took less than it could, and than a full pipe holds
 	fill  func([]byte) (int, error) // the method value, made once
 }
 
 func newReader(ctx context.Context, log *streams.Log, f *os.File, kept *durable) *reader {
-	r := &reader{ctx: ctx, log: log, file: f, kept: kept}
+	r := &reader{ctx: ctx, log: log, file: f, kept: kept, unread: func(int, error) {}}
 	r.grow.file = f
 	r.fill = r.read
 	return r
@@ -66,8 +69,8 @@ func (r *reader) drain(fd uintptr) bool {
 		switch {
 		case err == syscall.EAGAIN:
 			return false
-		case err == syscall.ENOMEM, err == syscall.ENOSPC:
-			r.waitForMemory()
+		case noMemory(err):
+			r.waitForMemory(err)
 		case err != nil:
 			return true
 		case r.short:
@@ -81,8 +84,15 @@ func (r *reader) drain(fd uintptr) bool {
 // memoryPause is the time until it is tried again to move what there was no memory for.
 const memoryPause = 100 * time.Millisecond
 
+// noMemory reports whether there was no memory for what has come.
+func noMemory(err error) bool { return err == syscall.ENOMEM || err == syscall.ENOSPC }
+
 // waitForMemory lets the program wait, in whose pipe the bytes are safe.
-func (r *reader) waitForMemory() {
+func (r *reader) waitForMemory(why error) {
+	if !r.told {
+		r.told = true
+		r.unread(0, why)
+	}
 	timer := time.NewTimer(memoryPause)
 	defer timer.Stop()
 	select {
@@ -131,6 +141,9 @@ func (r *reader) rest(fd uintptr) {
 	}
 	for left > 0 {
 		n, err := r.once()
+		if noMemory(err) {
+			r.unread(left, err) // the last that can be done for it
+		}
 		if n <= 0 || err != nil {
 			return
 		}
