@@ -117,14 +117,11 @@ func (p *Process) unkept(number byte, err error) {
 		if s.fd != int(number)/keptKinds || s.log == nil {
 			continue
 		}
-		held := p.hold() // else it is at its end: what is left to do is to say so
-		go func() {      // for the keeper may be asked something, whose answers wait for this call
-			if held {
-				defer p.work.Done()
-				s.kept.closeFiles()
-			}
-			s.kept.tell(err)
-		}()
+		if p.hold() { // else it is at its end: what is left to do is to say so
+			s.kept.closeFiles()
+			p.work.Done()
+		}
+		s.kept.tell(err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -17,11 +18,16 @@ import (
 // that they go on when this program dies. It contains them as LocalLauncher
 // does; descendants that lose their parent become the keeper's.
 //
-// It is a Keeper, starts no goroutine, and is for the one launcher of a program.
+// It is a Keeper, and is for the one launcher of a program. It starts a goroutine only
+// to tell of a file that could not be kept.
 type KeptLauncher struct {
 	conn    *keeper.Conn
 	cgroups *cgroupRun // nil: not used
 	oom     *oomKills
+	telling sync.WaitGroup
+
+	mu     sync.Mutex // guards closed
+	closed bool       // nobody is told of anything any more
 }
 
 // NewKeptLauncher returns a launcher for the keeper that conn leads to. Close
@@ -40,12 +46,25 @@ func NewKeptLauncher(conn *keeper.Conn, o LauncherOptions) *KeptLauncher {
 
 // Close gives back what the launcher holds. Children that are left go on.
 func (l *KeptLauncher) Close() error {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.telling.Wait()
 	if l.cgroups != nil {
 		l.cgroups.close()
 		l.cgroups.unused()
 	}
 	l.oom.close()
 	return nil
+}
+
+// tell has f called in a goroutine of its own, which Close waits for.
+func (l *KeptLauncher) tell(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.telling.Go(f)
+	}
 }
 
 // Launch implements Launcher.
@@ -191,6 +210,10 @@ func (c *keptChild) KeepNow(number byte, f *os.File) error {
 	return c.kept.KeepNow(keeper.File{Number: number, File: f})
 }
 
-func (c *keptChild) OnUnkept(f func(number byte, err error)) { c.kept.OnUnkept(f) }
+func (c *keptChild) OnUnkept(f func(number byte, err error)) {
+	c.kept.OnUnkept(func(number byte, err error) {
+		c.launcher.tell(func() { f(number, err) }) // for it may wait for the keeper, whose messages wait for this call
+	})
+}
 
 func (c *keptChild) CloseFile(number byte) error { return c.kept.CloseFile(number) }

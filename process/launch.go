@@ -42,7 +42,7 @@ type KeptChild interface {
 
 	// Keep gives f to the Keeper, who gets it whatever becomes of this program once
 	// Keep has returned. If it cannot be kept, told of OnUnkept hears of it, which is
-	// set before and must not wait.
+	// set before, in a goroutine of its own that the Keeper waits for at its end.
 	Keep(number byte, f *os.File) error
 	OnUnkept(told func(number byte, err error))
 
