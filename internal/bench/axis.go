@@ -57,6 +57,7 @@ func axes() []axis {
 		idleAxes(),
 		bootAxes(),
 		keeperAxes(),
+		keptAxes(),
 		logWriteAxes(),
 		[]axis{logTailAxis()},
 		logGrepAxes(),

@@ -40,7 +40,7 @@ func echoAxes() []axis {
 			about:    fmt.Sprintf("%d bytes to each of %d cats and back, %v apart; raw is a bare websocket bridge", echoed, kind.children, kind.every),
 			measures: measures,
 			run: func(ctx context.Context, l *lab, s side) ([]float64, error) {
-				return runEcho(ctx, s, l.amount(kind.children, min(kind.children, 5)), l.amount(kind.trips, 10), kind.every)
+				return runEcho(ctx, s, l.amount(kind.children, min(kind.children, 5)), l.amount(kind.trips, 10), kind.every, "echo")
 			},
 		}
 		if kind.every > 0 { // at the same pace, so that they can be compared
@@ -52,12 +52,13 @@ func echoAxes() []axis {
 	return all
 }
 
-func runEcho(ctx context.Context, s side, children, count int, every time.Duration) (values []float64, err error) {
+// runEcho has as many children echo so many messages. The bare bridge is that of a role.
+func runEcho(ctx context.Context, s side, children, count int, every time.Duration, role string) (values []float64, err error) {
 	var of group
 	var addr string
 	pids := make([]int, children)
 	if s.raw() {
-		h, err := help(ctx, "raw", "echo")
+		h, err := help(ctx, "raw", role)
 		if err != nil {
 			return nil, err
 		}

@@ -36,7 +36,7 @@ func replaceAxes() []axis {
 			},
 			scale: size,
 			run: func(ctx context.Context, l *lab, s side) ([]float64, error) {
-				return runReplace(ctx, s, count, l.amount(replaceKills, 5), listen)
+				return runReplace(ctx, s, count, l.amount(replaceKills, 5), listen, rawReplaceRole(count))
 			},
 		})
 	}
@@ -51,8 +51,11 @@ func replaceAxes() []axis {
 // listener is how greetings are heard of a daemon that runs some greeters.
 type listener func(ctx context.Context, d *daemon, greeters description) (greetings, error)
 
-func runReplace(ctx context.Context, s side, count, rounds int, listen listener) (values []float64, err error) {
-	g, err := newGreetings(ctx, s, count, listen)
+func rawReplaceRole(count int) []string { return []string{"raw", "replace", "-k", strconv.Itoa(count)} }
+
+// runReplace has as many greeters replaced, so often. The bare loop is that of a role.
+func runReplace(ctx context.Context, s side, count, rounds int, listen listener, role []string) (values []float64, err error) {
+	g, err := newGreetings(ctx, s, count, listen, role)
 	if err != nil {
 		return nil, err
 	}
@@ -111,9 +114,9 @@ type greetings interface {
 	end() error
 }
 
-func newGreetings(ctx context.Context, s side, count int, listen listener) (greetings, error) {
+func newGreetings(ctx context.Context, s side, count int, listen listener, role []string) (greetings, error) {
 	if s.raw() {
-		return newRawGreetings(ctx, count)
+		return newRawGreetings(ctx, role)
 	}
 	d, err := startDaemon(ctx, s.gafferd)
 	if err != nil {
@@ -132,12 +135,13 @@ func newGreetings(ctx context.Context, s side, count int, listen listener) (gree
 
 type rawGreetings struct {
 	*helper
+	both  group // it, and its worker if it has one
 	conn  net.Conn
 	lines *bufio.Reader
 }
 
-func newRawGreetings(ctx context.Context, count int) (*rawGreetings, error) {
-	h, err := help(ctx, "raw", "replace", "-k", strconv.Itoa(count))
+func newRawGreetings(ctx context.Context, role []string) (*rawGreetings, error) {
+	h, err := help(ctx, role...)
 	if err != nil {
 		return nil, err
 	}
@@ -145,13 +149,24 @@ func newRawGreetings(ctx context.Context, count int) (*rawGreetings, error) {
 	if err := h.hear(&addr); err != nil {
 		return nil, err
 	}
+	both := h.pids()
+	worker, err := twinOf(both[0])
+	if err != nil {
+		h.end()
+		return nil, err
+	}
+	if worker != 0 {
+		both = append(both, worker)
+	}
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		h.end()
 		return nil, err
 	}
-	return &rawGreetings{helper: h, conn: conn, lines: bufio.NewReader(conn)}, nil
+	return &rawGreetings{helper: h, both: both, conn: conn, lines: bufio.NewReader(conn)}, nil
 }
+
+func (g *rawGreetings) pids() group { return g.both }
 
 func (g *rawGreetings) prepare(int) error { return nil }
 

@@ -33,3 +33,9 @@ func subscribe([]string) error { return errNotLinux }
 func listen([]string) error { return errNotLinux }
 
 func echo([]string) error { return errNotLinux }
+
+func rawKept([]string) error { return errNotLinux }
+
+func rawKeptWorker([]string) error { return errNotLinux }
+
+func rawEchoKept([]string) error { return errNotLinux }

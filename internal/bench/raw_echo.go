@@ -4,14 +4,41 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
+	"sync"
 
 	"github.com/coder/websocket"
 )
 
+// pump is how bytes get into a child, and out of it.
+type pump struct {
+	give  func(p []byte) error
+	take  func() (p []byte, err error) // what it returns is valid until the next call
+	close func()                       // when both have ended
+}
+
 // rawEcho is a bare bridge: a child for each websocket, and a goroutine for each
 // direction.
 func rawEcho([]string) error {
+	return bridge(func(stdin, stdout *os.File) (pump, error) {
+		buffer := make([]byte, 32<<10)
+		return pump{
+			give: func(p []byte) error {
+				_, err := stdin.Write(p)
+				return err
+			},
+			take: func() ([]byte, error) {
+				n, err := stdout.Read(buffer)
+				return buffer[:n], err
+			},
+			close: func() {},
+		}, nil
+	})
+}
+
+// bridge serves websockets, each of which is a child's input and output.
+func bridge(open func(stdin, stdout *os.File) (pump, error)) error {
 	return serveRaw("127.0.0.1:0", func(w http.ResponseWriter, r *http.Request) {
 		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
 		if err != nil {
@@ -20,35 +47,48 @@ func rawEcho([]string) error {
 		defer conn.CloseNow()
 		child := exec.Command("cat")
 		child.SysProcAttr = dieWithUs()
-		stdin, err := child.StdinPipe()
+		theirIn, stdin, err := os.Pipe()
 		if err != nil {
 			return
 		}
-		stdout, err := child.StdoutPipe()
-		if err != nil || child.Start() != nil {
+		defer stdin.Close()
+		stdout, theirOut, err := os.Pipe()
+		if err != nil {
 			return
 		}
+		defer stdout.Close()
+		child.Stdin, child.Stdout = theirIn, theirOut
+		err = child.Start()
+		theirIn.Close()
+		theirOut.Close()
+		if err != nil {
+			return
+		}
+		defer child.Wait() // cat ends with its input
+		p, err := open(stdin, stdout)
+		if err != nil {
+			stdin.Close()
+			return
+		}
+		defer p.close()
 		ctx := context.Background()
-		go func() {
+		var input sync.WaitGroup
+		defer input.Wait()
+		input.Go(func() {
 			defer stdin.Close()
 			for {
 				_, message, err := conn.Read(ctx)
-				if err != nil {
-					return
-				}
-				if _, err := stdin.Write(message); err != nil {
+				if err != nil || p.give(message) != nil {
 					return
 				}
 			}
-		}()
-		buffer := make([]byte, 32<<10)
+		})
 		for {
-			n, err := stdout.Read(buffer)
-			if n > 0 && conn.Write(ctx, websocket.MessageText, buffer[:n]) != nil || err != nil {
-				break
+			said, err := p.take()
+			if len(said) > 0 && conn.Write(ctx, websocket.MessageText, said) != nil || err != nil {
+				return
 			}
 		}
-		child.Wait() // cat ends with its input
 	})
 }
 

@@ -29,6 +29,7 @@ var workers = map[string]func() int{
 	"picky":   picky,
 	"stuck":   stuck,
 	"reader":  reader,
+	"slacker": slacker,
 }
 
 // reader says what it can read of the file that the keeper was given.

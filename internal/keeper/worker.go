@@ -80,14 +80,17 @@ func (k *keeper) fork(program int) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	pidfd := -1
+	pid, pidfd := 0, -1
 	k.lives.begun++
 	// Its own process group: a Ctrl-C at the terminal reaches the keeper, which
 	// passes it on, and so comes once.
-	pid, _, err := syscall.StartProcess("/proc/self/fd/"+strconv.Itoa(program), k.args, &syscall.ProcAttr{
+	attr := &syscall.ProcAttr{
 		Env:   append(k.env[:len(k.env):len(k.env)], Variable+"="+strconv.Itoa(workerFD)),
 		Files: []uintptr{0, 1, 2, uintptr(theirs)},
 		Sys:   &syscall.SysProcAttr{Setpgid: true, PidFD: &pidfd},
+	}
+	withSlack(workerSlack, func() {
+		pid, _, err = syscall.StartProcess("/proc/self/fd/"+strconv.Itoa(program), k.args, attr)
 	})
 	runtime.KeepAlive(k)
 	if err != nil {
