@@ -118,8 +118,8 @@ func (p *Process) unkept(number byte, err error) {
 			continue
 		}
 		if p.hold() { // else it is at its end: what is left to do is to say so
+			defer p.work.Done()
 			s.kept.closeFiles()
-			p.work.Done()
 		}
 		s.kept.tell(err)
 	}

@@ -44,7 +44,8 @@ func NewKeptLauncher(conn *keeper.Conn, o LauncherOptions) *KeptLauncher {
 	return l
 }
 
-// Close gives back what the launcher holds. Children that are left go on.
+// Close gives back what the launcher holds, when nobody is being told of anything any
+// more. Children that are left go on.
 func (l *KeptLauncher) Close() error {
 	l.mu.Lock()
 	l.closed = true

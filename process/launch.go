@@ -41,9 +41,11 @@ type KeptChild interface {
 	Files() map[byte]*os.File // that were kept when an earlier program ended
 
 	// Keep gives f to the Keeper, who gets it whatever becomes of this program once
-	// Keep has returned. If it cannot be kept, told of OnUnkept hears of it, which is
-	// set before, in a goroutine of its own that the Keeper waits for at its end.
+	// Keep has returned. If it cannot be kept, told of OnUnkept hears of it.
 	Keep(number byte, f *os.File) error
+
+	// OnUnkept is called before Keep. told is called in a goroutine of its own, which the
+	// end of the Keeper's launcher waits for, and may wait for the Keeper.
 	OnUnkept(told func(number byte, err error))
 
 	// KeepNow is Keep, and returns when f is kept, or an error if it cannot be.

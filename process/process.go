@@ -44,10 +44,11 @@ type Options struct {
 	// is lost with this program. nil: nobody is told.
 	Unkept func(label string, err error)
 
-	// Unread is told, once for each stream, that there is no memory for what the program
-	// has written to it: that waits in its pipe, and so does the program when it is full. If
-	// there is none until its end either, Unread is told how many bytes are lost. nil:
-	// nobody is told.
+	// Unread is told, once for each stream and with lost as 0, that there is no memory for
+	// what the program has written to it: that waits in the pipe, and the program when the
+	// pipe is full. If there is none at the stream's end, it is told that so many bytes are
+	// lost, perhaps as the first that it hears. The stream waits for it, and so does the end
+	// of the instance. nil: nobody is told.
 	Unread func(label string, lost int, err error)
 }
 

@@ -24,7 +24,7 @@ type reader struct {
 	expected bool // something is to come soon
 
 	unread func(lost int, err error) // Options.Unread, for this stream
-	told   bool                      // it was called
+	told   bool                      // that something waits for memory
 
 	fd    int                       // while the runtime lends it
 	short bool                      // the last read took less than it could, and than a full pipe holds

@@ -16,20 +16,29 @@ type trips struct {
 	CPU  float64   // seconds that the other side has used meanwhile
 }
 
-// echoAxes are messages to cat and back, each through a websocket of its own.
+// echoKind is messages to cats and back, each cat's through a websocket of its own.
+type echoKind struct {
+	children int
+	trips    int // each
+	every    time.Duration
+	judged   bool
+}
+
+var echoKinds = []echoKind{
+	{1, 5000, 0, true},
+	{10, 50, 100 * time.Millisecond, false},
+	{100, 50, 100 * time.Millisecond, true},
+}
+
+// measures are what there is to see of them, without a goal.
+func (echoKind) measures() []measure {
+	return []measure{{name: "p50", unit: "µs"}, {name: "p99", unit: "µs"}, {name: "CPU", unit: "µs a trip"}}
+}
+
 func echoAxes() []axis {
 	var all []axis
-	for _, kind := range []struct {
-		children int
-		trips    int // each
-		every    time.Duration
-		judged   bool
-	}{
-		{1, 5000, 0, true},
-		{10, 50, 100 * time.Millisecond, false},
-		{100, 50, 100 * time.Millisecond, true},
-	} {
-		measures := []measure{{name: "p50", unit: "µs"}, {name: "p99", unit: "µs"}, {name: "CPU", unit: "µs a trip"}}
+	for _, kind := range echoKinds {
+		measures := kind.measures()
 		if kind.judged {
 			for i, limit := range []float64{1.1, 1.3, 1.25} {
 				measures[i].goal = goal{ratioAtMost, limit}
@@ -40,7 +49,7 @@ func echoAxes() []axis {
 			about:    fmt.Sprintf("%d bytes to each of %d cats and back, %v apart; raw is a bare websocket bridge", echoed, kind.children, kind.every),
 			measures: measures,
 			run: func(ctx context.Context, l *lab, s side) ([]float64, error) {
-				return runEcho(ctx, s, l.amount(kind.children, min(kind.children, 5)), l.amount(kind.trips, 10), kind.every, "echo")
+				return kind.run(ctx, l, s, []string{"raw", "echo"})
 			},
 		}
 		if kind.every > 0 { // at the same pace, so that they can be compared
@@ -52,13 +61,14 @@ func echoAxes() []axis {
 	return all
 }
 
-// runEcho has as many children echo so many messages. The bare bridge is that of a role.
-func runEcho(ctx context.Context, s side, children, count int, every time.Duration, role string) (values []float64, err error) {
+// run has them sent. The bare bridge is that of a role.
+func (e echoKind) run(ctx context.Context, l *lab, s side, role []string) (values []float64, err error) {
+	children, count := l.amount(e.children, min(e.children, 5)), l.amount(e.trips, 10)
 	var of group
 	var addr string
 	pids := make([]int, children)
 	if s.raw() {
-		h, err := help(ctx, "raw", role)
+		h, err := help(ctx, role...)
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +91,7 @@ func runEcho(ctx context.Context, s side, children, count int, every time.Durati
 		}
 		of, addr = d.pids(), d.addr
 	}
-	args := []string{"echo", "-addr", addr, "-n", strconv.Itoa(count), "-every", every.String(), "-pids", of.String()}
+	args := []string{"echo", "-addr", addr, "-n", strconv.Itoa(count), "-every", e.every.String(), "-pids", of.String()}
 	for _, pid := range pids {
 		args = append(args, fmt.Sprintf("/wstreams/%d", pid))
 	}

@@ -3,12 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 )
 
-// keptAxes are gafferd beside the least programs whose children, and what these have
-// said, outlive the process that serves, as gafferd's do: how much of what it takes beside
-// other bare loops is the price of that.
+// keptAxes are gafferd beside the least programs that take the ways which are needed if
+// children, and what these have said, are to outlive the process that serves: how much of
+// what gafferd takes beside other bare loops is the price of that.
 func keptAxes() []axis {
 	all := []axis{{
 		name:     "kept-replace",
@@ -18,16 +17,16 @@ func keptAxes() []axis {
 			return runReplace(ctx, s, 1, l.amount(replaceKills, 5), listenToLogs, []string{"raw", "kept"})
 		},
 	}}
-	for _, kind := range []struct {
-		children, trips int
-		every           time.Duration
-	}{{1, 5000, 0}, {100, 50, 100 * time.Millisecond}} {
+	for _, kind := range echoKinds {
+		if !kind.judged {
+			continue
+		}
 		all = append(all, axis{
 			name:     fmt.Sprintf("kept-echo-%d", kind.children),
 			about:    fmt.Sprintf("echo-%d, beside a bridge whose input and output go through files in memory", kind.children),
-			measures: []measure{{name: "p50", unit: "µs"}, {name: "p99", unit: "µs"}, {name: "CPU", unit: "µs a trip"}},
+			measures: kind.measures(),
 			run: func(ctx context.Context, l *lab, s side) ([]float64, error) {
-				return runEcho(ctx, s, l.amount(kind.children, min(kind.children, 5)), l.amount(kind.trips, 10), kind.every, "kept-echo")
+				return kind.run(ctx, l, s, []string{"raw", "kept-echo"})
 			},
 		})
 	}

@@ -135,7 +135,7 @@ func newGreetings(ctx context.Context, s side, count int, listen listener, role 
 
 type rawGreetings struct {
 	*helper
-	both  group // it, and its worker if it has one
+	pair  group // it, and its worker if it has one
 	conn  net.Conn
 	lines *bufio.Reader
 }
@@ -149,24 +149,24 @@ func newRawGreetings(ctx context.Context, role []string) (*rawGreetings, error) 
 	if err := h.hear(&addr); err != nil {
 		return nil, err
 	}
-	both := h.pids()
-	worker, err := twinOf(both[0])
+	pair := h.pids()
+	worker, err := twinOf(pair[0])
 	if err != nil {
 		h.end()
 		return nil, err
 	}
 	if worker != 0 {
-		both = append(both, worker)
+		pair = append(pair, worker)
 	}
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		h.end()
 		return nil, err
 	}
-	return &rawGreetings{helper: h, both: both, conn: conn, lines: bufio.NewReader(conn)}, nil
+	return &rawGreetings{helper: h, pair: pair, conn: conn, lines: bufio.NewReader(conn)}, nil
 }
 
-func (g *rawGreetings) pids() group { return g.both }
+func (g *rawGreetings) pids() group { return g.pair }
 
 func (g *rawGreetings) prepare(int) error { return nil }
 

@@ -54,17 +54,19 @@ func bridge(open func(stdin, stdout *os.File) (pump, error)) error {
 		defer stdin.Close()
 		stdout, theirOut, err := os.Pipe()
 		if err != nil {
+			theirIn.Close()
 			return
 		}
-		defer stdout.Close()
 		child.Stdin, child.Stdout = theirIn, theirOut
 		err = child.Start()
 		theirIn.Close()
 		theirOut.Close()
 		if err != nil {
+			stdout.Close()
 			return
 		}
-		defer child.Wait() // cat ends with its input
+		defer child.Wait()   // cat ends with its input,
+		defer stdout.Close() // or when nobody takes what it says
 		p, err := open(stdin, stdout)
 		if err != nil {
 			stdin.Close()
@@ -74,6 +76,7 @@ func bridge(open func(stdin, stdout *os.File) (pump, error)) error {
 		ctx := context.Background()
 		var input sync.WaitGroup
 		defer input.Wait()
+		defer conn.CloseNow()
 		input.Go(func() {
 			defer stdin.Close()
 			for {

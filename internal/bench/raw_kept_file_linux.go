@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// keptFile is a file in memory through which bytes go that are to outlive this program.
-// Who else has the file knows by its position what has come through, or left.
+// keptFile is a file in memory through which bytes go that are to outlive this program: who
+// else has the file would know by its position what has come through, or left.
 type keptFile struct {
 	fd     int
 	mapped []byte // the whole of it
@@ -61,8 +61,13 @@ func (k *keptFile) give(pipe *os.File, p []byte) error {
 	waitErr := conn.Write(func(fd uintptr) bool {
 		for left > 0 {
 			var n int
-			if n, err = unix.Sendfile(int(fd), k.fd, nil, left); err != nil {
+			n, err = unix.Sendfile(int(fd), k.fd, nil, left)
+			switch {
+			case err != nil:
 				return err != unix.EAGAIN
+			case n == 0:
+				err = io.ErrUnexpectedEOF // p was larger than the file
+				return true
 			}
 			left -= n
 		}

@@ -16,8 +16,7 @@ import (
 
 // A pair of processes that gives a greeter what gafferd and its keeper give, and does
 // nothing else: the child and what it says outlive the process that serves, nothing that
-// it has left behind lives on beside the next one, and what has happened is recorded
-// before anyone hears of it. What each of the two says to the other is a datagram: one of
+// it has left behind lives on beside the next one, and what has happened is recorded. What each of the two says to the other is a datagram: one of
 // these, and a number.
 const (
 	sayLaunch  = 'l' // with the control group, if there is one, both outputs, and our ends of these
@@ -55,10 +54,12 @@ func rawKept([]string) error {
 			break // the worker has ended, or we have
 		}
 		if err := k.obey(what, files); err != nil {
+			k.end()
 			return err
 		}
 	}
-	return worker.Wait()
+	k.end()
+	return worker.Wait() // for it hears that we have ended
 }
 
 func startKeptWorker(link *os.File) (*exec.Cmd, error) {
@@ -67,7 +68,6 @@ func startKeptWorker(link *os.File) (*exec.Cmd, error) {
 		return nil, err
 	}
 	worker := exec.Command(path, "raw", "kept-worker")
-	worker.SysProcAttr = dieWithUs()
 	worker.Stdout, worker.Stderr = os.Stdout, os.Stderr
 	worker.ExtraFiles = []*os.File{link}
 	return worker, worker.Start()
@@ -79,9 +79,10 @@ type keptGreeter struct {
 
 	mu    sync.Mutex // guards everything below
 	over  bool
-	pid   int
+	pid   int // 0: none runs
 	pidfd *os.File
-	files []int
+	files []int // its own
+	other []int // that are no greeter's
 }
 
 func (k *keptGreeter) obey(what byte, files []int) error {
@@ -90,6 +91,8 @@ func (k *keptGreeter) obey(what byte, files []int) error {
 	switch {
 	case what == sayLaunch && !k.over:
 		return k.launch(files)
+	case what == sayKeep && k.pid == 0:
+		k.other = append(k.other, files...)
 	case what == sayKeep:
 		k.files = append(k.files, files...)
 	case what == sayRelease:
@@ -104,7 +107,8 @@ func (k *keptGreeter) launch(files []int) error {
 		return err
 	}
 	pidfd := -1
-	attr := &syscall.SysProcAttr{Setpgid: true, PidFD: &pidfd}
+	attr := dieWithUs()
+	attr.Setpgid, attr.PidFD = true, &pidfd
 	k.files = append(k.files, files[len(files)-2:]...)
 	theirs := files[:len(files)-2]
 	if len(theirs) > 2 {

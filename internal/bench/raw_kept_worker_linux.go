@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,15 +30,17 @@ func rawKeptWorker([]string) error {
 	if err := say(listener.Addr().String()); err != nil {
 		return err
 	}
+	listener.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second)) // nobody may come
 	conn, err := listener.Accept()
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	w := &keptWorker{link: link, conn: conn, groups: groupOfKept()}
-	if w.groups != "" {
-		defer os.Remove(w.groups)
-	}
+	defer func() {
+		w.vacate()
+		os.Remove(w.groups)
+	}()
 	if w.journal, err = newKeptFile(); err != nil {
 		return err
 	}
@@ -169,7 +173,8 @@ func comes(pipe *os.File) (something bool) {
 	return something
 }
 
-// groupOfKept makes a control group below this program's own; "" if it cannot.
+// groupOfKept makes a control group below this program's own; "" if it cannot, or if
+// nothing can be started in it.
 func groupOfKept() string {
 	own, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
@@ -187,11 +192,24 @@ func groupOfKept() string {
 		for line := range strings.Lines(string(mounts)) {
 			if fields := strings.Fields(line); len(fields) > 2 && fields[2] == "cgroup2" {
 				dir := filepath.Join(fields[1], strings.TrimSpace(path), fmt.Sprintf("gaffer-bench.%d", os.Getpid()))
-				if os.Mkdir(dir, 0o755) == nil {
+				if os.Mkdir(dir, 0o755) == nil && startsIn(dir) {
 					return dir
 				}
+				os.Remove(dir)
 			}
 		}
 	}
 	return ""
+}
+
+// startsIn reports whether a program can be started in a control group.
+func startsIn(dir string) bool {
+	f, err := os.Open(dir)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	probe := exec.Command("true")
+	probe.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(f.Fd())}
+	return probe.Run() == nil
 }

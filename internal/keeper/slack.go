@@ -12,10 +12,8 @@ import (
 // workerSlack is how late the kernel may wake up a thread of a worker that sleeps for a
 // certain time, and so how late a worker's timers may be. Otherwise it is 50 µs.
 //
-// As long as any goroutine has run lately, a thread of Go's runtime looks after the others
-// and sleeps for as little as 20 µs in between. Each time it interrupts a core that is at
-// work, which made up a tenth and more of a worker's CPU time: docs/performance.md has
-// the measurements.
+// It is for a thread of Go's runtime that sleeps for as little as 20 µs at a time, and
+// interrupts a core at work after each: docs/performance.md tells what that costs.
 const workerSlack = time.Millisecond
 
 // withSlack runs do on a thread whose children have that timer slack, if theirs would be
