@@ -16,8 +16,8 @@ import (
 
 // A pair of processes that gives a greeter what gafferd and its keeper give, and does
 // nothing else: the child and what it says outlive the process that serves, nothing that
-// it has left behind lives on beside the next one, and what has happened is recorded. What each of the two says to the other is a datagram: one of
-// these, and a number.
+// it has left behind lives on beside the next one, and what has happened is recorded.
+// What each of the two says to the other is a datagram: one of these, and a number.
 const (
 	sayLaunch  = 'l' // with the control group, if there is one, both outputs, and our ends of these
 	sayKeep    = 'k' // with a file
