@@ -122,6 +122,7 @@ func (p *Process) unkept(number byte, err error) {
 			s.kept.closeFiles()
 		}
 		s.kept.tell(err)
+		return
 	}
 }
 

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"sync"
 
@@ -21,7 +21,7 @@ type pump struct {
 // rawEcho is a bare bridge: a child for each websocket, and a goroutine for each
 // direction.
 func rawEcho([]string) error {
-	return bridge(func(stdin, stdout *os.File) (pump, error) {
+	return bridge(func(stdin io.Writer, stdout io.Reader) (pump, error) {
 		buffer := make([]byte, 32<<10)
 		return pump{
 			give: func(p []byte) error {
@@ -38,7 +38,7 @@ func rawEcho([]string) error {
 }
 
 // bridge serves websockets, each of which is a child's input and output.
-func bridge(open func(stdin, stdout *os.File) (pump, error)) error {
+func bridge(open func(stdin io.Writer, stdout io.Reader) (pump, error)) error {
 	return serveRaw("127.0.0.1:0", func(w http.ResponseWriter, r *http.Request) {
 		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
 		if err != nil {
@@ -47,22 +47,12 @@ func bridge(open func(stdin, stdout *os.File) (pump, error)) error {
 		defer conn.CloseNow()
 		child := exec.Command("cat")
 		child.SysProcAttr = dieWithUs()
-		theirIn, stdin, err := os.Pipe()
+		stdin, err := child.StdinPipe()
 		if err != nil {
 			return
 		}
-		defer stdin.Close()
-		stdout, theirOut, err := os.Pipe()
-		if err != nil {
-			theirIn.Close()
-			return
-		}
-		child.Stdin, child.Stdout = theirIn, theirOut
-		err = child.Start()
-		theirIn.Close()
-		theirOut.Close()
-		if err != nil {
-			stdout.Close()
+		stdout, err := child.StdoutPipe()
+		if err != nil || child.Start() != nil {
 			return
 		}
 		defer child.Wait()   // cat ends with its input,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,7 +52,7 @@ func (k *keptFile) put(p []byte) {
 }
 
 // give puts p into the file, and what is in the file into a pipe.
-func (k *keptFile) give(pipe *os.File, p []byte) error {
+func (k *keptFile) give(pipe syscall.Conn, p []byte) error {
 	conn, err := pipe.SyscallConn()
 	if err != nil {
 		return err
@@ -78,7 +79,7 @@ func (k *keptFile) give(pipe *os.File, p []byte) error {
 
 // take moves what is in a pipe into the file, when there is something. It returns what
 // came, in the file's own memory, until take is called again.
-func (k *keptFile) take(pipe *os.File) (p []byte, err error) {
+func (k *keptFile) take(pipe syscall.Conn) (p []byte, err error) {
 	conn, err := pipe.SyscallConn()
 	if err != nil {
 		return nil, err
@@ -105,7 +106,7 @@ func (k *keptFile) take(pipe *os.File) (p []byte, err error) {
 
 // rawEchoKept is rawEcho, with a kept file in each direction.
 func rawEchoKept([]string) error {
-	return bridge(func(stdin, stdout *os.File) (pump, error) {
+	return bridge(func(stdin io.Writer, stdout io.Reader) (pump, error) {
 		in, err := newKeptFile()
 		if err != nil {
 			return pump{}, err
@@ -116,8 +117,8 @@ func rawEchoKept([]string) error {
 			return pump{}, err
 		}
 		return pump{
-			give: func(p []byte) error { return in.give(stdin, p) },
-			take: func() ([]byte, error) { return out.take(stdout) },
+			give: func(p []byte) error { return in.give(stdin.(syscall.Conn), p) },
+			take: func() ([]byte, error) { return out.take(stdout.(syscall.Conn)) },
 			close: func() {
 				in.close()
 				out.close()

@@ -22,16 +22,7 @@ func rawKeptWorker([]string) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	defer listener.Close()
-	if err := say(listener.Addr().String()); err != nil {
-		return err
-	}
-	listener.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second)) // nobody may come
-	conn, err := listener.Accept()
+	conn, err := sayAndAccept()
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os/exec"
 	"sync"
+	"time"
 )
 
 // rawReplace is a bare loop of Start and Wait for each of some greeters, whose
@@ -15,15 +16,7 @@ func rawReplace(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	defer listener.Close()
-	if err := say(listener.Addr().String()); err != nil {
-		return err
-	}
-	conn, err := listener.Accept()
+	conn, err := sayAndAccept()
 	if err != nil {
 		return err
 	}
@@ -39,6 +32,20 @@ func rawReplace(args []string) error {
 	}
 	keepers.Wait()
 	return nil
+}
+
+// sayAndAccept says where it listens, and waits for the one connection there.
+func sayAndAccept() (net.Conn, error) {
+	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return nil, err
+	}
+	defer listener.Close()
+	listener.SetDeadline(time.Now().Add(10 * time.Second)) // who was to come may have failed
+	if err := say(listener.Addr().String()); err != nil {
+		return nil, err
+	}
+	return listener.Accept()
 }
 
 // keepGreeting keeps one greeter running.
