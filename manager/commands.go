@@ -72,9 +72,7 @@ func (s *supervisor) stop() {
 	s.publish("stop", nil)
 	s.active, s.held, s.suspended, s.gaveUp = false, false, false, false
 	s.cause = "stopped"
-	if s.alive() == 0 && s.over.IsZero() {
-		s.runEnded(time.Now()) // nothing of it will end
-	}
+	s.runEnds(time.Now()) // now, if nothing of it will end
 }
 
 // restart also starts what was stopped.
@@ -130,15 +128,15 @@ func (s *supervisor) forgive() {
 	s.flaps.reset()
 	s.suspended, s.gaveUp, s.trouble = false, false, ""
 	for _, sl := range s.slots {
-		sl.restarts, sl.failed, sl.refused = 0, false, false
+		if sl.restarts > 0 || sl.failed || sl.refused {
+			sl.restarts, sl.failed, sl.refused = 0, false, false
+			s.touch(sl)
+		}
 		if sl.state == waiting || sl.state == finished {
 			s.setState(sl, off)
 		}
 	}
 }
-
-// hold keeps a template that was told to start until release.
-func (s *supervisor) hold() { s.active, s.held = true, true }
 
 // release lets a template go on that is held, under the operation o, unless
 // someone else has decided about it meanwhile: then o is over.

@@ -33,9 +33,12 @@ func (s *supervisor) exited(sl *slot, inst *instance) {
 // ended decides what follows the end of an instance, or its failure to start,
 // and makes both known. s.mu must be held.
 func (s *supervisor) ended(sl *slot, inst *instance, exit process.Exit) {
-	asked := sl.state == stopping || !s.wants(sl)
 	next, verdict := off, steady
-	if !asked {
+	switch {
+	case sl.state == stopping || !s.wants(sl): // it was asked for
+	case inst.generation != s.generation:
+		next = due // its turn has come early: what the old program did says nothing about the new one
+	default:
 		next, verdict = s.judge(sl, exit)
 	}
 	record := ExitRecord{PID: inst.pid, Exit: exit}
@@ -48,12 +51,13 @@ func (s *supervisor) ended(sl *slot, inst *instance, exit process.Exit) {
 	sl.instance = nil
 	s.setState(sl, next)
 	s.record(inst, record)
-	s.runEnded(time.Now())
+	forGood := s.overForGood()
+	runEnded := s.runEnds(time.Now())
 	s.emit(Event{
 		Type: "exit", Name: s.name, PID: inst.pid, OSPid: exit.OSPid, Index: inst.index,
 		ExitStatus: exit.ExitStatus, TermSignal: exit.TermSignal, Reason: exit.Reason,
 	})
-	if s.overForGood() {
+	if forGood {
 		s.m.endEssential(s.name, exit)
 	}
 	if inst.end != nil {
@@ -62,6 +66,8 @@ func (s *supervisor) ended(sl *slot, inst *instance, exit process.Exit) {
 	if verdict != steady {
 		s.publish("flap", nil)
 		s.cause = "flapping"
+	}
+	if verdict != steady || runEnded {
 		s.plan()
 	}
 }

@@ -156,12 +156,17 @@ func (s *supervisor) refuse(sl *slot, inst *instance, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		status = 127
 	}
-	s.trouble = err.Error()
-	if s.refusal == nil && s.wants(sl) { // else the operation has not asked for it
-		s.refusal = err
+	current := inst.generation == s.generation // else this is what was wanted before, and says nothing about what is wanted now
+	if current {
+		s.trouble = err.Error()
+		if s.refusal == nil && s.wants(sl) { // else the operation has not asked for it
+			s.refusal = err
+		}
+		sl.failed, sl.refused = true, true
 	}
-	sl.failed, sl.refused = true, true
 	s.m.pids.add(inst)
 	s.ended(sl, inst, process.Exit{StartedAt: now, EndedAt: now, ExitStatus: status, Reason: err.Error()})
-	s.caughtUp(sl) // tried, which is all an operation waits for
+	if current {
+		s.caughtUp(sl) // tried, which is all an operation waits for
+	}
 }

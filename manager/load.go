@@ -32,21 +32,26 @@ func (m *Manager) Load(ts []Template) (*Operation, error) {
 // addAll adds templates of the file, which are checked and in the order of their
 // priorities, and finishes o when the last batch has started. m.mu must be held.
 func (m *Manager) addAll(ts []Template, o *Operation) {
-	var batches [][]*supervisor
-	for i, t := range ts {
-		s := m.add(t, fromFile)
-		filed := t.clone()
-		s.file(&filed)
-		if i == 0 || comparePriorities(ts[i-1].Priority, t.Priority) != 0 {
-			batches = append(batches, nil)
-		}
-		if t.Start {
-			s.hold()
-			last := len(batches) - 1
-			batches[last] = append(batches[last], s)
+	var held []*supervisor
+	for _, t := range ts {
+		if s := m.add(t, fromFile); t.Start {
+			held = append(held, s)
 		}
 	}
+	batches := inBatches(held)
 	m.work.Go(func() { o.finish(m.startBatches(batches)) })
+}
+
+// inBatches has those of equal priority together. All are in the order of their priorities.
+func inBatches(all []*supervisor) (batches [][]*supervisor) {
+	for i, s := range all {
+		if i == 0 || comparePriorities(all[i-1].template.Priority, s.template.Priority) != 0 {
+			batches = append(batches, nil)
+		}
+		last := len(batches) - 1
+		batches[last] = append(batches[last], s)
+	}
+	return batches
 }
 
 // checkAll reports all that is wrong with templates of the file; free says

@@ -206,6 +206,11 @@ func (m *Manager) add(t Template, from source) *supervisor {
 	}
 	s := newSupervisor(m, t.clone(), before)
 	s.source = from
+	if from == fromFile {
+		s.filed = t.clone()
+		s.note(s.key(".filed"), encode(s.filed.description()))
+		s.active, s.held = t.Start, t.Start // until its batch begins: see release
+	}
 	m.adopt(s)
 	m.byName[t.Name] = s
 	m.order = append(m.order, s)

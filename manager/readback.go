@@ -25,6 +25,7 @@ type supervisorSnapshot struct {
 	supervisorRecord
 	filed  json.RawMessage
 	wanted wantedRecord
+	pid    int // the highest that no other record tells of
 	slots  map[int]slotRecord
 	exits  map[int]exitRecord
 	made   map[int]json.RawMessage // descriptions of instances, by pid
@@ -135,6 +136,8 @@ func (s *supervisorSnapshot) read(part string, value []byte) error {
 		return nil
 	case "state":
 		return json.Unmarshal(value, &s.wanted)
+	case "pid":
+		return json.Unmarshal(value, &s.pid)
 	}
 	digits := strings.TrimLeft(part, "xi")
 	n, err := strconv.Atoi(digits)

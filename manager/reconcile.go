@@ -1,5 +1,7 @@
 package manager
 
+import "slices"
+
 // wants reports whether sl should have an instance, or the prospect of one.
 // s.mu must be held.
 func (s *supervisor) wants(sl *slot) bool {
@@ -81,11 +83,17 @@ func (s *supervisor) caughtUp(sl *slot) {
 
 // conclude ends the operation under way if it has happened. s.mu must be held.
 func (s *supervisor) conclude() {
-	if s.operation == nil || s.behind > 0 && !s.halted || s.active && (s.held || s.blocked) {
+	if s.operation == nil || s.behind > 0 && !s.stuck() || s.active && (s.held || s.blocked) {
 		return
 	}
 	s.operation.finish(s.refusal)
 	s.operation = nil
+}
+
+// stuck reports whether all that the operation waits for are instances whose turn to
+// be replaced does not come. s.mu must be held.
+func (s *supervisor) stuck() bool {
+	return s.halted && !slices.ContainsFunc(s.slots, func(sl *slot) bool { return sl.behind && sl.state != running })
 }
 
 // roll replaces instances of older generations, one after the other: the next

@@ -39,6 +39,7 @@ func (m *Manager) openVault(v *Vault) {
 		for pid := range s.exits {
 			m.pids.last = max(m.pids.last, pid)
 		}
+		m.pids.last = max(m.pids.last, s.pid)
 	}
 }
 
@@ -149,7 +150,8 @@ func (m *Manager) goOn(all []*supervisor) {
 	slices.SortStableFunc(held, func(a, b *supervisor) int {
 		return comparePriorities(a.template.Priority, b.template.Priority)
 	})
-	m.work.Go(func() { _ = m.startBatches([][]*supervisor{held}) })
+	batches := inBatches(held)
+	m.work.Go(func() { _ = m.startBatches(batches) })
 }
 
 // resume makes one supervisor as it was. m.mu must be held.
@@ -166,6 +168,7 @@ func (m *Manager) resume(id int, saved *supervisorSnapshot) (*supervisor, error)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.records.id, s.records.description = id, false
+	s.records.pid = saved.pid
 	s.source = saved.Source
 	if len(saved.filed) > 0 {
 		if s.filed, err = parseDescription(saved.filed); err != nil {

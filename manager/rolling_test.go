@@ -172,3 +172,60 @@ func TestStopDuringRoll(t *testing.T) {
 		}
 	})
 }
+
+// A roll that does not go on is no reason to take for done what does not wait for it.
+func TestScaleWhileARollIsHalted(t *testing.T) {
+	bubble(t, &fakeLauncher{takes: 100 * time.Millisecond, stopFor: 3 * time.Second, refuse: noSuch}, func(f *fixture) {
+		web := func(cmd string) Template {
+			return quiet("web", count(4), command(cmd), restarting(RestartNever))
+		}
+		scaled := func(n int) error {
+			_, o, err := f.Scale("web", n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return o.Wait(f.Context())
+		}
+		o := f.do(f.Create(web("/bin/good")))
+		if err := o.Wait(f.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.do(f.Update("web", web("/bin/missing"))).Wait(f.Context()); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the update says %v", err)
+		}
+		if err := scaled(2); err != nil {
+			t.Error(err)
+		}
+		f.wantAlive("web-2")
+		if err := scaled(4); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("to have more of what cannot be started: %v", err)
+		}
+	})
+}
+
+// What becomes of an instance of the old description says nothing about the new one.
+func TestUpdateIsNotJudgedByTheOldProgram(t *testing.T) {
+	for _, restart := range []Restart{RestartNever, RestartOnFailure, RestartAlways} {
+		bubble(t, &fakeLauncher{takes: time.Second, refuse: noSuch}, func(f *fixture) {
+			f.do(f.Create(quiet("web", count(2), command("/bin/missing"))))
+			time.Sleep(500 * time.Millisecond) // the first is being started
+			o := f.do(f.Update("web", quiet("web", count(2), restarting(restart))))
+			if err := o.Wait(f.Context()); err != nil {
+				t.Errorf("%v: the update to a program that can be started says %v", restart, err)
+			}
+			f.wantAlive("web-1 web-2")
+			if st := f.wantState("web", StateRunning); st.LastError != "" {
+				t.Errorf("%v: %+v", restart, st)
+			}
+		})
+		bubble(t, &fakeLauncher{stopFor: time.Second}, func(f *fixture) {
+			f.do(f.Create(quiet("web", count(3), restarting(restart))))
+			o := f.do(f.Update("web", quiet("web", count(3), restarting(restart), command("/bin/other"))))
+			f.exit("web-3", 0) // while the first is being stopped
+			if err := o.Wait(f.Context()); err != nil {
+				t.Error(err)
+			}
+			f.wantAlive("web-1 web-2 web-3")
+		})
+	}
+}

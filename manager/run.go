@@ -93,14 +93,28 @@ func (s *supervisor) ran() (Instance, error) {
 	return sighting{instance: s.exits[0]}.shown(), nil
 }
 
-// runEnded lets what was to run once be forgotten in due time. s.mu must be
-// held.
-func (s *supervisor) runEnded(now time.Time) {
-	if s.source != fromRun || s.leaving != nil {
-		return
+// runEnds lets what was to run once be forgotten in due time, if it is at rest. It
+// reports whether that is so; plan has to follow then. s.mu must be held.
+func (s *supervisor) runEnds(now time.Time) bool {
+	if s.source != fromRun || s.leaving != nil || !s.over.IsZero() || !s.atRest() {
+		return false
 	}
 	s.active = false
 	s.forgetAfter(now)
+	return true
+}
+
+// atRest reports whether nothing runs, and nothing will by itself. s.mu must be held.
+func (s *supervisor) atRest() bool {
+	if s.alive() > 0 || s.active && (s.blocked || s.suspended) {
+		return false
+	}
+	for _, sl := range s.slots {
+		if s.wants(sl) && sl.state != finished {
+			return false
+		}
+	}
+	return true
 }
 
 // runBegins takes that back: it was started again. s.mu must be held.
@@ -118,7 +132,7 @@ func (s *supervisor) forgetAfter(over time.Time) {
 	s.expiry = time.AfterFunc(time.Until(over.Add(s.m.options.RunHistory)), s.forgetRun)
 }
 
-// expire is runEnded for what ended in an earlier life of the daemon (zero: it
+// expire is runEnds for what ended in an earlier life of the daemon (zero: it
 // was cut off by that one's end).
 func (s *supervisor) expire(ended time.Time) {
 	s.mu.Lock()

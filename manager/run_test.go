@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gafferd/gaffer/streams"
@@ -176,4 +177,89 @@ func logFolders(t *testing.T, dir string) (names []string) {
 		names = append(names, f.Name())
 	}
 	return names
+}
+
+// What was run once can be started, restarted, scaled and updated like any process.
+func TestRunIsAProcess(t *testing.T) {
+	over := func(f *fixture) {
+		f.Helper()
+		f.wantState("job", StateStopped)
+		time.Sleep(time.Hour + time.Second)
+		synctest.Wait()
+		if names := f.Names(); len(names) > 0 {
+			f.Errorf("%v is listed for ever", names)
+		}
+	}
+	for name, test := range map[string]func(f *fixture){
+		"restarted": func(f *fixture) {
+			o := f.do(f.Restart("job"))
+			time.Sleep(time.Second)
+			synctest.Wait()
+			f.over(o)
+			f.wantAlive("job-1")
+			f.exit("job-1", 0)
+		},
+		"started while it stops": func(f *fixture) {
+			f.do(f.Stop("job"))
+			o := f.do(f.Start("job"))
+			time.Sleep(time.Second)
+			synctest.Wait()
+			f.over(o)
+			f.wantAlive("job-1")
+			f.exit("job-1", 0)
+		},
+		"updated": func(f *fixture) {
+			o := f.do(f.Update("job", quiet("job", restarting(RestartNever), command("/bin/other"))))
+			time.Sleep(time.Second)
+			synctest.Wait()
+			f.over(o)
+			f.wantAlive("job-1")
+			f.exit("job-1", 0)
+		},
+		"scaled": func(f *fixture) {
+			_, o, err := f.Scale("job", 2)
+			f.over(f.do(o, err))
+			f.exit("job-1", 0)
+			time.Sleep(2 * time.Hour)
+			f.wantAlive("job-2")
+			f.wantState("job", StateRunning)
+			f.exit("job-2", 0)
+		},
+		"scaled down": func(f *fixture) {
+			_, o, err := f.Scale("job", 0)
+			f.do(o, err)
+			time.Sleep(time.Second)
+			synctest.Wait()
+			f.over(o)
+		},
+		"stopped": func(f *fixture) {
+			o := f.do(f.Stop("job"))
+			time.Sleep(time.Second)
+			synctest.Wait()
+			f.over(o)
+		},
+		"essential": func(f *fixture) {
+			f.exit("job-1", 3)
+			select {
+			case end := <-f.Essential():
+				if end.Name != "job" || end.Exit.ExitStatus != 3 {
+					f.Errorf("%+v", end)
+				}
+			default:
+				f.Error("nobody is told of the end of what is essential")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, &fakeLauncher{stopFor: time.Second}, func(f *fixture) {
+				job := quiet("job")
+				job.Essential = name == "essential"
+				if _, err := f.Manager.Run(f.Context(), job); err != nil {
+					t.Fatal(err)
+				}
+				test(f)
+				over(f)
+			})
+		})
+	}
 }

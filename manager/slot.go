@@ -114,6 +114,7 @@ func (s *supervisor) trim() {
 	s.counts[off] -= len(s.slots) - n
 	for _, sl := range s.slots[n:] {
 		s.note(s.key(".%d", sl.index), nil)
+		s.notePID(sl.pid)
 		delete(s.records.slots, sl)
 	}
 	clear(s.slots[n:])

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -19,6 +20,7 @@ import (
 //	s<id>             supervisorRecord, of the supervisor with that number
 //	s<id>.filed       the description that the file had when it was last read
 //	s<id>.state       wantedRecord
+//	s<id>.pid         the last one of it, when nothing else of it tells
 //	s<id>.<index>     slotRecord
 //	s<id>.x<pid>      exitRecord
 //	s<id>.i<pid>      the description that an instance was made from
@@ -81,6 +83,7 @@ type journal struct {
 	id          int            // of the supervisor
 	description bool           // the description has changed
 	wanted      wantedRecord   // as last recorded
+	pid         int            // as last recorded
 	slots       map[*slot]bool // those that have changed
 	more        []change       // the rest
 }
@@ -128,9 +131,15 @@ func (s *supervisor) changes() []change {
 		out = append(out, change{s.key(".state"), encode(w)})
 	}
 	for sl := range r.slots {
-		out = append(out, change{s.key(".%d", sl.index), s.slotRecord(sl)})
+		value := s.slotRecord(sl)
+		if value == nil {
+			s.notePID(sl.pid)
+		}
+		out = append(out, change{s.key(".%d", sl.index), value})
 	}
 	clear(r.slots)
+	out = append(out, r.more...) // of notePID
+	r.more = nil
 	return out
 }
 
@@ -192,7 +201,7 @@ func (s *supervisor) erase() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	gone := []change{
-		{s.key(""), nil}, {s.key(".filed"), nil}, {s.key(".state"), nil},
+		{s.key(""), nil}, {s.key(".filed"), nil}, {s.key(".state"), nil}, {s.key(".pid"), nil},
 		{"pid", encode(s.m.pids.lastPID())},
 	}
 	for _, sl := range s.slots {
@@ -214,4 +223,16 @@ func (s *supervisor) noteExit(inst *instance) {
 func (s *supervisor) noteForgotten(inst *instance) {
 	s.note(s.key(".x%d", inst.pid), nil)
 	s.note(s.key(".i%d", inst.pid), nil)
+	s.notePID(inst.pid)
+}
+
+// notePID comes when a record is removed that told of a pid, so that it is not given
+// again: unless one of it or of a later pid remains, for which it is called in its turn.
+// s.mu must be held.
+func (s *supervisor) notePID(pid int) {
+	if n := len(s.exits); n > 0 && s.exits[n-1].pid >= pid || pid <= s.records.pid {
+		return
+	}
+	s.records.pid = pid
+	s.note(s.key(".pid"), strconv.AppendInt(nil, int64(pid), 10))
 }

@@ -1,0 +1,128 @@
+package manager
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gafferd/gaffer/process"
+)
+
+// crashing has a manager with a vault in a bubble. Its end is orderly; what a crash
+// would leave is a copy of the vault.
+func crashing(t *testing.T, test func(f *fixture, l *fakeLauncher, v *Vault)) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newVault(t)
+		keeper := &fakeKeeper{forgotten: func(int) {}}
+		m := New(Options{Launcher: keeper, Vault: v, Environ: []string{}})
+		defer func() {
+			if err := m.Shutdown(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}()
+		test(&fixture{T: t, Manager: m, fakeLauncher: &keeper.fakeLauncher}, &keeper.fakeLauncher, v)
+	})
+}
+
+func newVault(t *testing.T) *Vault {
+	v, err := OpenVault(nil, func(*os.File) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { v.file.close() })
+	return v
+}
+
+// crash is the manager of the next program, if this one died now. Nothing of what
+// ran is there any more.
+func crash(f *fixture, v *Vault) *fixture {
+	copied := newVault(f.T)
+	v.mu.Lock()
+	copied.records = maps.Clone(v.records)
+	v.mu.Unlock()
+	keeper := &fakeKeeper{forgotten: func(int) {}}
+	keeper.takes = f.takes
+	m := New(Options{Launcher: keeper, Vault: copied, Environ: []string{}})
+	if _, err := m.Resume("killed"); err != nil {
+		f.Fatal(err)
+	}
+	return &fixture{T: f.T, Manager: m, fakeLauncher: &keeper.fakeLauncher}
+}
+
+// TestBatchesAreResumed holds that what waits for its batch starts in it, also if the
+// program dies meanwhile.
+func TestBatchesAreResumed(t *testing.T) {
+	crashing(t, func(f *fixture, l *fakeLauncher, v *Vault) {
+		l.takes = time.Second
+		f.do(f.Load([]Template{quiet("first", priority(1)), quiet("second", priority(2)), quiet("third", priority(3))}))
+		next := crash(f, v)
+		defer next.Shutdown(f.Context())
+		time.Sleep(1500 * time.Millisecond)
+		next.wantState("third", StateStarting)
+		next.wantAlive("first-1 second-1")
+		time.Sleep(time.Second)
+		next.wantAlive("first-1 second-1 third-1")
+	})
+}
+
+// TestForgivenIsRecorded holds that a start by hand ends the back-off in the next
+// program too.
+func TestForgivenIsRecorded(t *testing.T) {
+	crashing(t, func(f *fixture, l *fakeLauncher, v *Vault) {
+		f.do(f.Create(quiet("web")))
+		for range 8 {
+			time.Sleep(9 * time.Second)
+			synctest.Wait()
+			if c := l.child("web-1"); c != nil {
+				c.end(process.Status{ExitStatus: 1})
+			}
+		}
+		time.Sleep(time.Minute)
+		f.do(f.Start("web"))
+		var r slotRecord
+		v.mu.Lock()
+		err := json.Unmarshal(v.records["s1.1"], &r)
+		v.mu.Unlock()
+		if err != nil || r.State != running || r.Restarts != 0 {
+			t.Errorf("recorded: %+v, %v", r, err)
+		}
+	})
+}
+
+// TestPIDsAreNotGivenTwice holds that a pid of which no record is left is not another
+// one's in the next program.
+func TestPIDsAreNotGivenTwice(t *testing.T) {
+	for name, test := range map[string]func(f *fixture, l *fakeLauncher){
+		"what is detached and let go of": func(f *fixture, l *fakeLauncher) {
+			f.do(f.Create(quiet("left", count(3), func(t *Template) { t.Detach = true })))
+			f.do(f.Stop("left"))
+		},
+		"an instance of what is deleted, before the others have stopped": func(f *fixture, l *fakeLauncher) {
+			l.stopFor = time.Minute
+			f.do(f.Create(quiet("web", count(3))))
+			f.do(f.Delete("web"))
+			l.child("web-3").end(process.Status{})
+		},
+		"a slot that is no more": func(f *fixture, l *fakeLauncher) {
+			f.do(f.Create(quiet("left", count(3), func(t *Template) { t.Detach = true })))
+			_, o, err := f.Scale("left", 1)
+			f.do(o, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			crashing(t, func(f *fixture, l *fakeLauncher, v *Vault) {
+				test(f, l)
+				synctest.Wait()
+				next := crash(f, v)
+				defer next.Shutdown(f.Context())
+				next.do(next.Create(quiet("next")))
+				if got := next.Instances(); len(got) == 0 || got[len(got)-1].PID != 4 {
+					t.Errorf("%+v, want the pid 4, for 3 were given", got)
+				}
+			})
+		})
+	}
+}
