@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -97,6 +98,42 @@ func TestExitOfTheLeaderKillsTheRest(t *testing.T) {
 			t.Errorf("%d are left: %v", len(left), left)
 		}
 	})
+}
+
+// What has lost its first thread is a zombie by its state, and yet runs.
+func TestStopLeavesNothingWithoutItsFirstThread(t *testing.T) {
+	l := launcher(t, LauncherOptions{})
+	if !l.Cgroups() {
+		t.Skip("cgroup v2 is not writable here")
+	}
+	s := shell(fmt.Sprintf("(%s=headless setsid '%s' &); exec sleep 1000", childVariable, os.Args[0]))
+	s.GracefulTimeout = 300 * time.Millisecond
+	p := run(t, s, Options{Launcher: l})
+	saying(t, p, "stdout", "\n")
+	said, _ := log(t, p, "stdout").Read(0, 100)
+	number, err := strconv.Atoi(strings.TrimSpace(string(said)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "its first thread to end", func() bool {
+		other, err := readProc(number)
+		return err == nil && other.state == 'Z'
+	})
+	p.Stop("")
+	end(t, p)
+	if other, err := readProc(number); err == nil && other.threads > 1 {
+		t.Errorf("it runs on: %+v", other)
+		unix.Kill(number, unix.SIGKILL)
+	}
+
+	leader := program("headless")
+	leader.GracefulTimeout = 100 * time.Millisecond
+	p = run(t, leader, Options{Launcher: l})
+	saying(t, p, "stdout", "\n")
+	p.Stop("")
+	if exit := end(t, p); exit.TermSignal != int(syscall.SIGKILL) {
+		t.Errorf("%+v", exit)
+	}
 }
 
 // What is told to stop gets its graceful timeout, the descendants too.

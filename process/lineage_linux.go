@@ -32,7 +32,7 @@ func (c *lineage) Signal(sig syscall.Signal) error {
 // then those who left it.
 func (c *lineage) SignalAll(sig syscall.Signal) error {
 	if sig == syscall.SIGKILL && c.cgroup != nil && c.cgroup.kill() == nil {
-		return nil
+		return c.signal(sig, slices.DeleteFunc(c.others(), func(p proc) bool { return !p.headless() }))
 	}
 	others := c.others()
 	err := c.signal(sig, others)

@@ -24,11 +24,16 @@ type proc struct {
 	group   int
 	session int
 	state   byte
+	threads int
 	marker  string // only of those that may be orphans
 }
 
 // alive reports whether it is more than a zombie.
-func (p *proc) alive() bool { return p.state != 'Z' && p.state != 'X' }
+func (p *proc) alive() bool { return p.state != 'X' && (p.state != 'Z' || p.headless()) }
+
+// headless reports whether it goes on without its first thread. It looks like a zombie
+// then, and the kernel passes over it when it kills a cgroup.
+func (p *proc) headless() bool { return p.state == 'Z' && p.threads > 1 }
 
 // signal sends sig to this process and no other that has its pid since.
 func (p *proc) signal(sig unix.Signal) error {
@@ -100,7 +105,7 @@ func readKernel(name string) ([]byte, error) {
 // have any bytes, so it ends at the last parenthesis.
 func (p *proc) parse(line []byte) bool {
 	rest := line[bytes.LastIndexByte(line, ')')+1:]
-	const start = 19 // its number, counted from the state
+	const threads, start = 17, 19 // their numbers, counted from the state
 	for i := 0; i <= start; i++ {
 		rest = bytes.TrimLeft(rest, " ")
 		var field []byte
@@ -117,6 +122,8 @@ func (p *proc) parse(line []byte) bool {
 			p.group = number(field)
 		case 3:
 			p.session = number(field)
+		case threads:
+			p.threads = number(field)
 		case start:
 			p.start = uint64(number(field))
 			return len(field) > 0

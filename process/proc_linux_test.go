@@ -56,12 +56,12 @@ func TestOOMKillsAreClaimedOnce(t *testing.T) {
 
 func TestStatLinesAreRead(t *testing.T) {
 	// The name in parentheses is the program's to choose.
-	line := "42 (a) Z (b) R 1 40 39 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 100 200"
+	line := "42 (a) Z (b) R 1 40 39 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 98765 100 200"
 	p := proc{procID: procID{pid: 42}}
 	if !p.parse([]byte(line)) {
 		t.Fatal("not understood")
 	}
-	want := proc{procID: procID{42, 98765}, parent: 1, group: 40, session: 39, state: 'R'}
+	want := proc{procID: procID{42, 98765}, parent: 1, group: 40, session: 39, state: 'R', threads: 3}
 	if p != want {
 		t.Errorf("got %+v, want %+v", p, want)
 	}

@@ -58,6 +58,21 @@ var programs = map[string]func(args []string){
 	"descriptors": listDescriptors,
 	"echo-custom": echoCustom,
 	"escape":      escape,
+	"headless":    headless,
+}
+
+func init() {
+	if os.Getenv(childVariable) == "headless" {
+		runtime.LockOSThread() // main goes on in the first thread
+	}
+}
+
+// headless goes on without its first thread, as one of which nothing tells whose it is.
+func headless([]string) {
+	signal.Ignore(syscall.SIGTERM)
+	go func() { time.Sleep(time.Hour) }()
+	fmt.Println(os.Getpid())
+	unix.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
 }
 
 // echoCustom answers on each custom stream what it reads there.

@@ -108,6 +108,10 @@ func (k *keeper) tell(m message) {
 func (k *keeper) ended(id uint64) {
 	for _, w := range []*worker{k.worker, k.candidate} {
 		if w != nil && w.id == id {
+			if pid, _ := spawn.Peek(unix.P_PIDFD, w.pidfd); pid == 0 {
+				k.lookLater(id)
+				return
+			}
 			k.exited(w)
 			return
 		}
@@ -117,7 +121,11 @@ func (k *keeper) ended(id uint64) {
 		return
 	}
 	pid, end := spawn.Peek(unix.P_PIDFD, c.pidfd)
-	if pid <= 0 {
+	switch {
+	case pid == 0:
+		k.lookLater(id)
+		return
+	case pid < 0:
 		return
 	}
 	c.hasEnded, c.end = true, end
@@ -127,6 +135,24 @@ func (k *keeper) ended(id uint64) {
 		return
 	}
 	k.tell(message{kind: ended, id: id, a: int64(end.Code), b: int64(end.Signal)})
+}
+
+// lookPause is the time between two looks at who has ended, but is traced.
+const lookPause = 100 * time.Millisecond
+
+// lookLater notes an end that cannot be followed yet: who was traced, by strace or a
+// debugger, is its tracer's first, and nothing tells when that has let go.
+func (k *keeper) lookLater(id uint64) {
+	k.traced = append(k.traced, id)
+	k.lookAt = time.Now().Add(lookPause)
+}
+
+func (k *keeper) lookAgain(time.Time) {
+	traced := k.traced
+	k.traced, k.lookAt = nil, time.Time{}
+	for _, id := range traced {
+		k.ended(id)
+	}
 }
 
 // signalOnce signals a child and its group, and others that descend from it. It

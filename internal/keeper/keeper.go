@@ -53,6 +53,8 @@ type keeper struct {
 	spare     int       // descriptors that are free for certain: see full
 	orphans   time.Time // when to look for them; zero: with the worker's next heartbeat
 	hidden    bool      // at the last look, they may have been: a child was in front
+	traced    []uint64  // workers and children that have ended, but who debugs them has not let go of them
+	lookAt    time.Time // when to look at these again
 
 	stopping os.Signal   // the last signal to stop, for a worker that is yet to come
 	missed   []os.Signal // those of all other kinds that came while no worker could act on them
@@ -226,6 +228,7 @@ func (k *keeper) schedule(now time.Time) {
 		}
 	}
 	due(k.orphans, k.reapOrphans)
+	due(k.lookAt, k.lookAgain)
 	due(k.killAt, k.killAll)
 	due(k.lives.startAt, k.startWorker)
 	for _, w := range []*worker{k.worker, k.candidate} {

@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(Run(os.Args, given()))
 	}
+	if pid := os.Getenv("TEST_TRACE"); pid != "" {
+		os.Exit(trace(pid))
+	}
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // the programs that the tests run end at once
 	os.Exit(m.Run())
 }
