@@ -168,9 +168,11 @@ func (sv *saver) run() {
 			return
 		}
 		began := time.Now()
-		retry = nil
-		if sv.save(all) != nil {
+		switch err := sv.save(all); {
+		case err != nil:
 			retry = time.After(saveRetry)
+		case all:
+			retry = nil // else the exits may wait for it
 		}
 		pause = max(savePause, saveShare*time.Since(began))
 	}
