@@ -211,6 +211,41 @@ func TestKillDoesNotWait(t *testing.T) {
 	}
 }
 
+// A SIGKILL ends the grace of all, also when the leader has gone by itself.
+func TestAKillEndsAStop(t *testing.T) {
+	for _, leaderGone := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			c := &fakeChild{}
+			c.onEach = func(sig syscall.Signal, _ bool) {
+				if sig == syscall.SIGKILL {
+					c.set()
+					if !leaderGone {
+						c.leader <- Status{TermSignal: 9}
+					}
+				}
+			}
+			c.set(1)
+			p := live(t, c)
+			begun := time.Now()
+			p.Stop("")
+			if leaderGone {
+				c.leader <- Status{}
+			}
+			synctest.Wait()
+			if err := p.Signal(syscall.SIGKILL); err != nil {
+				t.Error(err)
+			}
+			<-p.Done()
+			if took := time.Since(begun); took > lastSweep {
+				t.Errorf("took %v", took)
+			}
+			if got := c.sent(); !slices.Equal(got, []string{"TERM to all", "KILL to all"}) {
+				t.Errorf("sent %v", got)
+			}
+		})
+	}
+}
+
 func TestOutOfMemoryIsAReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &fakeChild{}

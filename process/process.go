@@ -189,7 +189,8 @@ func (p *Process) Exit() Exit {
 }
 
 // Signal sends sig to the leader alone. It returns ErrNotRunning when the
-// leader has ended.
+// leader has ended. SIGKILL ends a stop under way: all that is left is killed,
+// the leader or not.
 func (p *Process) Signal(sig syscall.Signal) error {
 	if err := p.signal(sig); err != nil {
 		return fmt.Errorf("signal %s to %s: %w", SignalName(sig), p.spec.Name, err)
@@ -198,6 +199,9 @@ func (p *Process) Signal(sig syscall.Signal) error {
 }
 
 func (p *Process) signal(sig syscall.Signal) error {
+	if sig == syscall.SIGKILL && p.hasten() {
+		return nil
+	}
 	if p.alive() != nil || !p.hold() {
 		return ErrNotRunning
 	}

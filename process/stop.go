@@ -77,6 +77,18 @@ func (p *Process) force(reason string) {
 	})
 }
 
+// hasten kills what is left of an instance that is being stopped. It reports
+// false for one that is not.
+func (p *Process) hasten() bool {
+	p.mu.Lock()
+	asked := p.state == stopping
+	p.mu.Unlock()
+	if asked {
+		p.force("") // or it is over by now
+	}
+	return asked
+}
+
 // Remaining are the os pids that are still alive while the instance is being
 // stopped, the leader's first. It is nil before that and afterwards.
 func (p *Process) Remaining() []int {

@@ -205,6 +205,9 @@ func (s *session) heed(ctx, interrupted context.Context, signals <-chan os.Signa
 	case <-ctx.Done():
 		return
 	}
+	if isTerminal(s.cli.stderr) {
+		fmt.Fprint(s.cli.stderr, "\ngafferctl: stopping; Ctrl-C again kills it\n")
+	}
 	s.tell(ctx, s.run.Stop(ctx))
 	for first := true; ; first = false {
 		select {

@@ -163,6 +163,26 @@ func TestRunIsKilled(t *testing.T) {
 	}
 }
 
+// So is what it has started, which does not end with it.
+func TestRunIsKilledWithWhatItStarted(t *testing.T) {
+	serve(t)
+	cmd, stdout, stderr := apart(t, nil, "run", "sh", "-c", `trap "" INT TERM; sleep 1000 & echo up; wait`)
+	await(t, stdout, "up\n")
+	cmd.Process.Signal(os.Interrupt)
+	name := strings.TrimSpace(must(t, "processes"))
+	for limit := time.Now().Add(20 * time.Second); !strings.Contains(must(t, "-o", "plain", "status"), name+"\tstopping"); {
+		if time.Now().After(limit) {
+			t.Fatal("it is not stopped")
+		}
+	}
+	begun := time.Now()
+	cmd.Process.Signal(os.Interrupt)
+	cmd.Wait()
+	if code, took := cmd.ProcessState.ExitCode(), time.Since(begun); code != 137 || took > 8*time.Second {
+		t.Errorf("exit code %d after %v, want 137 at once: %s", code, took, stderr)
+	}
+}
+
 // Whose output is not wanted any more is stopped.
 func TestRunOfBrokenPipe(t *testing.T) {
 	serve(t)
@@ -185,6 +205,18 @@ func TestRunOnTerminal(t *testing.T) {
 	tt.until(t, "[hello]\r\n")
 	tt.press(t, "\x04") // Ctrl-D
 	if rest, code := tt.end(t); code != 4 {
+		t.Errorf("exit code %d, %q", code, rest)
+	}
+}
+
+func TestRunOnTerminalTellsWhatCtrlCDoes(t *testing.T) {
+	serve(t)
+	tt := onTerminal(t, "run", "sh", "-c", `trap "" INT TERM; sleep 1000 & echo up; wait`)
+	tt.until(t, "up\r\n")
+	tt.press(t, "\x03") // Ctrl-C
+	tt.until(t, "stopping; Ctrl-C again kills it\r\n")
+	tt.press(t, "\x03")
+	if rest, code := tt.end(t); code != 137 {
 		t.Errorf("exit code %d, %q", code, rest)
 	}
 }

@@ -73,7 +73,7 @@ func (r *Run) Stop(ctx context.Context, waits ...Waiting) error {
 	return r.client.persist(ctx, func() error { return r.client.Stop(ctx, r.Name, waits...) })
 }
 
-// Kill ends the program by force.
+// Kill ends the program by force, and after Stop also what it has started.
 func (r *Run) Kill(ctx context.Context) error {
 	return r.client.persist(ctx, func() error { return r.client.Signal(ctx, r.Name, "KILL") })
 }
