@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -108,8 +109,20 @@ func (c *cli) scaleCommand() *cobra.Command {
 			if err == nil {
 				_, err = c.client.Scale(ctx, args[0], n, waits...)
 			}
+			if err == nil && n > 0 {
+				c.tellStopped(ctx, args[0])
+			}
 			return c.ok, err
 		}), target)), names)
+}
+
+// tellStopped tells who wants instances of a process that it runs none, if it
+// does not even try to.
+func (c *cli) tellStopped(ctx context.Context, name string) {
+	status, err := c.client.Status(ctx, name)
+	if err == nil && !status.Active && (status.State == "stopped" || status.State == "failed") {
+		c.complain(fmt.Sprintf("%s is %s: start it with gafferctl start %[1]s", name, status.State))
+	}
 }
 
 // target is an argument that is how many instances there are to be of a process.
@@ -150,7 +163,11 @@ func signed(cmd *cobra.Command, parse func(name, arg string) (int, error)) *cobr
 func (c *cli) addCommand() *cobra.Command {
 	return c.resizeCommand("add", "Run N instances more (1), and print how many that makes", "scaling",
 		func(ctx context.Context, name string, n int, waits []client.Waiting) (int, error) {
-			return c.client.Add(ctx, name, n, waits...)
+			total, err := c.client.Add(ctx, name, n, waits...)
+			if err == nil && total > 0 {
+				c.tellStopped(ctx, name)
+			}
+			return total, err
 		})
 }
 
