@@ -35,7 +35,8 @@ func (c *cli) statusCommand() *cobra.Command {
 	cmd.Long = "Show how everything does, or whether a process is active.\n\n" +
 		"With a name it prints active or stopped. Without one it prints, in plain output,\n" +
 		"for each process and separated by tabs: name, state, running instances, wanted\n" +
-		"instances, pids, seconds since the oldest instance started, and what is wrong.\n\n" +
+		"instances, pids, seconds since the oldest instance started, and what is wrong: why\n" +
+		"it could not be started or how the last instance ended, and the next try.\n\n" +
 		"What was run once and has ended is left out, in JSON too, unless --all is given."
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "show also what was run once and has ended")
 	return c.complete(ofName(cmd), names)
@@ -97,6 +98,9 @@ func (c *cli) statusOfAll(ctx context.Context, all bool) error {
 			over++
 			continue
 		}
+		if info.LastError == "" {
+			info.LastError = c.lastEnd(ctx, info)
+		}
 		t.rows = append(t.rows, statusRow(info, instances, now, c.asTable()))
 	}
 	if len(t.rows) == 0 && c.asTable() {
@@ -108,6 +112,19 @@ func (c *cli) statusOfAll(ctx context.Context, all bool) error {
 		err = c.print("not shown: %d run once that ended; gafferctl status --all shows them", over)
 	}
 	return err
+}
+
+// lastEnd is how the last instance ended of a process that is in trouble. It is
+// not worth failing for, and empty for all others.
+func (c *cli) lastEnd(ctx context.Context, info client.Info) string {
+	switch info.State {
+	case "backoff", "flapping", "failed":
+		exits, err := c.client.Exits(ctx, info.Name)
+		if err == nil && len(exits) > 0 {
+			return ending(exits[len(exits)-1])
+		}
+	}
+	return ""
 }
 
 // statusRow is one process. People see "2/3" in one column, scripts get both
