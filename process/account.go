@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -29,7 +30,10 @@ func (s *Spec) account() (*account, error) {
 		known, _ = user.LookupId(s.UID)
 		a.uid = uint32(n)
 	} else if known, err = user.Lookup(s.UID); err != nil {
-		return nil, fmt.Errorf("uid: there is no user %q on this machine: %w", s.UID, err)
+		if _, unknown := errors.AsType[user.UnknownUserError](err); unknown {
+			return nil, fmt.Errorf("uid: there is no user %q on this machine", s.UID)
+		}
+		return nil, fmt.Errorf("uid: user %q cannot be looked up: %w", s.UID, err)
 	}
 	if known != nil {
 		if err := a.fill(known); err != nil {
@@ -78,7 +82,10 @@ func groupID(group string) (uint32, error) {
 	}
 	g, err := user.LookupGroup(group)
 	if err != nil {
-		return 0, fmt.Errorf("gid: there is no group %q on this machine: %w", group, err)
+		if _, unknown := errors.AsType[user.UnknownGroupError](err); unknown {
+			return 0, fmt.Errorf("gid: there is no group %q on this machine", group)
+		}
+		return 0, fmt.Errorf("gid: group %q cannot be looked up: %w", group, err)
 	}
 	n, err := strconv.ParseUint(g.Gid, 10, 32)
 	if err != nil {

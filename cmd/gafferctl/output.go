@@ -86,7 +86,7 @@ func (c *cli) print(format string, args ...any) error {
 // lines prints a list, one a line.
 func lines[T any](c *cli, list []T) error {
 	if c.asJSON() {
-		text, err := json.Marshal(list)
+		text, err := marshal(list, "")
 		if err != nil {
 			return err
 		}
@@ -98,6 +98,19 @@ func lines[T any](c *cli, list []T) error {
 		}
 	}
 	return nil
+}
+
+// marshal is v as JSON for people to read, in which > is not \u003e, as it is in
+// JSON that may end up in a web page.
+func marshal(v any, indent string) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", indent)
+	if err := encoder.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSpace(text.Bytes()), nil
 }
 
 // raw prints a resource as the daemon sends it, indented. It keeps what this

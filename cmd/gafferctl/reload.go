@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -57,14 +55,11 @@ func (c *cli) listed(err error) error {
 // reloaded shows what a reload is about.
 func (c *cli) reloaded(r client.Reload, planOnly bool) error {
 	if c.asJSON() {
-		var text bytes.Buffer
-		encoder := json.NewEncoder(&text)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(r); err != nil {
+		text, err := marshal(r, "  ")
+		if err != nil {
 			return err
 		}
-		return c.print("%s", bytes.TrimSpace(text.Bytes()))
+		return c.print("%s", text)
 	}
 	d := diff{colors: colored(c.stdout)}
 	for _, name := range r.Added {
@@ -131,7 +126,7 @@ func value(v any) string {
 	if v == nil {
 		return "unset"
 	}
-	text, err := json.Marshal(v)
+	text, err := marshal(v, "")
 	if err != nil {
 		return fmt.Sprint(v)
 	}

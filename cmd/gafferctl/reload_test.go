@@ -24,7 +24,7 @@ func answering(t *testing.T, status int, body string) (asked *string) {
 }
 
 const reloadAnswer = `{"ok": true, "added": ["api"], "changed": ["web", "worker"], "removed": ["old"], "restarted": ["web"],
-	"changes": {"web": [{"property": "cmd", "from": "./web -p 80", "to": "./web -p 81"}, {"property": "env.TOKEN"}],
+	"changes": {"web": [{"property": "cmd", "from": "./web -p 80", "to": "./web -p 81 2>&1"}, {"property": "env.TOKEN"}],
 		"worker": [{"property": "numprocesses", "from": 1, "to": 3}, {"property": "flapping", "from": null, "to": {"attempts": 2}}]},
 	"webhooks": {"added": [{"id": "wh-1", "event": "exit", "url": "https://hooks.example/…"}],
 		"changed": [{"id": "wh-2", "event": ".", "url": "http://127.0.0.1:8000/"}], "removed": []},
@@ -32,7 +32,7 @@ const reloadAnswer = `{"ok": true, "added": ["api"], "changed": ["web", "worker"
 
 const reloadShown = `+ api
 ~ web (restarts)
-    cmd: "./web -p 80" → "./web -p 81"
+    cmd: "./web -p 80" → "./web -p 81 2>&1"
     env.TOKEN
 ~ worker
     numprocesses: 1 → 3

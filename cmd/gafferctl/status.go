@@ -74,7 +74,7 @@ func (c *cli) statusJSON(ctx context.Context) error {
 			shown = append(shown, object)
 		}
 	}
-	text, err := json.MarshalIndent(shown, "", "  ")
+	text, err := marshal(shown, "  ")
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func pidsCell(pids []string) cell {
 
 // noteCell says why a process does not run and when it is tried again.
 func noteCell(info client.Info, now time.Time) cell {
-	note := info.LastError
+	note := strings.TrimPrefix(info.LastError, "start "+info.Name+": ") // the row is of that
 	if !info.NextRetryAt.IsZero() {
 		next := "next try in " + spanCell(max(info.NextRetryAt.Sub(now), 0)).shown
 		if note == "" {

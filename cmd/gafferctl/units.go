@@ -26,7 +26,7 @@ func bytesCell(n *uint64) cell {
 // spanCell is a length of time: its two largest units for people, seconds for
 // scripts.
 func spanCell(d time.Duration) cell {
-	raw := strconv.FormatFloat(d.Round(time.Millisecond).Seconds(), 'f', -1, 64)
+	raw := strconv.FormatFloat(float64(d.Round(time.Millisecond).Milliseconds())/1000, 'f', -1, 64)
 	s := int64(d / time.Second)
 	var shown string
 	switch {

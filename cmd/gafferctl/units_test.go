@@ -12,7 +12,7 @@ func TestSpans(t *testing.T) {
 		d          time.Duration
 		shown, raw string
 	}{
-		{0, "0s", "0"}, {1500 * time.Millisecond, "1s", "1.5"}, {59 * time.Second, "59s", "59"}, {61 * time.Second, "1m 1s", "61"},
+		{0, "0s", "0"}, {1500 * time.Millisecond, "1s", "1.5"}, {1497 * time.Millisecond, "1s", "1.497"}, {59 * time.Second, "59s", "59"}, {61 * time.Second, "1m 1s", "61"},
 		{2*time.Hour + 5*time.Minute, "2h 5m", "7500"}, {49 * time.Hour, "2d 1h", "176400"},
 	}
 	for _, tt := range tests {
@@ -28,6 +28,18 @@ func TestLives(t *testing.T) {
 		time.Second: "1s", 61 * time.Second: "1m 1s",
 	} {
 		if got := life(d); got != want {
+			t.Errorf("%v: got %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestMoments(t *testing.T) {
+	now := time.Now()
+	for d, want := range map[time.Duration]string{
+		-time.Minute: "in 1m 0s", -time.Second: "in 1s", -time.Millisecond: "in a moment",
+		0: "just now", 999 * time.Millisecond: "just now", time.Second: "1s ago",
+	} {
+		if got := ago(now.Add(-d), now); got != want {
 			t.Errorf("%v: got %q, want %q", d, got, want)
 		}
 	}

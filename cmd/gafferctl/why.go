@@ -128,6 +128,8 @@ func ago(t, now time.Time) string {
 	switch {
 	case d <= -time.Second:
 		return "in " + spanCell(-d).shown
+	case d < 0:
+		return "in a moment"
 	case d < time.Second:
 		return "just now"
 	}
