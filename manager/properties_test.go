@@ -127,7 +127,7 @@ func TestParseTemplateTellsOfMistakes(t *testing.T) {
 		{`{"oom_score_adj": -1001}`, `oom_score_adj: -1001 is out of range: give -1000 (never killed) to 1000 (killed first)`},
 		{`{"no_new_privs": 1}`, `no_new_privs: got 1 (a number), want true or false`},
 		{`{"capabilities": ["net_bind", "CAP_CHOWN", "rule"]}`,
-			"capabilities: \"net_bind\" is no capability, the nearest is \"setgid\"\ncapabilities: \"rule\" is no capability, the nearest is \"kill\""},
+			"capabilities: \"net_bind\" is no capability, the nearest is \"net_bind_service\"\ncapabilities: \"rule\" is no capability, the nearest is \"kill\""},
 		{`{"capabilities": ["CAP_CHOWN", "chown"]}`, `capabilities: "chown" is there twice`},
 		{`{"essential": true, "detach": true, "cmd": "x"}`, `essential: does not go with detach: nobody sees how a detached process ends`},
 		{`{"zzz": 1, "args": 1, "essential": false, "shell": 1}`, "args: got 1 (a number), want a list of strings or a string\n" +

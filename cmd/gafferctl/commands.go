@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
 
 // addCommands puts all commands below root, in the order of the help.
 func (c *cli) addCommands(root *cobra.Command) {
@@ -50,8 +54,12 @@ func calledElsewhere(root *cobra.Command) {
 		"stats":          {"top", "monit"},
 		"attach":         {"fg"},
 		"why":            {"history"},
+		"token add":      {"create", "new"},
+		"token list":     {"ls"},
+		"token revoke":   {"delete", "remove", "rm"},
+		"groups del":     {"delete", "remove", "rm"},
 	} {
-		cmd, _, err := root.Find([]string{here})
+		cmd, _, err := root.Find(strings.Fields(here))
 		if err != nil {
 			panic(err) // the command is there
 		}

@@ -140,13 +140,15 @@ func target(name, arg string) (int, error) {
 	return count(arg)
 }
 
+// unknownFlag is pflag's error for flags of one letter.
+type unknownFlag interface {
+	error
+	GetSpecifiedShortnames() string
+}
+
 // signed has cmd tell of an argument like -1 what parse says of it, and not that
 // there is no such flag. parse also gets the first argument, if that is known.
 func signed(cmd *cobra.Command, parse func(name, arg string) (int, error)) *cobra.Command {
-	type unknownFlag interface {
-		error
-		GetSpecifiedShortnames() string
-	}
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if unknown, ok := errors.AsType[unknownFlag](err); ok {
 			if _, number := isPID(unknown.GetSpecifiedShortnames()); number {
@@ -203,5 +205,14 @@ func (c *cli) killCommand() *cobra.Command {
 	cmd.Long = "Send a signal to all instances of a process, or to one.\n\n" +
 		"The signal is a number or a name in any case: 15, term, SIGTERM. An instance that\n" +
 		"a signal ends is restarted as its process says; to end it for good, use stop."
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if unknown, ok := errors.AsType[unknownFlag](err); ok {
+			signal := unknown.GetSpecifiedShortnames()
+			if _, number := isPID(signal); number || len(signal) > 1 && signal == strings.ToUpper(signal) {
+				err = usagef("-%s: the signal comes last, without a dash: gafferctl kill %s %[1]s", signal, cmp.Or(cmd.Flags().Arg(0), "NAME"))
+			}
+		}
+		return cmd.Root().FlagErrorFunc()(cmd, err)
+	})
 	return c.complete(cmd, namesAndPids, signals)
 }

@@ -114,6 +114,13 @@ func (c *cli) meant(ctx context.Context, err error) string {
 		return "" // what was asked for is told anyway
 	}
 	known := named(all)
+	if infos, err := c.client.Infos(ctx); err == nil {
+		for _, info := range infos {
+			if isOver(info) {
+				known = slices.DeleteFunc(known, func(name string) bool { return name == info.Name })
+			}
+		}
+	}
 	if slices.ContainsFunc(known, func(name string) bool { return strings.HasPrefix(name, args[at]+":") }) {
 		hint := ": it is a group"
 		if group, _, err := c.cmd.Root().Find([]string{"groups", c.cmd.Name()}); err == nil && group.Name() == c.cmd.Name() {

@@ -43,8 +43,8 @@ func Unknown(cmd *cobra.Command, name string) (problem string) {
 	}
 	problem = fmt.Sprintf("there is no command %q", path+name)
 	cmd.SuggestionsMinimumDistance = 2
-	if near := cmd.SuggestionsFor(name); len(near) > 0 {
-		problem += "; did you mean " + path + strings.Join(near, " or ") + "?"
+	if near := cmd.SuggestionsFor(name); len(near) > 0 { // with some twice: for their names and what they are called elsewhere
+		problem += "; did you mean " + path + strings.Join(slices.Compact(near), " or ") + "?"
 	}
 	return problem
 }

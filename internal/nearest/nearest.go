@@ -7,13 +7,18 @@ import (
 )
 
 // Name is the candidate that takes the fewest edits to become s, the first of
-// them if there are several, and empty if there are none. Only the beginning of
-// an overlong s counts: it is input.
+// them if there are several, and empty if there are none. Where one begins with
+// the other, what follows counts as two edits at most. Only the beginning of an
+// overlong s counts: it is input.
 func Name(s string, candidates []string) string {
 	s = s[:min(len(s), 64)]
 	best, fewest := "", -1
 	for _, c := range candidates {
-		if d := distance(s, c); fewest < 0 || d < fewest {
+		d := distance(s, c)
+		if isBegun(s, c) {
+			d = min(d, 2)
+		}
+		if fewest < 0 || d < fewest {
 			best, fewest = c, d
 		}
 	}
@@ -27,7 +32,7 @@ func Hint(s string, candidates []string) string {
 	const few = 8
 	near := Name(s, candidates)
 	switch {
-	case near != "" && distance(s[:min(len(s), 64)], near) <= (len(s)+1)/2:
+	case isBegun(s, near), near != "" && distance(s[:min(len(s), 64)], near) <= len(s)/3+1:
 		return fmt.Sprintf(": did you mean %s?", near)
 	case len(candidates) > 0 && len(candidates) <= few:
 		return ": there is " + strings.Join(candidates, ", ")
@@ -35,23 +40,30 @@ func Hint(s string, candidates []string) string {
 	return ""
 }
 
-// distance is how many bytes have to be inserted, deleted or replaced to make
-// b of a.
+// isBegun says whether one of two begins with the other, by more than a letter.
+func isBegun(a, b string) bool {
+	return min(len(a), len(b)) > 1 && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a))
+}
+
+// distance is how many bytes have to be inserted, deleted or replaced, or
+// neighbours swapped, to make b of a.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
+		before, last, row = last, row, before
 		row[0] = i + 1
 		for j := range len(b) {
-			replaced := diagonal
+			replaced := last[j]
 			if a[i] != b[j] {
 				replaced++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
+			row[j+1] = min(replaced, row[j]+1, last[j+1]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
 	}
 	return row[len(b)]
