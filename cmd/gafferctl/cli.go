@@ -59,6 +59,9 @@ func (c *cli) root() *cobra.Command {
 			if len(args) == 0 {
 				return nil
 			}
+			if args[0] == "shutdown" { // supervisorctl's
+				return usagef("there is no command \"shutdown\": to stop the daemon, send gafferd a SIGTERM, or run systemctl stop gafferd")
+			}
 			return usagef("%s", cmdline.Unknown(cmd, args[0]))
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

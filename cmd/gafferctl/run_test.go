@@ -23,6 +23,7 @@ func TestUsageErrors(t *testing.T) {
 		{"stat", "gafferctl: there is no command \"stat\"; did you mean status or stats or start or stop?\nUsage: gafferctl [--connect URL] COMMAND\nTry 'gafferctl help'.\n"},
 		{"list", "gafferctl: there is no command \"list\"; did you mean status?\n"},
 		{"update", "gafferctl: there is no command \"update\"; did you mean update_process?\n"},
+		{"shutdown", "gafferctl: there is no command \"shutdown\": to stop the daemon, send gafferd a SIGTERM, or run systemctl stop gafferd\n"},
 		{"token rm", "gafferctl: there is no command \"token rm\"; did you mean token revoke?\n"},
 		{"kill -9 web", "gafferctl: -9: the signal comes last, without a dash: gafferctl kill NAME 9\n"},
 		{"kill web -TERM", "gafferctl: -TERM: the signal comes last, without a dash: gafferctl kill web TERM\n"},
