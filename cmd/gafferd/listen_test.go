@@ -269,7 +269,7 @@ func TestTLSFiles(t *testing.T) {
 	if d := start(t, nil, "--certfile", file(t, "both.pem", both)); !strings.HasPrefix(d.url, "https://") {
 		t.Errorf("listens on %s with certificate and key in one file, want https", d.url)
 	}
-	says(t, fails(t, exitFailed, "--bind=127.0.0.1:0", "--certfile", certFile), "certificate of --bind")
+	says(t, fails(t, exitFailed, "--bind=127.0.0.1:0", "--certfile", certFile), "certificate of --bind", "there is no key in", "--keyfile")
 	says(t, fails(t, exitFailed, "--bind=127.0.0.1:0", "--certfile", "/nonexistent.pem"), "/nonexistent.pem")
 	says(t, fails(t, exitUsage, "--bind=127.0.0.1:0", "--keyfile", keyFile), "--certfile")
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -103,6 +104,9 @@ func unchanged(before, now []fs.FileInfo) bool {
 func load(e config.Endpoint) (*tls.Config, error) {
 	certificate, err := tls.LoadX509KeyPair(e.CertFile, cmp.Or(e.KeyFile, e.CertFile))
 	if err != nil {
+		if e.KeyFile == "" && strings.Contains(err.Error(), "found a certificate rather than a key") {
+			return nil, fmt.Errorf("certificate of %s: there is no key in %s: name the file of its key with --keyfile, or keyfile in the configuration", endpointName(e), e.CertFile)
+		}
 		return nil, fmt.Errorf("certificate of %s: %w", endpointName(e), err)
 	}
 	c := &tls.Config{
