@@ -83,6 +83,11 @@ func TestUnreachable(t *testing.T) {
 			}
 		}
 	}
+	plain := strings.Replace(secure.URL, "https:", "http:", 1)
+	o := gafferctl(t, "", "--connect", plain, "status")
+	if want := "gafferctl: TLS is spoken at " + plain + ": use https:// instead of http://\n"; o.code != exitFailed || o.stderr != want {
+		t.Errorf("%s: exit %d, %q, want 1 and %q", plain, o.code, o.stderr, want)
+	}
 	t.Setenv("GAFFER_URL", "http://127.0.0.1:2")
 	if o := gafferctl(t, "", "status"); o.code != exitUnreachable || !strings.Contains(o.stderr, "http://127.0.0.1:2") {
 		t.Errorf("with $GAFFER_URL: exit %d, %q", o.code, o.stderr)

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +25,10 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	if e.Code == "" {
+	switch {
+	case e.Code == "" && e.Reason != "":
+		return e.Reason
+	case e.Code == "":
 		return fmt.Sprintf("unexpected answer %d %s: is it gafferd that listens there?", e.Status, http.StatusText(e.Status))
 	}
 	return fmt.Sprintf("%s (%s)", e.Reason, e.Code)
@@ -87,7 +91,10 @@ func (c *Client) refusal(resp *http.Response) error {
 		return c.lost(err)
 	}
 	if json.Unmarshal(text, &body) != nil {
-		body.Error = "" // not ours, whatever it is
+		body.Error, body.Reason = "", "" // not ours, whatever it is
+	}
+	if resp.StatusCode == http.StatusBadRequest && bytes.HasPrefix(text, []byte("Client sent an HTTP request to an HTTPS server")) {
+		body.Reason = "TLS is spoken at " + c.endpoint.address + ": use https:// instead of http://"
 	}
 	return &Error{resp.StatusCode, body.Error, body.Reason, body.Problems, body.Written, body.Offset}
 }
