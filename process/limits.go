@@ -67,19 +67,8 @@ var rlimitNames = []string{
 // RlimitNames are the names that Spec.Rlimits may have.
 func RlimitNames() []string { return slices.Clone(rlimitNames) }
 
-// capabilityNames are those of capabilities(7), in lower case and without CAP_,
-// each in the place of its number.
-var capabilityNames = []string{
-	"chown", "dac_override", "dac_read_search", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap",
-	"linux_immutable", "net_bind_service", "net_broadcast", "net_admin", "net_raw", "ipc_lock", "ipc_owner",
-	"sys_module", "sys_rawio", "sys_chroot", "sys_ptrace", "sys_pacct", "sys_admin", "sys_boot", "sys_nice",
-	"sys_resource", "sys_time", "sys_tty_config", "mknod", "lease", "audit_write", "audit_control", "setfcap",
-	"mac_override", "mac_admin", "syslog", "wake_alarm", "block_suspend", "audit_read", "perfmon", "bpf",
-	"checkpoint_restore",
-}
-
 // CapabilityNames are the names that Spec.Capabilities may have.
-func CapabilityNames() []string { return slices.Clone(capabilityNames) }
+func CapabilityNames() []string { return slices.Clone(spawn.CapabilityNames) }
 
 func (p *problems) checkLimits(s *Spec) {
 	for _, name := range slices.Sorted(maps.Keys(s.Rlimits)) {
@@ -98,7 +87,7 @@ func (p *problems) checkLimits(s *Spec) {
 	}
 	for i, name := range s.Capabilities {
 		switch {
-		case !slices.Contains(capabilityNames, name):
+		case !slices.Contains(spawn.CapabilityNames, name):
 			p.add("capabilities", "%q is not a capability: give names such as net_bind_service", name)
 		case slices.Contains(s.Capabilities[:i], name):
 			p.add("capabilities", "%q is there twice", name)
@@ -125,7 +114,7 @@ func (s *Spec) limits(a *account) spawn.Limits {
 	case s.Capabilities != nil:
 		l.LimitCaps = true
 		for _, name := range s.Capabilities {
-			l.Caps |= 1 << slices.Index(capabilityNames, name)
+			l.Caps |= 1 << slices.Index(spawn.CapabilityNames, name)
 		}
 		l.Bounding = l.Caps
 	case another:

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -310,12 +311,12 @@ func TestNamesOfLimits(t *testing.T) {
 		"chown": unix.CAP_CHOWN, "net_bind_service": unix.CAP_NET_BIND_SERVICE, "sys_admin": unix.CAP_SYS_ADMIN,
 		"sys_resource": unix.CAP_SYS_RESOURCE, "setfcap": unix.CAP_SETFCAP, "checkpoint_restore": unix.CAP_CHECKPOINT_RESTORE,
 	} {
-		if got := slices.Index(capabilityNames, name); got != number {
+		if got := slices.Index(spawn.CapabilityNames, name); got != number {
 			t.Errorf("%s has the number %d, want %d", name, got, number)
 		}
 	}
-	if len(capabilityNames) != unix.CAP_LAST_CAP+1 {
-		t.Errorf("there are %d names of capabilities, want %d", len(capabilityNames), unix.CAP_LAST_CAP+1)
+	if len(spawn.CapabilityNames) != unix.CAP_LAST_CAP+1 {
+		t.Errorf("there are %d names of capabilities, want %d", len(spawn.CapabilityNames), unix.CAP_LAST_CAP+1)
 	}
 }
 
@@ -336,4 +337,34 @@ func TestParseRlimit(t *testing.T) {
 			t.Errorf("%q is taken for %v", text, got)
 		}
 	}
+}
+
+// A capability that the daemon lacks is called by its name.
+func TestCapabilityThatTheDaemonLacks(t *testing.T) {
+	permitted, err := strconv.ParseUint(statusOf(t, "CapPrm"), 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for number, name := range CapabilityNames() {
+		if permitted&(1<<number) != 0 {
+			continue
+		}
+		_, err := Start(&Spec{Name: "web", Cmd: "true", StopSignal: syscall.SIGTERM, Capabilities: []string{name}}, Options{})
+		if want := "capabilities: " + name + " is not the daemon's to give"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		return
+	}
+	t.Skip("it has them all")
+}
+
+func statusOf(t *testing.T, field string) string {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), field+":")
+	value, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSpace(value)
 }

@@ -47,7 +47,7 @@ func (l *Limits) limitCaps() error {
 		return &StepError{"capabilities", err}
 	}
 	if missing := l.Caps &^ have.permitted; missing != 0 {
-		return &StepError{fmt.Sprintf("capabilities: the one with the number %d is not the daemon's to give", bits.TrailingZeros64(missing)), unix.EPERM}
+		return &StepError{fmt.Sprintf("capabilities: %s is not the daemon's to give", CapabilityNames[bits.TrailingZeros64(missing)]), unix.EPERM}
 	}
 	if err := l.limitBounding(); err != nil {
 		return err
