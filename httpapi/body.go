@@ -77,6 +77,14 @@ func linger(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// closeAfter has the answer be the last of its connection, on which no other request
+// could be read. In HTTP/2 a body is no matter of the others.
+func closeAfter(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
+}
+
 // endBody says until when what is left of a body may be read.
 func endBody(w http.ResponseWriter, r *http.Request, deadline time.Time) {
 	if r.Body != nil && r.Body != http.NoBody {

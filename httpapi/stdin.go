@@ -90,6 +90,9 @@ func copyBody(ctx context.Context, w http.ResponseWriter, r *http.Request, in *p
 	written, offset, err = in.Copy(ctx, r.Body, at)
 	close(done)
 	<-watched
+	if givenUp != nil {
+		closeAfter(w, r) // net/http may already be reading on, for the next request
+	}
 	if err == nil || errors.Is(err, process.ErrInputHole) || givenUp == nil {
 		return written, offset, err
 	}

@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -129,6 +131,40 @@ func TestStdinThatIsNotRead(t *testing.T) {
 	d.want(200, "POST", "/processes/echo/_stop", "")
 	if a := readResponse(t, conn); a.status != 409 || !strings.Contains(a.body, `"written":3`) {
 		t.Errorf("process ended: %d %s", a.status, a.body)
+	}
+}
+
+// What gives a body up may break the reading of the next request: then there is to be
+// none on that connection.
+func TestStdinThatIsGivenUpLosesNoOtherRequest(t *testing.T) {
+	d := newDaemon(t, Options{})
+	pid := d.create(child("deaf", "deaf", "redirect_input", true))
+	stdin := fmt.Sprintf("/streams/%d/stdin", pid)
+	d.want(409, "POST", stdin+"?timeout=0.1", strings.Repeat("x", 4<<20))
+	var conns []net.Conn
+	for i := range 12 {
+		query := []string{"?timeout=0.05", ""}[i%2]
+		conns = append(conns, d.raw("POST "+stdin+query+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc"))
+	}
+	d.want(409, "POST", stdin+"?timeout=0.1", "x") // all of them are there by now
+	d.want(200, "POST", "/processes/deaf/_stop", "")
+	for _, conn := range conns {
+		from := bufio.NewReader(conn)
+		resp, err := http.ReadResponse(from, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		if resp.StatusCode != 409 {
+			t.Errorf("%s", resp.Status)
+		}
+		if resp.Close {
+			continue
+		}
+		io.WriteString(conn, "GET /watch?timeout=0.01 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		if _, err := http.ReadResponse(from, nil); err != nil {
+			t.Errorf("the next request: %v", err)
+		}
 	}
 }
 
