@@ -17,6 +17,7 @@ type feedWriter struct {
 	rc    *http.ResponseController
 	to    deadliner // whose write deadline it is
 	stall time.Duration
+	lapse bool // the deadline does its work although nothing is being written
 	sse   bool // it is server-sent events
 
 	direct *direct                 // nil: by way of net/http
@@ -35,6 +36,9 @@ func (s *Server) startFeed(w http.ResponseWriter, contentType string) *feedWrite
 	h.Set("X-Accel-Buffering", "no") // proxies that buffer would hold it back
 	rc := http.NewResponseController(w)
 	f := &feedWriter{w: w, rc: rc, to: rc, stall: s.stallTimeout, sse: contentType == sseType}
+	if a, ok := w.(*answer); ok {
+		f.lapse = a.lapse
+	}
 	w.WriteHeader(http.StatusOK)
 	f.flush()
 	return f
@@ -89,6 +93,10 @@ func (f *feedWriter) flush() {
 	f.extend()
 	if f.rc.Flush() != nil {
 		panic(http.ErrAbortHandler)
+	}
+	if f.lapse {
+		f.deadline = time.Time{}
+		_ = f.to.SetWriteDeadline(f.deadline)
 	}
 }
 

@@ -18,7 +18,7 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 
 // serveHTTP is where every request comes in: the gate first, then the router.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	a := &answer{ResponseWriter: w, stall: s.stallTimeout, maxBody: s.limits.Body}
+	a := &answer{ResponseWriter: w, stall: s.stallTimeout, lapse: r.ProtoMajor == 2, maxBody: s.limits.Body}
 	began := time.Now()
 	defer func() {
 		failure := recover()
@@ -106,6 +106,7 @@ func clientGone(ctx context.Context, err error) bool {
 type answer struct {
 	http.ResponseWriter
 	stall   time.Duration // 0: no bound
+	lapse   bool          // HTTP/2: net/http resets the stream when that is over, whether or not it writes
 	maxBody int64         // of the request
 	status  int           // 0 while nothing is written
 	bytes   int64

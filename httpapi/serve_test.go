@@ -139,6 +139,50 @@ func TestIdleFeedsOutliveTheStallTimeout(t *testing.T) {
 	d.want(200, "GET", "/ping", "")
 }
 
+// In HTTP/2 a deadline that passes ends the answer, also while nothing is written.
+func TestIdleFeedsOutliveTheStallTimeoutInHTTP2(t *testing.T) {
+	log := streams.NewLog(streams.Options{})
+	d := newDaemon(t, Options{StallTimeout: 50 * time.Millisecond})
+	d.server.Handle("GET", "/log", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.server.continuous(w, r, &reading{query: queryOf(r), log: log, done: func() {}})
+	}), RouteDoc{})
+	cert, pool := certificate(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- d.server.Serve(ctx, TLSListener(l, &tls.Config{Certificates: []tls.Certificate{cert}}))
+	}()
+	defer func() {
+		cancel()
+		<-done
+	}()
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport, Timeout: patience}
+	resp, err := client.Get("https://" + l.Addr().String() + "/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.ProtoMajor != 2 {
+		t.Fatal(resp.Proto)
+	}
+	for range 2 {
+		<-time.After(150 * time.Millisecond)
+		io.WriteString(log, "x")
+		expect(t, resp.Body, "x")
+	}
+	<-time.After(150 * time.Millisecond)
+	log.Close()
+	if rest, err := io.ReadAll(resp.Body); err != nil || len(rest) > 0 {
+		t.Errorf("%q %v", rest, err)
+	}
+}
+
 func TestServeSaysWhyAListenerFailed(t *testing.T) {
 	d := newDaemon(t, Options{})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
