@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 )
@@ -24,10 +25,30 @@ const (
 // past as a deadline ends a read or write that is under way.
 var past = time.Unix(1, 0)
 
-var errBodyTooLarge = errors.New("the body is too large")
+var (
+	errBodyTooLarge = errors.New("the body is too large")
+	errBadBody      = errors.New("the body is malformed or incomplete")
+)
+
+// requestBody is the body of a request. Errors of reading it are errBadBody, or
+// errPeerGone if the connection has broken or was given up.
+type requestBody struct{ r *http.Request }
+
+// Read implements io.Reader.
+func (b requestBody) Read(p []byte) (int, error) {
+	n, err := b.r.Body.Read(p)
+	if err == nil || err == io.EOF {
+		return n, err
+	}
+	kind := errBadBody
+	if _, broken := errors.AsType[net.Error](err); broken || b.r.Context().Err() != nil {
+		kind = errPeerGone
+	}
+	return n, fmt.Errorf("%w: %w", kind, err)
+}
 
 // readBody reads a whole small body. It is an error to the client if that is
-// too large; if it does not arrive in time the connection is dropped.
+// too large or malformed; if it does not arrive in time the connection is dropped.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
@@ -42,9 +63,9 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	}
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout)) // a writer that cannot is a test's
-	body, err := io.ReadAll(io.LimitReader(r.Body, most+1))
+	body, err := io.ReadAll(io.LimitReader(requestBody{r}, most+1))
 	if err != nil {
-		panic(http.ErrAbortHandler)
+		return nil, err
 	}
 	if int64(len(body)) > most {
 		return nil, tooLarge

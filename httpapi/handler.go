@@ -82,6 +82,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusUnauthorized {
 		s.gate.challenge(w.Header(), r)
 	}
+	if errors.Is(err, errBadBody) {
+		closeAfter(w, r) // nobody can tell where the next request would begin
+	}
 	problem := problemBody{Error: code, Reason: reason}
 	accountOf(w).code = code
 	if e, ok := errors.AsType[*guessing](err); ok {

@@ -52,6 +52,7 @@ var problems = []problem{
 	{errJSON, http.StatusBadRequest, "invalid_json", ""},
 	{errConfiguration, http.StatusBadRequest, "invalid_configuration", ""},
 	{errMediaType, http.StatusUnsupportedMediaType, "unsupported_media_type", ""},
+	{errBadBody, http.StatusBadRequest, "bad_body", ""},
 	{errBodyTooLarge, http.StatusRequestEntityTooLarge, "body_too_large", ""},
 	{errBadValue, http.StatusBadRequest, "bad_value", ""},
 	{errBadFeed, http.StatusBadRequest, "bad_feed", ""},
@@ -108,7 +109,7 @@ func shortage(of, limit string) string {
 // problemOf says how err is answered. The status is 0 if there is nobody left
 // to answer to.
 func (s *Server) problemOf(r *http.Request, err error) (status int, code, reason string) {
-	if clientGone(r.Context(), err) {
+	if clientGone(r.Context(), err) || errors.Is(err, errPeerGone) {
 		return 0, "", ""
 	}
 	for _, p := range problems {

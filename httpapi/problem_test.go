@@ -15,7 +15,7 @@ import (
 
 // codes are those of the API's contract.
 var codes = []string{
-	"invalid_json", "invalid_configuration", "invalid_process_info", "bad_value", "bad_feed", "io_not_redirected", "no_signal_number",
+	"invalid_json", "invalid_configuration", "invalid_process_info", "bad_body", "bad_value", "bad_feed", "io_not_redirected", "no_signal_number",
 	"unauthorized", "forbidden", "forbidden_write", "cross_origin", "bad_host", "not_found", "io_not_found",
 	"resource_not_found", "bad_event_type", "method_not_allowed", "conflict", "body_too_large",
 	"unsupported_media_type", "too_many", "internal", "stopping",

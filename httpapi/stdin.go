@@ -87,7 +87,7 @@ func copyBody(ctx context.Context, w http.ResponseWriter, r *http.Request, in *p
 		}
 		_ = rc.SetReadDeadline(past) // the read that Copy may wait in ends now
 	}()
-	written, offset, err = in.Copy(ctx, r.Body, at)
+	written, offset, err = in.Copy(ctx, requestBody{r}, at)
 	close(done)
 	<-watched
 	if givenUp != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -165,6 +166,44 @@ func TestStdinThatIsGivenUpLosesNoOtherRequest(t *testing.T) {
 		if _, err := http.ReadResponse(from, nil); err != nil {
 			t.Errorf("the next request: %v", err)
 		}
+	}
+}
+
+func TestBadBody(t *testing.T) {
+	var log strings.Builder
+	d := newDaemon(t, Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	pid := d.create(child("echo", "echo", "redirect_input", true))
+	stdin := fmt.Sprintf("/streams/%d/stdin", pid)
+	for body, told := range map[string]string{
+		"zz\r\nabc\r\n":            `"written":0`,
+		"3\r\nabcdef\r\n0\r\n\r\n": `"written":3`,
+	} {
+		for path, told := range map[string]string{stdin: told, "/processes": ""} {
+			conn := d.raw("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Errorf("%s %q: %v", path, body, err)
+				continue
+			}
+			text, _ := io.ReadAll(resp.Body)
+			a := answered{resp.StatusCode, resp.Header, string(text)}
+			if a.status != 400 || !resp.Close || a.code(t) != "bad_body" || !strings.Contains(a.body, told) {
+				t.Errorf("%s %q: %+v, closes: %v", path, body, a, resp.Close)
+			}
+		}
+	}
+	// Who breaks off gets no answer.
+	for _, path := range []string{stdin, "/processes"} {
+		conn := d.raw("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc")
+		if path == stdin {
+			d.written(pid, "stdout", 6)
+		}
+		conn.(*net.TCPConn).SetLinger(0)
+		conn.Close()
+	}
+	d.stop()
+	if log.Len() > 0 {
+		t.Errorf("logged %s", log.String())
 	}
 }
 
