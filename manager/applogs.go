@@ -274,6 +274,10 @@ func (r *LogReader) sources() (added []streams.Source[*output]) {
 	var places map[outputKey]int64
 	if !r.begun {
 		places = r.begin(all)
+		all = slices.DeleteFunc(all, func(o *output) bool {
+			_, ok := places[o.outputKey]
+			return !ok
+		})
 		r.begun = true
 	}
 	for _, o := range all {

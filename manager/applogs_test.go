@@ -26,6 +26,12 @@ func init() {
 		}()
 		io.Copy(io.Discard, os.Stdin)
 	}
+	children["unfinished"] = func() {
+		fmt.Print("one\ntwo\n")
+		fmt.Print("out")
+		fmt.Fprint(os.Stderr, "err")
+		time.Sleep(time.Hour)
+	}
 	children["three"] = func() { fmt.Print("one\ntwo\nthree\nunfinished") }
 }
 
@@ -121,6 +127,26 @@ func TestLogsOfAnApp(t *testing.T) {
 	}
 	if _, err := m.Logs("nobody", all); err == nil {
 		t.Error("logs of an app that does not exist")
+	}
+}
+
+// Lines that are unfinished count among the last.
+func TestLastLogsHaveNoMoreLinesThanAskedFor(t *testing.T) {
+	m := realManager(t)
+	if _, err := m.Create(childTemplate("web", "unfinished")); err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for deadline := time.Now().Add(20 * time.Second); len(all) < 4; {
+		if all, _ = logsOf(t, m, "web", LogQuery{Tail: -1}); time.Now().After(deadline) {
+			t.Fatalf("got %q", all)
+		}
+	}
+	for n := range len(all) + 2 {
+		// Which of the two unfinished ones is the last, nobody knows.
+		if got, _ := logsOf(t, m, "web", LogQuery{Tail: n}); len(got) != min(n, len(all)) {
+			t.Errorf("the last %d: got %q", n, got)
+		}
 	}
 }
 

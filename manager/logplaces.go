@@ -45,7 +45,8 @@ func (r *LogReader) place(o *output) int64 {
 }
 
 // tail moves the places on so that only the last lines come: what has been
-// written by now, as far as it matches.
+// written by now, as far as it matches. Outputs that have none of them have no place
+// any more, unless more is to follow.
 func (r *LogReader) tail(all []*output, places map[outputKey]int64) {
 	want := r.query.Tail
 	lasts := make(map[outputKey][]place, len(all))
@@ -70,10 +71,13 @@ func (r *LogReader) tail(all []*output, places map[outputKey]int64) {
 	}
 	for _, o := range all {
 		i := slices.IndexFunc(lasts[o.outputKey], func(l place) bool { return l.number >= least })
-		if i >= 0 {
+		switch {
+		case i >= 0:
 			places[o.outputKey] = lasts[o.outputKey][i].at
-		} else {
+		case r.query.Follow:
 			places[o.outputKey] = r.fresh(o)
+		default:
+			delete(places, o.outputKey) // nor is its unfinished line among the last
 		}
 	}
 }
