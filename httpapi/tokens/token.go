@@ -68,9 +68,14 @@ func (t *Token) Reaches(group string) bool {
 	})
 }
 
-// ID tells the token from all others, also from a later one of the same name.
+// ID tells the token from all others, also from a later one of the same name. That of
+// a fixed one is the same in each life of the daemon.
 func (t *Token) ID() string {
-	sum := sha256.Sum256(fmt.Appendf(t.hash[:len(t.hash):len(t.hash)], "%s\x00%d", t.Name, t.Created.UnixNano()))
+	var made int64
+	if !t.Fixed {
+		made = t.Created.UnixNano()
+	}
+	sum := sha256.Sum256(fmt.Appendf(t.hash[:len(t.hash):len(t.hash)], "%s\x00%d", t.Name, made))
 	return hex.EncodeToString(sum[:8])
 }
 

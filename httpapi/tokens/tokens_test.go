@@ -263,3 +263,28 @@ func TestScopes(t *testing.T) {
 		}
 	}
 }
+
+// What was signed for the operator's token is good in the daemon's next life too, as
+// long as its name and its secret are the same.
+func TestFixedTokensHaveTheirID(t *testing.T) {
+	id := func(name, secret string) string {
+		s := newSet(t)
+		if err := s.Fix(name, secret); err != nil {
+			t.Fatal(err)
+		}
+		token, err := s.Find(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token.ID()
+	}
+	first := id("fixed", "secret")
+	if again := id("fixed", "secret"); again != first {
+		t.Errorf("it is %s, and then %s", first, again)
+	}
+	for _, other := range []string{id("fixed", "another"), id("other", "secret")} {
+		if other == first {
+			t.Error("another token has the same")
+		}
+	}
+}
