@@ -119,67 +119,39 @@ func TestStalledPeerIsGivenUp(t *testing.T) {
 	})
 }
 
-func TestIdleFeedsOutliveTheStallTimeout(t *testing.T) {
-	log := streams.NewLog(streams.Options{})
-	d := newDaemon(t, Options{StallTimeout: 50 * time.Millisecond})
-	d.server.Handle("GET", "/log", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.server.continuous(w, r, &reading{query: queryOf(r), log: log, done: func() {}})
-	}), RouteDoc{})
-	resp := d.open("/log")
-	for range 2 {
-		<-time.After(150 * time.Millisecond)
-		io.WriteString(log, "x")
-		expect(t, resp.Body, "x")
-	}
-	<-time.After(150 * time.Millisecond)
-	log.Close()
-	if rest, err := io.ReadAll(resp.Body); err != nil || len(rest) > 0 {
-		t.Errorf("%q %v", rest, err)
-	}
-	d.want(200, "GET", "/ping", "")
-}
-
 // In HTTP/2 a deadline that passes ends the answer, also while nothing is written.
-func TestIdleFeedsOutliveTheStallTimeoutInHTTP2(t *testing.T) {
-	log := streams.NewLog(streams.Options{})
-	d := newDaemon(t, Options{StallTimeout: 50 * time.Millisecond})
-	d.server.Handle("GET", "/log", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.server.continuous(w, r, &reading{query: queryOf(r), log: log, done: func() {}})
-	}), RouteDoc{})
-	cert, pool := certificate(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() {
-		done <- d.server.Serve(ctx, TLSListener(l, &tls.Config{Certificates: []tls.Certificate{cert}}))
-	}()
-	defer func() {
-		cancel()
-		<-done
-	}()
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: patience}
-	resp, err := client.Get("https://" + l.Addr().String() + "/log")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.ProtoMajor != 2 {
-		t.Fatal(resp.Proto)
-	}
-	for range 2 {
+func TestIdleFeedsOutliveTheStallTimeout(t *testing.T) {
+	for _, h2 := range []bool{false, true} {
+		log := streams.NewLog(streams.Options{})
+		d := newDaemon(t, Options{StallTimeout: 50 * time.Millisecond})
+		d.server.Handle("GET", "/log", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			d.server.continuous(w, r, &reading{query: queryOf(r), log: log, done: func() {}})
+		}), RouteDoc{})
+		resp := d.open("/log")
+		if h2 {
+			origin, pool := d.serveTLS()
+			transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}
+			defer transport.CloseIdleConnections()
+			var err error
+			if resp, err = (&http.Client{Transport: transport, Timeout: patience}).Get(origin + "/log"); err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+		}
+		if (resp.ProtoMajor == 2) != h2 {
+			t.Fatal(resp.Proto)
+		}
+		for range 2 {
+			<-time.After(150 * time.Millisecond)
+			io.WriteString(log, "x")
+			expect(t, resp.Body, "x")
+		}
 		<-time.After(150 * time.Millisecond)
-		io.WriteString(log, "x")
-		expect(t, resp.Body, "x")
-	}
-	<-time.After(150 * time.Millisecond)
-	log.Close()
-	if rest, err := io.ReadAll(resp.Body); err != nil || len(rest) > 0 {
-		t.Errorf("%q %v", rest, err)
+		log.Close()
+		if rest, err := io.ReadAll(resp.Body); err != nil || len(rest) > 0 {
+			t.Errorf("%s: %q %v", resp.Proto, rest, err)
+		}
+		d.want(200, "GET", "/ping", "")
 	}
 }
 
@@ -216,23 +188,35 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-func TestTLS(t *testing.T) {
-	log := streams.NewLog(streams.Options{})
-	d := feedServer(t, log)
-	cert, pool := certificate(t)
+// serveTLS has the daemon serve over TLS too, until the test ends.
+func (d *daemon) serveTLS() (origin string, pool *x509.CertPool) {
+	d.t.Helper()
+	cert, pool := certificate(d.t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
 		done <- d.server.Serve(ctx, TLSListener(l, &tls.Config{Certificates: []tls.Certificate{cert}}))
 	}()
+	d.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			d.t.Error(err)
+		}
+	})
+	return "https://" + l.Addr().String(), pool
+}
+
+func TestTLS(t *testing.T) {
+	log := streams.NewLog(streams.Options{})
+	d := feedServer(t, log)
+	origin, pool := d.serveTLS()
 	for _, h2 := range []bool{true, false} {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: h2}
 		client := &http.Client{Transport: transport}
-		origin := "https://" + l.Addr().String()
 		r, err := http.NewRequest("GET", origin+"/log?feed=eventsource", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -262,9 +246,5 @@ func TestTLS(t *testing.T) {
 			t.Errorf("%s: %s", resp.Proto, resp.Status)
 		}
 		transport.CloseIdleConnections()
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
 	}
 }

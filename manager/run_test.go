@@ -190,31 +190,28 @@ func TestRunIsAProcess(t *testing.T) {
 			f.Errorf("%v is listed for ever", names)
 		}
 	}
+	happens := func(f *fixture, o *Operation) {
+		f.Helper()
+		time.Sleep(time.Second) // in which what runs has stopped
+		synctest.Wait()
+		f.over(o)
+	}
+	goesOn := func(f *fixture, o *Operation) {
+		f.Helper()
+		happens(f, o)
+		f.wantAlive("job-1")
+		f.exit("job-1", 0)
+	}
 	for name, test := range map[string]func(f *fixture){
 		"restarted": func(f *fixture) {
-			o := f.do(f.Restart("job"))
-			time.Sleep(time.Second)
-			synctest.Wait()
-			f.over(o)
-			f.wantAlive("job-1")
-			f.exit("job-1", 0)
+			goesOn(f, f.do(f.Restart("job")))
 		},
 		"started while it stops": func(f *fixture) {
 			f.do(f.Stop("job"))
-			o := f.do(f.Start("job"))
-			time.Sleep(time.Second)
-			synctest.Wait()
-			f.over(o)
-			f.wantAlive("job-1")
-			f.exit("job-1", 0)
+			goesOn(f, f.do(f.Start("job")))
 		},
 		"updated": func(f *fixture) {
-			o := f.do(f.Update("job", quiet("job", restarting(RestartNever), command("/bin/other"))))
-			time.Sleep(time.Second)
-			synctest.Wait()
-			f.over(o)
-			f.wantAlive("job-1")
-			f.exit("job-1", 0)
+			goesOn(f, f.do(f.Update("job", quiet("job", restarting(RestartNever), command("/bin/other")))))
 		},
 		"scaled": func(f *fixture) {
 			_, o, err := f.Scale("job", 2)
@@ -227,16 +224,10 @@ func TestRunIsAProcess(t *testing.T) {
 		},
 		"scaled down": func(f *fixture) {
 			_, o, err := f.Scale("job", 0)
-			f.do(o, err)
-			time.Sleep(time.Second)
-			synctest.Wait()
-			f.over(o)
+			happens(f, f.do(o, err))
 		},
 		"stopped": func(f *fixture) {
-			o := f.do(f.Stop("job"))
-			time.Sleep(time.Second)
-			synctest.Wait()
-			f.over(o)
+			happens(f, f.do(f.Stop("job")))
 		},
 		"essential": func(f *fixture) {
 			f.exit("job-1", 3)
