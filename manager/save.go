@@ -168,11 +168,9 @@ func (sv *saver) run() {
 			return
 		}
 		began := time.Now()
-		switch err := sv.save(all); {
-		case err != nil:
+		retry = nil
+		if sv.save(all) != nil {
 			retry = time.After(saveRetry)
-		case all:
-			retry = nil // else the exits may wait for it
 		}
 		pause = max(savePause, saveShare*time.Since(began))
 	}

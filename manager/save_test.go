@@ -288,37 +288,3 @@ func TestRunIsCutOff(t *testing.T) {
 		t.Errorf("exits %+v, %v", exits, err)
 	}
 }
-
-// What could not be written is tried again, also when somebody has asked meanwhile for
-// what could.
-func TestExitsAreTriedAgain(t *testing.T) {
-	dir := t.TempDir()
-	m, end := stateManager(t, dir)
-	defer func() { end() }()
-	if _, err := m.Restore(); err != nil {
-		t.Fatal(err)
-	}
-	blocked := filepath.Join(dir, exitsFile+".new") // in the place of a full disk
-	must(t, os.Mkdir(blocked, 0o700))
-	if _, err := m.Create(three("web")); err != nil {
-		t.Fatal(err)
-	}
-	ended(t, m, 1)
-	saved := func() bool {
-		text, _ := os.ReadFile(filepath.Join(dir, exitsFile))
-		return strings.Contains(string(text), `"exit_status"`)
-	}
-	until(t, "the exits cannot be written", func() bool {
-		m.saver.saving.Lock()
-		defer m.saver.saving.Unlock()
-		return m.saver.trouble.ofState != nil
-	})
-	asked := 0
-	until(t, "it was asked again and again, for a while", func() bool {
-		_ = m.Saved(t.Context())
-		asked++
-		return asked > 50
-	})
-	must(t, os.Remove(blocked))
-	until(t, "they are written", saved)
-}

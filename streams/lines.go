@@ -249,23 +249,13 @@ func (ls *Lines) line(n int) Line {
 	end := ls.chunk.Offset + int64(n+ended)
 	if len(ls.held) > 0 || ls.continued {
 		ls.keep(n)
-		ls.skipEnd(ended)
+		ls.skip(ended)
 		return ls.give(len(ls.held), end, false)
 	}
 	line := Line{Offset: ls.chunk.Offset, End: end, Text: data[:n:n], Time: ls.chunk.Marks[0].Time()}
-	ls.skip(n)
-	ls.skipEnd(ended)
+	ls.skip(n + ended)
 	line.Number = ls.number
 	return line
-}
-
-// skipEnd moves on over the n bytes that end a line. It was complete with the first,
-// whoever reads it now: an LF behind a CR may have come with a later write.
-func (ls *Lines) skipEnd(n int) {
-	ls.skip(1)
-	number := ls.number
-	ls.skip(n - 1)
-	ls.number = number
 }
 
 // hold keeps the chunk in hand as the beginning of a line, up to maxLine.

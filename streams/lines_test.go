@@ -217,26 +217,6 @@ func TestLineTimesAndNumbers(t *testing.T) {
 	})
 }
 
-// A line has the number of the write that brought its CR, whenever its LF came.
-func TestNumberOfALineWhoseLFIsLate(t *testing.T) {
-	for _, first := range []string{"a\r", "", "begun "} {
-		l := NewLog(Options{})
-		writes := 0
-		for _, text := range []string{first, "a\r", "\nb\r\n"} {
-			if text != "" {
-				fmt.Fprint(l, text)
-				writes++
-			}
-		}
-		l.Close()
-		got := lines(t, l, 0)
-		n := len(got)
-		if got[n-2].Number != uint64(writes-1) || got[n-1].Number != uint64(writes) {
-			t.Errorf("behind %q: %+v", first, got)
-		}
-	}
-}
-
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("a\r\nb\rc\n\n€"), uint8(3))
 	f.Fuzz(func(t *testing.T, text []byte, step uint8) {

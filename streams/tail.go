@@ -38,18 +38,14 @@ func lineStarts(end int64, runs iter.Seq2[int64, []byte]) iter.Seq2[int64, bool]
 	return func(yield func(int64, bool) bool) {
 		line, empty := end, true // where the line looked at goes on
 		var next byte            // the byte behind the one looked at
-		missing := end           // where bytes are missing: no line begins there
 		for offset, run := range runs {
-			if behind := offset + int64(len(run)); behind < line {
-				if line < missing && !yield(line, empty) {
-					return
-				}
-				line, missing, empty, next = behind, behind, true, 0
+			if offset+int64(len(run)) < line && line < end && !yield(line, empty) {
+				return // what is before it is missing
 			}
 			for i := min(int64(len(run)), end-offset) - 1; i >= 0; i-- {
 				c := run[i]
 				if c == '\n' || c == '\r' && next != '\n' {
-					if line < missing && !yield(line, empty) {
+					if line < end && !yield(line, empty) {
 						return
 					}
 					empty = true
@@ -60,7 +56,7 @@ func lineStarts(end int64, runs iter.Seq2[int64, []byte]) iter.Seq2[int64, bool]
 				line = offset + i
 			}
 		}
-		if line < missing {
+		if line < end {
 			yield(line, empty)
 		}
 	}

@@ -40,7 +40,6 @@ type allApps struct {
 
 	mu    sync.Mutex // guards everything below
 	known []string   // apps that are followed
-	again []string   // those of them that were made anew meanwhile: it may have been too late for the request
 	full  bool       // it was told that there are too many
 }
 
@@ -67,7 +66,7 @@ func (a *allApps) watch(ctx context.Context) error {
 			continue // a gap: Ready has looked at what there is
 		}
 		app, _, _ := strings.Cut(ev.Name, ":")
-		if a.comesAgain(app) {
+		if a.knows(app) {
 			continue
 		}
 		status, err := c.client.Status(ctx, ev.Name)
@@ -89,18 +88,10 @@ func passing(err error) bool {
 		ok && (e.Status == http.StatusServiceUnavailable || e.Status == http.StatusTooManyRequests)
 }
 
-// comesAgain notes that an app was made anew that is being followed, and reports
-// whether it is.
-func (a *allApps) comesAgain(app string) bool {
+func (a *allApps) knows(app string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !slices.Contains(a.known, app) {
-		return false
-	}
-	if !slices.Contains(a.again, app) {
-		a.again = append(a.again, app)
-	}
-	return true
+	return slices.Contains(a.known, app)
 }
 
 // come follows an app from its first line, unless it is being followed.
@@ -128,15 +119,9 @@ func (a *allApps) begin(t *logTarget) {
 	a.follow(t, func() { a.end(t.app) })
 }
 
-// end forgets an app that has gone. It may come again, or has already.
+// end forgets an app that has gone: it may come again.
 func (a *allApps) end(app string) {
-	same := func(one string) bool { return one == app }
 	a.mu.Lock()
-	a.known = slices.DeleteFunc(a.known, same)
-	again := slices.ContainsFunc(a.again, same)
-	a.again = slices.DeleteFunc(a.again, same)
-	a.mu.Unlock()
-	if again {
-		a.come(app)
-	}
+	defer a.mu.Unlock()
+	a.known = slices.DeleteFunc(a.known, func(one string) bool { return one == app })
 }

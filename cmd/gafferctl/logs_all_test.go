@@ -89,21 +89,3 @@ func TestAllAppsAreBounded(t *testing.T) {
 		t.Error("an app that comes does not take the place of one that has gone")
 	}
 }
-
-// An app that is made anew while it is asked for is not taken for the one that has gone.
-func TestAppThatComesAgainAtOnce(t *testing.T) {
-	var ends []func()
-	a := &allApps{reader: &logsReader{cli: &cli{}}, follow: func(_ *logTarget, ended func()) { ends = append(ends, ended) }}
-	a.come("web")
-	if a.comesAgain("other") || !a.comesAgain("web") || !a.comesAgain("web") {
-		t.Error("an app comes again while it is followed, and no sooner")
-	}
-	ends[0]() // it was not there
-	if len(ends) != 2 {
-		t.Fatalf("web is followed %d times, want once more", len(ends))
-	}
-	ends[1]()
-	if a.comesAgain("web") || len(ends) != 2 {
-		t.Error("an app is followed that has gone")
-	}
-}

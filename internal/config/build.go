@@ -28,7 +28,7 @@ func build(doc document, ps *problems) *Config {
 		}
 	}
 	c.Endpoints = endpoints(doc, in, ps)
-	c.Templates = templates(doc, c.Settings.MaxNumProcesses, ps)
+	c.Templates = templates(doc, ps)
 	return c
 }
 
@@ -91,9 +91,8 @@ func endpoint(s section, ps *problems) Endpoint {
 	return e
 }
 
-// templates reads the processes, each with its environment. most is how many
-// instances one may have; 0: there is no limit of the file's own.
-func templates(doc document, most int, ps *problems) []manager.Template {
+// templates reads the processes, each with its environment.
+func templates(doc document, ps *problems) []manager.Template {
 	envs := map[string]section{}
 	var names []string
 	for _, s := range doc.sections {
@@ -107,12 +106,7 @@ func templates(doc document, most int, ps *problems) []manager.Template {
 	var out []manager.Template
 	for _, s := range doc.sections {
 		if s.kind == "process" {
-			t := template(s, envs[s.name], ps)
-			if most > 0 && t.NumProcesses > most {
-				_, at := get[any](s, "numprocesses")
-				ps.add(at.at, s, at.name, "got %d, want 0 to %d, which is max_numprocesses", t.NumProcesses, most)
-			}
-			out = append(out, t)
+			out = append(out, template(s, envs[s.name], ps))
 			delete(envs, s.name)
 		}
 	}

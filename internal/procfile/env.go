@@ -9,7 +9,7 @@ import (
 
 // assignment is the beginning of a variable: "NAME=", or "export NAME=" for files
 // that a shell reads as well.
-var assignment = regexp.MustCompile(`^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)[ \t]*=(.*)$`)
+var assignment = regexp.MustCompile(`^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)[ \t]*=[ \t]*(.*)$`)
 
 // ParseEnv reads a .env file. A value goes to the end of its line, or to a # after
 // a space. In 'single quotes' everything stands for itself, in "double quotes"
@@ -54,10 +54,8 @@ func ParseEnv(file string, text []byte) (map[string]string, error) {
 // parseValue reads a value that begins with first, and says how many of the
 // lines below it are part of it.
 func parseValue(first string, below []string) (value string, taken int, err error) {
-	spaced := first
-	first = strings.TrimLeft(first, " \t")
 	if first == "" || first[0] != '\'' && first[0] != '"' {
-		return unquoted(spaced), 0, nil
+		return unquoted(first), 0, nil
 	}
 	quote := first[0]
 	text := first[1:]
@@ -86,7 +84,10 @@ func unquoted(value string) string {
 			value = value[:i]
 		}
 	}
-	return strings.Trim(value, " \t")
+	if strings.HasPrefix(value, "#") {
+		return ""
+	}
+	return strings.TrimRight(value, " \t")
 }
 
 // untilQuote cuts text at the quote that closes it.

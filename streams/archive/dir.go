@@ -76,7 +76,6 @@ type Dir struct {
 	files    map[string][]*File // by process, in the order of their pids
 	live     map[*File]struct{} // those that are being written
 	unwanted map[*File]struct{} // those to be removed when they are not
-	grown    map[string]int64   // by process: what instances that have ended count for since it was looked at
 	held     bool               // nothing is forgotten
 	last     int                // the largest pid there ever was
 }
@@ -95,7 +94,7 @@ func Open(dir string, o Options) (*Dir, error) {
 	d := &Dir{
 		root: root, limits: o.Limits.withDefaults(), options: o,
 		files: make(map[string][]*File), live: make(map[*File]struct{}), unwanted: make(map[*File]struct{}),
-		grown: make(map[string]int64), held: o.GoOn,
+		held: o.GoOn,
 	}
 	if err := d.load(); err != nil {
 		root.Close()

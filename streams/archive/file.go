@@ -150,8 +150,7 @@ func (s stream) searchSegment(seg *segment, after func(streams.Mark) bool) (offs
 }
 
 // putAway gives the segment that is being written a number, if it has none: the
-// next one takes its place. One that somebody has removed is left out. On another error
-// the segment stays as it was.
+// next one takes its place. If that fails the segment stays as it was.
 func (f *File) putAway() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -164,15 +163,11 @@ func (f *File) putAway() error {
 		number = f.segments[n-2].number + 1
 	}
 	s := f.segments[n-1]
-	err := s.rename(f.dir.root, fmt.Sprintf("%s.%d", f.path, number))
-	switch {
-	case err == nil:
-		s.number = number
-	case errors.Is(err, fs.ErrNotExist):
-		f.segments = f.segments[:n-1]
-		err = nil
+	if err := s.rename(f.dir.root, fmt.Sprintf("%s.%d", f.path, number)); err != nil {
+		return err
 	}
-	return err
+	s.number = number
+	return nil
 }
 
 // counted counts what is read from a log.

@@ -48,24 +48,10 @@ func (d *Dir) sweep() {
 	}
 }
 
-// ended lets go of the writer of an instance. What it has left may be as much as one
-// more file: then there are some to forget.
-func (d *Dir) ended(f *File, now time.Time) {
-	d.mu.Lock()
-	delete(d.live, f)
-	d.grown[f.owner] += f.cost()
-	full := d.grown[f.owner] >= d.limits.Segment
-	d.mu.Unlock()
-	if full {
-		d.retain(f.owner, now)
-	}
-}
-
 // retain forgets the oldest of a process that is over the limits.
 func (d *Dir) retain(process string, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.grown, process)
 	if d.held {
 		return
 	}

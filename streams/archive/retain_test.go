@@ -53,28 +53,6 @@ func entries(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// Many instances of which none fills a file are kept to the limit as well.
-func TestRetentionWithoutFullFiles(t *testing.T) {
-	const size, segment = 1 << 20, 1 << 20 / 10
-	k := open(t, t.TempDir(), Limits{Size: size})
-	defer k.Close()
-	line := append(bytes.Repeat([]byte("x"), 99), '\n')
-	for pid := range 100 {
-		_, stdout, stderr := k.start(pid + 1)
-		stdout.Write(bytes.Repeat(line, 500))
-		stdout.Close()
-		stderr.Close()
-	}
-	k.idle(t)
-	var kept int64
-	for _, f := range k.Files("app:web") {
-		kept += f.cost()
-	}
-	if kept > size+segment || kept < size-segment {
-		t.Errorf("%d bytes are kept, want about %d", kept, size)
-	}
-}
-
 // A full file whose name cannot be changed (that can take room on the disk) is
 // neither written over nor lost.
 func TestRotationThatFails(t *testing.T) {

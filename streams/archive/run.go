@@ -83,7 +83,9 @@ func (d *Dir) pump(now time.Time) (moved int, waiting bool, failed error) {
 			continue
 		}
 		if ended {
-			d.ended(w.f, now)
+			d.mu.Lock()
+			delete(d.live, w.f)
+			d.mu.Unlock()
 		}
 	}
 	return moved, waiting, failed

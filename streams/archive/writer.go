@@ -30,7 +30,6 @@ type writer struct {
 	log, idx *os.File // nil: not open
 	segment  *segment
 	idxSize  int64
-	looked   time.Time // when the files were seen to be there
 
 	batch
 	offset [2]int64 // behind the batch

@@ -13,15 +13,11 @@ import (
 // more, descriptors are dearer than opening files anew for each.
 const maxOpen = 512
 
-// lookPause is how often it is looked whether the files that are open are still there.
-const lookPause = time.Second
-
 // open opens the files of the segment, or makes those of a new one.
 func (w *writer) open() error {
-	if w.log != nil && w.there() {
+	if w.log != nil {
 		return nil
 	}
-	w.closeFiles()
 	if w.segment == nil {
 		return w.begin()
 	}
@@ -31,22 +27,6 @@ func (w *writer) open() error {
 		return w.begin()
 	}
 	return err
-}
-
-// there reports whether what is written to is what has the log's name: not, once
-// somebody has removed it or moved it away.
-func (w *writer) there() bool {
-	now := time.Now()
-	if now.Sub(w.looked) < lookPause {
-		return true
-	}
-	w.looked = now
-	named, err := w.f.dir.root.Stat(w.segment.log())
-	if err != nil {
-		return !errors.Is(err, fs.ErrNotExist)
-	}
-	opened, err := w.log.Stat()
-	return err != nil || os.SameFile(named, opened)
 }
 
 // lose notes that the segment is gone, and the batch, whose index is for that one.
