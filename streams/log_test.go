@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -320,6 +321,43 @@ func TestTail(t *testing.T) {
 			}
 			if got := l.LastLine(); got != tc.last {
 				t.Errorf("%q: last line at %d, want %d", tc.text, got, tc.last)
+			}
+		}
+	}
+}
+
+// Lines are counted once where something is missing: what is before it is a line of
+// its own, unless a line ends there.
+func TestTailOverAGap(t *testing.T) {
+	type run struct {
+		at   int64
+		text string
+	}
+	for _, tc := range []struct {
+		runs []run
+		want []int64
+	}{
+		{[]run{{0, "one\ntwo\n"}, {100, "three\nfour\n"}}, []int64{106, 100, 4, 0}},
+		{[]run{{0, "one\ntw"}, {100, "ree\nfour"}}, []int64{104, 100, 4, 0}},
+		{[]run{{0, "one\r"}, {100, "\nfour\n"}}, []int64{101, 100, 0}},
+		{[]run{{0, "one\r\n"}, {50, "two"}, {100, "three\n"}}, []int64{100, 50, 0}},
+		{[]run{{7, "one\n"}, {11, "two\n"}}, []int64{11, 7}}, // nothing is missing
+	} {
+		runs := func(yield func(int64, []byte) bool) {
+			for _, r := range slices.Backward(tc.runs) {
+				if !yield(r.at, []byte(r.text)) {
+					return
+				}
+			}
+		}
+		last := tc.runs[len(tc.runs)-1]
+		for _, missing := range []int64{0, 9} { // at the end
+			var got []int64
+			for start := range lineStarts(last.at+int64(len(last.text))+missing, runs) {
+				got = append(got, start)
+			}
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("%#v, and %d bytes: lines begin at %d, want %d", tc.runs, missing, got, tc.want)
 			}
 		}
 	}

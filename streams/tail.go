@@ -33,14 +33,18 @@ func (l *Log) LastLine() int64 {
 
 // lineStarts yields where lines begin that begin before end, from the last one
 // back, and whether they are empty. The runs are what is kept, from the last one
-// back; a line whose beginning is missing begins where it goes on.
+// back; a line whose beginning is missing begins where it goes on, and one whose
+// end is missing ends there.
 func lineStarts(end int64, runs iter.Seq2[int64, []byte]) iter.Seq2[int64, bool] {
 	return func(yield func(int64, bool) bool) {
 		line, empty := end, true // where the line looked at goes on
 		var next byte            // the byte behind the one looked at
 		for offset, run := range runs {
-			if offset+int64(len(run)) < line && line < end && !yield(line, empty) {
-				return // what is before it is missing
+			if to := offset + int64(len(run)); to < line { // what is between is missing
+				if line < end && !yield(line, empty) {
+					return
+				}
+				line, end, empty, next = to, to, true, 0
 			}
 			for i := min(int64(len(run)), end-offset) - 1; i >= 0; i-- {
 				c := run[i]

@@ -348,6 +348,10 @@ func TestDiskFailure(t *testing.T) {
 	if got, missed := all(t, old, 0); missed == 0 || int64(len(got))+missed != l.End() || !bytes.HasSuffix(got, []byte("last\n")) {
 		t.Errorf("got %d bytes and missed %d of %d", len(got), missed, l.End())
 	}
+	lines, _ := numbered(t, old)
+	if n := len(lines) - 1; old.TailLines(n) != 0 || old.TailLines(n-1) == 0 { // one of them is the gap
+		t.Errorf("%d lines back is %d, %d lines back %d", n, old.TailLines(n), n-1, old.TailLines(n-1))
+	}
 	if _, missed := old.Read(1, 10); missed != 0 {
 		t.Errorf("missed %d inside of what is there", missed)
 	}
