@@ -32,6 +32,18 @@ func init() {
 		fmt.Fprint(os.Stderr, "err")
 		time.Sleep(time.Hour)
 	}
+	// Writes what its input says, where it says: 2 "text".
+	children["write"] = func() {
+		outputs := map[int]*os.File{1: os.Stdout, 2: os.Stderr}
+		var fd int
+		var text string
+		for {
+			if _, err := fmt.Scanf("%d %q\n", &fd, &text); err != nil {
+				return
+			}
+			outputs[fd].WriteString(text)
+		}
+	}
 	children["three"] = func() { fmt.Print("one\ntwo\nthree\nunfinished") }
 }
 
@@ -301,6 +313,54 @@ func TestStateOutlivesTheManager(t *testing.T) {
 	if !slices.Equal(got, before) {
 		t.Errorf("after the last line of the first life: %q", got)
 	}
+}
+
+// Lines that end in a CR, also in one whose LF comes later, stay where they were among
+// those of another output: for one who reads later, and who resumes behind any of them.
+func TestResumeBetweenCRs(t *testing.T) {
+	m, end := stateManager(t, t.TempDir())
+	defer end()
+	job := childTemplate("job", "write")
+	job.RedirectInput, job.Restart = true, RestartNever
+	o, err := m.Create(job)
+	wait(t, o, err)
+	input, err := m.Input(1, "stdin")
+	must(t, err)
+	reader, err := m.Logs("job", LogQuery{Tail: -1, Follow: true})
+	must(t, err)
+	defer reader.Close()
+	var lines []string
+	var cursors []LogCursor
+	for _, step := range []struct {
+		write, line string
+	}{
+		{`1 "10%\r"`, "10%"},
+		{`1 "20%\r"`, "20%"},
+		{`2 "warning\n"`, "warning"},
+		{`1 "30%\r"`, "30%"},
+		{`2 "other\n"`, "other"},
+		{`1 "\ndone\n"`, "done"},
+	} {
+		_, _, err := input.Copy(t.Context(), strings.NewReader(step.write+"\n"), -1)
+		must(t, err)
+		line, err := reader.Next(t.Context(), 20*time.Second)
+		if err != nil || string(line.Text) != step.line {
+			t.Fatalf("behind %q came %q, %v", lines, line.Text, err)
+		}
+		lines, cursors = append(lines, "[job-1] "+step.line), append(cursors, line.Cursor)
+	}
+	check := func(where string) {
+		t.Helper()
+		if got, _ := logsOf(t, m, "job", LogQuery{Tail: -1}); !slices.Equal(got, lines) {
+			t.Errorf("%s: got %q, want %q", where, got, lines)
+		}
+		for i, after := range cursors {
+			if got, _ := logsOf(t, m, "job", LogQuery{Tail: -1, After: after}); !slices.Equal(got, lines[i+1:]) {
+				t.Errorf("%s, behind %s: got %q, want %q", where, lines[i], got, lines[i+1:])
+			}
+		}
+	}
+	check("in memory")
 }
 
 func TestStateIsLocked(t *testing.T) {

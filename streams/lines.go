@@ -36,7 +36,7 @@ type Line struct {
 	Dropped bool
 
 	Time   time.Time // when the line's first byte was read from the process
-	Number uint64    // of the write that completed it, or of the Log's end
+	Number uint64    // of the write that completed it, with the CR if it ends in CRLF, or of the Log's end
 }
 
 // Lines reads a Log line by line. CR, LF and CRLF end a line. A line of more
@@ -246,15 +246,17 @@ func (ls *Lines) line(n int) Line {
 	case n+1 == len(data):
 		ls.skipLF = true
 	}
-	end := ls.chunk.Offset + int64(n+ended)
+	line := Line{Offset: ls.chunk.Offset, End: ls.chunk.Offset + int64(n+ended), Text: data[:n:n]}
 	if len(ls.held) > 0 || ls.continued {
 		ls.keep(n)
-		ls.skip(ended)
-		return ls.give(len(ls.held), end, false)
+		ls.skip(1)
+		line = ls.give(len(ls.held), line.End, false)
+	} else {
+		line.Time = ls.chunk.Marks[0].Time()
+		ls.skip(n + 1)
+		line.Number = ls.number
 	}
-	line := Line{Offset: ls.chunk.Offset, End: end, Text: data[:n:n], Time: ls.chunk.Marks[0].Time()}
-	ls.skip(n + ended)
-	line.Number = ls.number
+	ls.skip(ended - 1) // the LF may be of a later write: the line was complete without it
 	return line
 }
 

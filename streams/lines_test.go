@@ -217,6 +217,42 @@ func TestLineTimesAndNumbers(t *testing.T) {
 	})
 }
 
+// Who reads as the writes come and who reads later get the same lines of the same
+// writes: one that ends in CRLF is complete with the CR.
+func TestNumbersWheneverLinesAreRead(t *testing.T) {
+	const text = "one\r\ntwo\r\rfour\n\r\nend\r\n"
+	for i := range len(text) + 1 {
+		for j := i; j <= len(text); j++ {
+			writes := []string{text[:i], text[i:j], text[j:]}
+			together, apart := NewLog(Options{}), NewLog(Options{})
+			live := NewLines(together, 0)
+			defer live.Close()
+			var want []string
+			for _, write := range writes {
+				if write == "" {
+					continue
+				}
+				fmt.Fprint(together, write)
+				for line, _, err := live.Poll(); err == nil; line, _, err = live.Poll() {
+					want = append(want, fmt.Sprintf("%d %q", line.Number, line.Text))
+				}
+				apart.store.grow(len(write)) // chunks end where blocks do
+				apart.store.add([]byte(write), apart.sequence.mark(apart.store.end))
+			}
+			for about, l := range map[string]*Log{"in one chunk": together, "in a chunk each": apart} {
+				l.Close()
+				var got []string
+				for _, line := range lines(t, l, 0) {
+					got = append(got, fmt.Sprintf("%d %q", line.Number, line.Text))
+				}
+				if d := cmp.Diff(want, got); d != "" {
+					t.Fatalf("writes %q %s:\n%s", writes, about, d)
+				}
+			}
+		}
+	}
+}
+
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("a\r\nb\rc\n\n€"), uint8(3))
 	f.Fuzz(func(t *testing.T, text []byte, step uint8) {
