@@ -316,10 +316,12 @@ func TestStateOutlivesTheManager(t *testing.T) {
 }
 
 // Lines that end in a CR, also in one whose LF comes later, stay where they were among
-// those of another output: for one who reads later, and who resumes behind any of them.
+// those of another output: for one who reads later, and who resumes behind any of them,
+// also in a later life of the daemon.
 func TestResumeBetweenCRs(t *testing.T) {
-	m, end := stateManager(t, t.TempDir())
-	defer end()
+	dir := t.TempDir()
+	m, end := stateManager(t, dir)
+	defer func() { end() }()
 	job := childTemplate("job", "write")
 	job.RedirectInput, job.Restart = true, RestartNever
 	o, err := m.Create(job)
@@ -361,6 +363,11 @@ func TestResumeBetweenCRs(t *testing.T) {
 		}
 	}
 	check("in memory")
+	must(t, input.Close())
+	ended(t, m, 1)
+	end()
+	m, end = stateManager(t, dir)
+	check("on disk")
 }
 
 func TestStateIsLocked(t *testing.T) {

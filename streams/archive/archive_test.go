@@ -203,18 +203,61 @@ func criLines(t *testing.T, name string) (text map[string]string, lines int) {
 	}
 }
 
+// Lines have the same numbers from disk as from memory, whatever ends them.
+func TestNumbersAreThoseOfMemory(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	pieces := []string{"a", "bc", "\r", "\n", "\r\n", "10%\r", "\r 20%", "d\ne\rf", "g\rh\n", strings.Repeat("long ", 1<<12)}
+	for round := range 20 {
+		dir := t.TempDir()
+		k := open(t, dir, Limits{})
+		f := k.Create("app", "app:web", 1, nil)
+		var logs [2]*streams.Log
+		for i := range logs {
+			logs[i] = streams.NewLog(streams.Options{Sequence: &k.seq, Bell: &k.bell})
+		}
+		k.Follow(f, logs[0], logs[1])
+		for range 100 {
+			var write []byte
+			for range 1 + rng.IntN(3) {
+				write = append(write, pieces[rng.IntN(len(pieces))]...)
+			}
+			logs[rng.IntN(2)].Write(write)
+		}
+		for _, l := range logs {
+			l.Write([]byte("\n")) // else the number of the last line is the end's
+			l.Close()
+		}
+		must(t, k.Close())
+		k = open(t, dir, Limits{})
+		f = k.Files("app:web")[0]
+		for i, a := range []streams.Archive{f.Stdout(), f.Stderr()} {
+			want, numbers := numbered(t, logs[i])
+			got, kept := numbered(t, streams.Archived(a))
+			if len(got) != len(want) {
+				t.Fatalf("round %d, stream %d: %d lines, want %d", round, i, len(got), len(want))
+			}
+			for n := range want {
+				if got[n] != want[n] || kept[n] != numbers[n] {
+					t.Fatalf("round %d, stream %d: line %d is %.99q of write %d, want %.99q of %d", round, i, n, got[n], kept[n], want[n], numbers[n])
+				}
+			}
+		}
+		must(t, k.Close())
+	}
+}
+
 func TestOthersCanReadTheFormat(t *testing.T) {
 	dir := t.TempDir()
 	k := open(t, dir, Limits{})
 	_, out, err := k.start(3)
 	long := strings.Repeat("x", 40_000)
 	fmt.Fprint(out, "one\n", long, "\nunfinished")
-	fmt.Fprint(err, "two\n")
+	fmt.Fprint(err, "two\r\n10%\r20%\r30%") // a record for each of two, those with CR, and the rest
 	out.Close()
 	err.Close()
 	k.Close()
 	text, lines := criLines(t, filepath.Join(dir, "app/app:web/3.log"))
-	if text["stdout"] != "one\n"+long+"\nunfinished" || text["stderr"] != "two\n" || lines != 6 {
+	if text["stdout"] != "one\n"+long+"\nunfinished" || text["stderr"] != "two\r\n10%\r20%\r30%" || lines != 8 {
 		t.Errorf("%d records, stderr %q, %d bytes of stdout", lines, text["stderr"], len(text["stdout"]))
 	}
 }

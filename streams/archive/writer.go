@@ -58,7 +58,7 @@ func (b *batch) giveBack(spare *batch) {
 	}
 }
 
-// held is the beginning of a line whose end has not come.
+// held is the beginning of a line whose end has not come. No CR is in it.
 type held struct {
 	text  []byte
 	nano  int64 // when its first byte was read from the process
@@ -164,8 +164,13 @@ func (w *writer) add(fd, n int, now time.Time) {
 		if room := maxText - len(h.text); len(text) > room {
 			text, end = text[:room], -1
 		} else if end < 0 && len(text) < room {
-			h.text = append(h.text, text...)
-			return
+			// Lines that end in CR go with their write, not with the one of the next LF.
+			cr := bytes.LastIndexByte(text, '\r')
+			if cr < 0 {
+				h.text = append(h.text, text...)
+				return
+			}
+			text = text[:cr+1]
 		}
 		if first {
 			w.enter(entry{number: mark.Number, nano: mark.UnixNano, fd: uint32(fd)})
