@@ -72,9 +72,17 @@ func (p *Process) lastLines() []string {
 }
 
 // LastLines are the last lines of a log, as many as Exit.Stderr has.
-func LastLines(log *streams.Log) []string {
-	data, _ := log.Read(max(log.TailLines(lastLines), log.End()-lastLineBytes), lastLineBytes)
-	return splitLines(data)
+func LastLines(log *streams.Log) (lines []string) {
+	at, limit := max(log.TailLines(lastLines), log.End()-lastLineBytes), lastLineBytes
+	for {
+		data, missed := log.Read(at, limit) // no further than to where something is missing
+		if len(data) == 0 {
+			return lines
+		}
+		lines = append(lines, splitLines(data)...)
+		at += missed + int64(len(data))
+		limit -= len(data)
+	}
 }
 
 // splitLines returns the lines of text, whichever way they end. What is not

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/gafferd/gaffer/streams"
 )
 
 func TestExit(t *testing.T) {
@@ -87,6 +89,35 @@ func TestLastLinesAreBounded(t *testing.T) {
 	got := end(t, run(t, s, Options{})).Stderr
 	if len(got) != 1 || len(got[0]) != lastLineBytes {
 		t.Errorf("got %d lines of %d bytes", len(got), len(strings.Join(got, "")))
+	}
+}
+
+// remains is an Archive that has some of a stream.
+type remains []streams.Chunk
+
+func (r remains) Start() int64                                 { return r[0].Offset }
+func (r remains) End() int64                                   { return behind(r[len(r)-1]) }
+func (r remains) Last() streams.Mark                           { return streams.Mark{Offset: r.End(), Number: 1} }
+func (r remains) Search(func(streams.Mark) bool) (int64, bool) { return 0, false }
+
+func (r remains) Read(at int64) (streams.Chunk, bool, error) {
+	for _, c := range r {
+		if at < behind(c) {
+			from := max(at, c.Offset)
+			marks := []streams.Mark{{Offset: from, Number: 1}}
+			return streams.Chunk{Offset: from, Data: c.Data[from-c.Offset:], Missed: from - at, Marks: marks}, true, nil
+		}
+	}
+	return streams.Chunk{}, false, nil
+}
+
+func behind(c streams.Chunk) int64 { return c.Offset + int64(len(c.Data)) }
+
+// The last lines are those on both sides of what is missing.
+func TestLastLinesOverAGap(t *testing.T) {
+	log := streams.Archived(remains{{Offset: 0, Data: []byte("one\ntwo\nth")}, {Offset: 100, Data: []byte("four\nfive\n")}})
+	if got, want := LastLines(log), []string{"one", "two", "th", "four", "five"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
