@@ -179,4 +179,7 @@ func (s *State) read(name string, to any) error {
 
 // write replaces a file of the state. After a crash there is the old one or the
 // new one.
-func (s *State) write(name string, data []byte) error { return wholefile.Replace(s.root, name, data) }
+func (s *State) write(name string, data []byte) error {
+	s.writes.Add(1)
+	return wholefile.Replace(s.root, name, data)
+}
