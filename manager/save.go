@@ -143,7 +143,7 @@ func (sv *saver) finish() {
 // run writes what changes. It ends with finish.
 func (sv *saver) run() {
 	defer close(sv.done)
-	var due, retry <-chan time.Time // when to write what nobody waits for
+	var due, retry <-chan time.Time // when to write what nobody waits for, and all that has failed
 	pause := savePause
 	for {
 		dirty := sv.dirty
@@ -168,8 +168,10 @@ func (sv *saver) run() {
 			return
 		}
 		began := time.Now()
-		retry = nil
-		if sv.save(all) != nil {
+		if all {
+			retry = nil
+		}
+		if sv.save(all) != nil && retry == nil {
 			retry = time.After(saveRetry)
 		}
 		pause = max(savePause, saveShare*time.Since(began))

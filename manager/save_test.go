@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -163,6 +164,35 @@ func TestSavedFails(t *testing.T) {
 	until(t, "it is written", func() bool {
 		text, _ := os.ReadFile(filepath.Join(dir, templatesFile))
 		return strings.Contains(string(text), `"web"`)
+	})
+}
+
+// Exits that could not be written are tried again, also if somebody waits meanwhile
+// for what has been written long ago.
+func TestExitsAreTriedAgain(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		m, end := stateManagerWith(t, dir, Options{Launcher: &fakeLauncher{}, Environ: []string{}})
+		defer end()
+		if _, err := m.Restore(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(saveRetry / 2) // there is nothing left to write
+		blocked := filepath.Join(dir, exitsFile+".new")
+		must(t, os.Mkdir(blocked, 0o700))
+		o, err := m.Create(quiet("web"))
+		wait(t, o, err)
+		o, err = m.Stop("web")
+		wait(t, o, err)
+		time.Sleep(saveRetry / 2) // that has been tried
+		for range 3 {
+			must(t, m.Saved(t.Context())) // the templates are there
+		}
+		must(t, os.Remove(blocked))
+		time.Sleep(saveRetry)
+		if text, err := os.ReadFile(filepath.Join(dir, exitsFile)); !strings.Contains(string(text), `"exit_status"`) {
+			t.Errorf("the exit is not there: %v, %s", err, text)
+		}
 	})
 }
 
