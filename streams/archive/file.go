@@ -150,7 +150,8 @@ func (s stream) searchSegment(seg *segment, after func(streams.Mark) bool) (offs
 }
 
 // putAway gives the segment that is being written a number, if it has none: the
-// next one takes its place. If that fails the segment stays as it was.
+// next one takes its place. One that somebody has removed is forgotten. If it fails
+// otherwise the segment stays as it was.
 func (f *File) putAway() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -163,10 +164,15 @@ func (f *File) putAway() error {
 		number = f.segments[n-2].number + 1
 	}
 	s := f.segments[n-1]
-	if err := s.rename(f.dir.root, fmt.Sprintf("%s.%d", f.path, number)); err != nil {
+	err := s.rename(f.dir.root, fmt.Sprintf("%s.%d", f.path, number))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		f.segments = f.segments[:n-1]
+	case err != nil:
 		return err
+	default:
+		s.number = number
 	}
-	s.number = number
 	return nil
 }
 

@@ -41,6 +41,13 @@ func (e *entry) appendTo(b []byte) []byte {
 	return b
 }
 
+// moveEntries changes where in the file the records of entries begin.
+func moveEntries(entries []byte, by int64) {
+	for ; len(entries) > 0; entries = entries[entrySize:] {
+		binary.LittleEndian.PutUint64(entries, binary.LittleEndian.Uint64(entries)+uint64(by))
+	}
+}
+
 func parseEntry(b []byte) (e entry) {
 	word := func(i int) uint64 { return binary.LittleEndian.Uint64(b[8*i:]) }
 	e.file, e.number, e.nano = int64(word(0)), word(1), int64(word(2))

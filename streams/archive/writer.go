@@ -27,7 +27,8 @@ type writer struct {
 	chunk [2]streams.Chunk   // what is left of the last one read
 	held  [2]held
 
-	log, idx *os.File // nil: not open
+	log, idx *os.File  // nil: not open
+	looked   time.Time // when they were last seen to be there
 	segment  *segment
 	idxSize  int64
 

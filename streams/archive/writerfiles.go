@@ -13,36 +13,50 @@ import (
 // more, descriptors are dearer than opening files anew for each.
 const maxOpen = 512
 
+// lookAgain is how often it is looked whether a file that is open is still there.
+const lookAgain = time.Second
+
 // open opens the files of the segment, or makes those of a new one.
 func (w *writer) open() error {
-	if w.log != nil {
+	switch {
+	case w.segment == nil:
+		return w.begin()
+	case w.log == nil:
+		if err := w.openFiles(w.segment, os.O_RDWR); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	case !w.removed():
 		return nil
 	}
-	if w.segment == nil {
-		return w.begin()
-	}
-	err := w.openFiles(w.segment, os.O_RDWR)
-	if errors.Is(err, fs.ErrNotExist) { // somebody has removed them
-		w.lose()
-		return w.begin()
-	}
-	return err
+	w.lose()
+	return w.begin()
 }
 
-// lose notes that the segment is gone, and the batch, whose index is for that one.
+// removed reports whether somebody has removed the log that is open, or moved it away:
+// what is written there is not seen by anybody. It looks now and then.
+func (w *writer) removed() bool {
+	now := time.Now()
+	if now.Sub(w.looked) < lookAgain {
+		return false
+	}
+	w.looked = now
+	open, err := w.log.Stat()
+	if err != nil {
+		return false // then it cannot be told
+	}
+	named, err := w.f.dir.root.Stat(w.segment.log())
+	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(open, named)
+}
+
+// lose notes that somebody has removed the segment. The batch will be the first of the
+// next one.
 func (w *writer) lose() {
+	w.closeFiles()
 	w.f.mu.Lock()
 	w.f.segments = slices.DeleteFunc(w.f.segments, func(s *segment) bool { return s == w.segment })
 	w.f.mu.Unlock()
+	moveEntries(w.entries, -w.segment.size)
 	w.segment = nil
-	lost := w.offset
-	w.offset = w.f.end
-	w.batch.reset()
-	for i, end := range lost {
-		if n := end - w.offset[i]; n > 0 {
-			w.miss(i+1, n)
-		}
-	}
 }
 
 // begin makes the files of a new segment.
@@ -93,7 +107,7 @@ func (w *writer) openFiles(s *segment, flags int) error {
 		log.Close()
 		return err
 	}
-	w.log, w.idx = log, idx
+	w.log, w.idx, w.looked = log, idx, time.Now()
 	w.f.dir.open++
 	return nil
 }
