@@ -10,8 +10,11 @@ const (
 	// written seldom. A flood does not wait: see streams.Bell.
 	pause = 100 * time.Millisecond
 
-	// retry is how often writing is tried again after it has failed.
-	retry = time.Second
+	// retry is how often writing is tried again after it has failed. What waits for
+	// that holds a lot and tells so with every byte that comes, so breath is how long
+	// a bell is not listened to.
+	retry  = time.Second
+	breath = 10 * time.Millisecond
 
 	// tidy is how often the age of files is looked at.
 	tidy = time.Hour
@@ -32,21 +35,26 @@ func (d *Dir) run(ctx context.Context) {
 			tidied = now
 			d.retainAll(now)
 		}
-		switch {
-		case err != nil:
-			sleep(ctx, retry, nil)
-		case moved >= batchSize: // a flood
-		case moved > 0:
-			sleep(ctx, pause, urgent)
-		default:
-			idle := tidy
-			if waiting {
-				idle = holdLine
-			}
-			if sleep(ctx, idle, rung) {
-				sleep(ctx, pause, urgent)
-			}
+		idle := tidy
+		if waiting {
+			idle = holdLine
 		}
+		if err != nil {
+			idle = min(idle, retry)
+		}
+		if moved >= batchSize { // a flood
+			continue
+		}
+		if moved == 0 && !sleep(ctx, idle, rung) {
+			continue
+		}
+		if err != nil {
+			sleep(ctx, breath, nil)
+		}
+		sleep(ctx, pause, urgent)
+	}
+	for _, w := range d.writers() {
+		w.again = time.Time{}
 	}
 	_, _, err := d.pump(time.Now())
 	d.tell(failing, err)
@@ -70,16 +78,20 @@ func sleep(ctx context.Context, d time.Duration, bell <-chan struct{}) bool {
 	return false
 }
 
-// pump has every writer write what there is. One that fails does not keep the
-// others from it.
+// pump has every writer write what there is. One that fails is left out until it is
+// to try again, and does not keep the others from it; failed says that there is one.
 func (d *Dir) pump(now time.Time) (moved int, waiting bool, failed error) {
 	upTo := d.options.Sequence.Last()
 	for _, w := range d.writers() {
+		if w.failed != nil && now.Before(w.again) {
+			failed = w.failed
+			continue
+		}
 		n, ended, err := w.pump(now, upTo)
 		moved += n
 		waiting = waiting || w.waiting()
-		if err != nil {
-			failed = err
+		if w.failed = err; err != nil {
+			failed, w.again = err, now.Add(retry)
 			continue
 		}
 		if ended {

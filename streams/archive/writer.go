@@ -32,6 +32,9 @@ type writer struct {
 	segment  *segment
 	idxSize  int64
 
+	failed error     // why what there is could not be written; nil: it was
+	again  time.Time // when to try again, then
+
 	batch
 	offset [2]int64 // behind the batch
 	number uint64   // of the last write in it

@@ -120,3 +120,40 @@ func TestRemovedWhileOpen(t *testing.T) {
 		})
 	}
 }
+
+// A log that cannot be written costs the others no time, however loud its bell is.
+func TestOneFailsAlone(t *testing.T) {
+	dir := t.TempDir()
+	blocked := filepath.Join(dir, "app") // where a folder is to be
+	must(t, os.WriteFile(blocked, nil, 0o600))
+	synctest.Test(t, func(t *testing.T) {
+		k, failed := told(t, dir, Limits{})
+		bad, loud, _ := k.start(1)
+		good := k.Create("other", "other", 2, nil)
+		quiet := streams.NewLog(streams.Options{Sequence: &k.seq, Bell: &k.bell, Archive: good.Stdout()})
+		k.Follow(good, quiet, nil)
+		fmt.Fprintln(loud, "first")
+		if err := <-failed; err == nil {
+			t.Fatal("told of a success first")
+		}
+		began := time.Now()
+		flood := bytes.Repeat([]byte("x"), batchSize)
+		for i := range 5 * int(retry/pause) {
+			loud.Write(flood)
+			fmt.Fprintln(quiet, i)
+			time.Sleep(pause + 2*breath)
+			if good.Stdout().End() != quiet.End() {
+				t.Fatalf("line %d is not there, %v later", i, pause+2*breath)
+			}
+		}
+		if bad.writer.again.Before(began) || len(failed) > 0 {
+			t.Errorf("it is to be tried again at %v; told of %d more", bad.writer.again, len(failed))
+		}
+		must(t, os.Remove(blocked))
+		time.Sleep(retry)
+		if err := <-failed; err != nil || bad.Stdout().End() == 0 {
+			t.Errorf("when it works again: %v, and %d bytes are there", err, bad.Stdout().End())
+		}
+		must(t, k.Close())
+	})
+}
