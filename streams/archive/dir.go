@@ -76,6 +76,7 @@ type Dir struct {
 	files    map[string][]*File // by process, in the order of their pids
 	live     map[*File]struct{} // those that are being written
 	unwanted map[*File]struct{} // those to be removed when they are not
+	ended    map[string]int64   // by process, what those cost that have ended since retain
 	held     bool               // nothing is forgotten
 	last     int                // the largest pid there ever was
 }
@@ -94,7 +95,7 @@ func Open(dir string, o Options) (*Dir, error) {
 	d := &Dir{
 		root: root, limits: o.Limits.withDefaults(), options: o,
 		files: make(map[string][]*File), live: make(map[*File]struct{}), unwanted: make(map[*File]struct{}),
-		held: o.GoOn,
+		ended: make(map[string]int64), held: o.GoOn,
 	}
 	if err := d.load(); err != nil {
 		root.Close()

@@ -48,6 +48,20 @@ func (d *Dir) sweep() {
 	}
 }
 
+// end notes that nothing more is written of an instance. What its process keeps is
+// looked at when as much as a full file has come in this way: it may be thousands of
+// files, and not each end is worth it.
+func (d *Dir) end(f *File, now time.Time) {
+	d.mu.Lock()
+	delete(d.live, f)
+	d.ended[f.owner] += max(f.cost(), minCost)
+	due := d.ended[f.owner] >= d.limits.Segment
+	d.mu.Unlock()
+	if due {
+		d.retain(f.owner, now)
+	}
+}
+
 // retain forgets the oldest of a process that is over the limits.
 func (d *Dir) retain(process string, now time.Time) {
 	d.mu.Lock()
@@ -55,6 +69,7 @@ func (d *Dir) retain(process string, now time.Time) {
 	if d.held {
 		return
 	}
+	delete(d.ended, process)
 	var cost int64
 	for _, f := range d.files[process] {
 		cost += f.cost()
@@ -85,6 +100,7 @@ func (d *Dir) drop(process string) {
 		return
 	}
 	delete(d.files, process)
+	delete(d.ended, process)
 	if d.root.Remove(folder) == nil { // else there is something in it
 		_ = d.root.Remove(path.Dir(folder))
 	}

@@ -168,6 +168,40 @@ func TestRetentionOfManyInstances(t *testing.T) {
 	k.Close()
 }
 
+// So it is when no file gets full, without a look at all there is for each that ends.
+func TestRetentionWithoutFullFiles(t *testing.T) {
+	const size, each = 1 << 20, 70 << 10
+	k := open(t, t.TempDir(), Limits{Size: size}) // a file is full at a tenth of that
+	defer k.Close()
+	for pid := 1; pid <= 50; pid++ {
+		_, out, err := k.start(pid)
+		out.Write(bytes.Repeat([]byte("a line of 20 bytes.\n"), each/60)) // each with a head of 40
+		out.Close()
+		err.Close()
+		if pid%10 > 0 {
+			continue
+		}
+		k.idle(t)
+		var kept int64
+		files := k.Files("app:web")
+		for _, f := range files {
+			kept += f.cost()
+		}
+		if kept > size+size/10 || pid == 50 && kept < size-2*each || files[len(files)-1].PID() != pid {
+			t.Errorf("after %d lives %d bytes in %d files are kept, the limit is %d", pid, kept, len(files), size)
+		}
+	}
+	for pid := 51; pid <= 2000; pid++ { // that have nothing to say
+		_, out, err := k.start(pid)
+		out.Close()
+		err.Close()
+	}
+	k.idle(t)
+	if n, most := len(k.Files("app:web")), size/each+size/10/minCost+1; n > most {
+		t.Errorf("%d files are known, want %d at most", n, most)
+	}
+}
+
 // What is left of a removal that was cut off goes, too.
 func TestIndexWithoutLog(t *testing.T) {
 	dir := t.TempDir()

@@ -95,9 +95,7 @@ func (d *Dir) pump(now time.Time) (moved int, waiting bool, failed error) {
 			continue
 		}
 		if ended {
-			d.mu.Lock()
-			delete(d.live, w.f)
-			d.mu.Unlock()
+			d.end(w.f, now)
 		}
 	}
 	return moved, waiting, failed
