@@ -61,7 +61,7 @@ type LogReader struct {
 	only  streams.Filter
 
 	given    *output // whose line was given last
-	reached  uint64  // the largest number that a cursor had
+	reached  uint64  // the largest number that a cursor had, or of what is before the last lines
 	open     openLines
 	openOf   map[outputKey]*output // whose lines those are, as far as that is known
 	openText string                // open, as cursors have it

@@ -99,6 +99,32 @@ func TestOutputsAreForgotten(t *testing.T) {
 	})
 }
 
+// The cursor of a gap with which a reading begins is behind all that is before it.
+func TestResumeBehindAGapThatComesFirst(t *testing.T) {
+	m, long := manyOutputs(t, 0)
+	fmt.Fprintln(long, "before")
+	r, err := m.Logs("web", LogQuery{Follow: true})
+	must(t, err)
+	defer r.Close()
+	if line, err := r.Next(t.Context(), time.Nanosecond); err != streams.ErrIdle {
+		t.Fatalf("got %q, %v", line.Text, err)
+	}
+	a := m.outputs.hold("web")
+	defer m.outputs.release(a)
+	short := streams.NewLog(streams.Options{Sequence: m.sequence, Bell: &a.bell})
+	m.outputs.add(a, newOutput(outputKey{2000, 1}, "web", 2, short))
+	fmt.Fprintln(short, "lost")
+	short.Discard()
+	gap, err := r.Next(t.Context(), 20*time.Second)
+	if err != nil || gap.Missed != int64(len("lost\n")) {
+		t.Fatalf("missed %d, %v", gap.Missed, err)
+	}
+	fmt.Fprintln(long, "after")
+	if lines, _ := logsOf(t, m, "web", LogQuery{Tail: -1, After: gap.Cursor}); fmt.Sprint(lines) != "[[web-0] after]" {
+		t.Errorf("who resumes behind the gap gets %q", lines)
+	}
+}
+
 func TestOpenLinesOfCursors(t *testing.T) {
 	c := LogCursor{5, outputKey{7, 1}, 99, openLines{{7, 1}: {99, time.Unix(0, 3)}, {10, 2}: {4, time.Unix(0, 8)}}.String()}
 	if got, want := c.String(), "5.7.1.99-7.1.99.3-10.2.4.8"; got != want {

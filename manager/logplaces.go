@@ -69,6 +69,7 @@ func (r *LogReader) tail(all []*output, places map[outputKey]int64) {
 	for n := len(numbers) - want - 1; want > 0 && n >= 0 && numbers[n] == least; n-- {
 		r.skip++ // of the same write, but too many
 	}
+	r.reached = max(r.reached, min(max(least, 1)-1, r.upTo)) // what is before is as good as given
 	for _, o := range all {
 		i := slices.IndexFunc(lasts[o.outputKey], func(l place) bool { return l.number >= least })
 		switch {
