@@ -53,14 +53,15 @@ type LogReader struct {
 	app   *app
 	query LogQuery
 	merge *streams.Merge[*output]
-	old   []*output // what the archive has; nil once sources has been asked
+	old   []*output // what the archive has; nil once begun
 	upTo  uint64    // the last write there was in the beginning
-	begun bool      // sources has been asked
+	begun bool      // sources has been asked since the beginning, or since goOn
 	seen  uint64    // how many outputs the app had had by then
 	skip  int       // lines before those that are wanted
 	only  streams.Filter
 
 	given    *output // whose line was given last
+	end      int64   // where what follows that begins
 	reached  uint64  // the largest number that a cursor had, or of what is before the last lines
 	open     openLines
 	openOf   map[outputKey]*output // whose lines those are, as far as that is known
@@ -105,7 +106,7 @@ func (r *LogReader) Close() {
 // foreign reports whether the query's cursor is from another life of the daemon.
 func (r *LogReader) foreign() bool {
 	n := r.query.After.number
-	return n <= r.m.before.number || n > r.upTo
+	return n <= r.m.before.number || n > max(r.upTo, r.reached)
 }
 
 // Next returns the next line. The error is io.EOF when there is nothing more and
@@ -161,7 +162,10 @@ func (r *LogReader) Ahead() (lines LogLine, ok bool) {
 
 // Skip goes on behind the first n bytes of what Ahead has returned, which are whole
 // lines.
-func (r *LogReader) Skip(n int) { r.merge.Skip(n) }
+func (r *LogReader) Skip(n int) {
+	r.merge.Skip(n)
+	r.end += int64(n)
+}
 
 // Finish makes a reading that follows end with what there is now.
 func (r *LogReader) Finish() {
@@ -193,7 +197,7 @@ func (r *LogReader) line(m streams.Merged[*output]) LogLine {
 	o := m.Key
 	// What a daemon wrote last before it was killed may have lost its numbers. A
 	// cursor that went back would bring the other streams twice.
-	r.reached, r.given = max(r.reached, m.Number), o
+	r.reached, r.given, r.end = max(r.reached, m.Number), o, m.End
 	r.opened(m)
 	return LogLine{
 		PID: o.pid, Process: o.process, Instance: o.instance, Stream: o.stream(),
@@ -265,8 +269,12 @@ func (r *LogReader) sources() (added []streams.Source[*output]) {
 		r.forgetOpen(nil)
 		return nil
 	}
-	var all []*output
-	all, r.seen = r.m.outputs.since(r.app, r.seen)
+	all, now := r.m.outputs.since(r.app, r.seen)
+	if r.begun && uint64(len(all)) < now-r.seen && r.m.options.State != nil {
+		r.goOn()
+		all, now = r.m.outputs.since(r.app, 0)
+	}
+	r.seen = now
 	if !r.begun {
 		all = append(r.onlyOnDisk(all), all...)
 	}
@@ -292,6 +300,20 @@ func (r *LogReader) sources() (added []streams.Source[*output]) {
 	}
 	r.forgetOpen(added)
 	return added
+}
+
+// goOn has the reader begin again behind the line that was given last, as one does who
+// comes with its cursor: more outputs have come and gone since it looked than are known,
+// and what those had is on disk.
+func (r *LogReader) goOn() {
+	r.merge.Close()
+	r.old, r.begun = r.m.archived(r.app.name), false
+	if r.given == nil || r.reached == 0 { // there is no line to go on behind
+		r.skip = 0
+		return
+	}
+	r.query.After = LogCursor{number: r.reached, key: r.given.outputKey, end: r.end}
+	r.query.Tail = -1
 }
 
 // onlyOnDisk are the outputs that the archive has and that are not among those in

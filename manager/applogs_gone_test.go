@@ -2,6 +2,8 @@ package manager
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,6 +60,97 @@ func TestStalledReaderIsToldOfInstancesThatWent(t *testing.T) {
 	// Who begins now is not told of what is gone.
 	if lines, _ := logsOf(t, m, "web", LogQuery{Tail: -1}); len(lines) != 4*keptExits {
 		t.Errorf("%d lines", len(lines))
+	}
+}
+
+// Who does not come to read while more instances end than are known gets all they have
+// written from disk, where the logs are kept there, once and in order.
+func TestStalledReaderGoesOnFromDisk(t *testing.T) {
+	m, end := stateManagerWith(t, t.TempDir(), Options{Launcher: &fakeLauncher{}, Environ: []string{}})
+	defer end()
+	if _, err := m.Create(quiet("web")); err != nil {
+		t.Fatal(err)
+	}
+	a := m.outputs.hold("web")
+	defer m.outputs.release(a)
+	begin := func(pid int) (*output, streams.Archive) {
+		f := m.options.State.logs.Create("web", "web", pid, encode(logMeta{Index: 1, Streams: []string{"stdout"}}))
+		log := streams.NewLog(streams.Options{Sequence: m.sequence, Bell: &a.bell, Archive: f.Stdout()})
+		o := newOutput(outputKey{pid, 1}, "web", 1, log)
+		m.outputs.add(a, o)
+		m.options.State.logs.Follow(f, log, nil)
+		return o, f.Stdout()
+	}
+	lives, _ := begin(1)
+	fmt.Fprint(lives.log, "one\ntwo\nthree\nbegin")
+	look := func(r *LogReader, want ...string) {
+		t.Helper()
+		for _, text := range want {
+			if line, err := r.Next(t.Context(), 20*time.Second); err != nil || string(line.Text) != text {
+				t.Fatalf("got %q, %v, want %q", line.Text, err, text)
+			}
+		}
+	}
+	readers := map[string]*struct {
+		query LogQuery
+		look  func(r *LogReader)
+		want  []string
+		*LogReader
+	}{
+		"nobody's line": {look: func(r *LogReader) {
+			if line, err := r.Next(t.Context(), time.Nanosecond); err != streams.ErrIdle {
+				t.Fatalf("got %q, %v", line.Text, err)
+			}
+		}, want: []string{"beginning"}},
+		"a line":           {query: LogQuery{Tail: -1}, look: func(r *LogReader) { look(r, "one") }, want: []string{"two", "three", "beginning"}},
+		"one of the last":  {query: LogQuery{Tail: 3}, look: func(r *LogReader) { look(r, "two") }, want: []string{"three", "beginning"}},
+		"a part of a line": {query: LogQuery{Tail: 2}, look: func(r *LogReader) { look(r, "three", "begin") }, want: []string{"ning"}},
+		"lines ahead": {query: LogQuery{Tail: -1}, look: func(r *LogReader) {
+			look(r, "one")
+			if ahead, ok := r.Ahead(); !ok || string(ahead.Text) != "two\nthree\n" {
+				t.Fatalf("ahead is %q", ahead.Text)
+			}
+			r.Skip(len("two\n"))
+		}, want: []string{"three", "beginning"}},
+		"what matches": {query: LogQuery{Tail: -1, Grep: regexp.MustCompile("^(two|beg|of|last)")}, look: func(r *LogReader) { look(r, "two") }, want: []string{"beginning"}},
+	}
+	for _, r := range readers {
+		var err error
+		r.query.Follow = true
+		r.LogReader, err = m.Logs("web", r.query)
+		must(t, err)
+		defer r.Close()
+		r.look(r.LogReader)
+	}
+	const count = keptOutputs + 200
+	var gone []*output
+	var kept []streams.Archive
+	var between []string
+	for i := range count {
+		o, archive := begin(10 + i)
+		fmt.Fprintf(o.log, "of %d\n", i)
+		o.log.Close()
+		gone, kept, between = append(gone, o), append(kept, archive), append(between, fmt.Sprintf("of %d", i))
+	}
+	for i, o := range gone {
+		until(t, "it is on disk", func() bool { return kept[i].End() == o.log.End() })
+		m.outputs.remove(a, gone[i:i+1])
+		o.log.Discard()
+	}
+	fmt.Fprint(lives.log, "ning\nlast\n")
+	for name, r := range readers {
+		want := append(append(r.want[:len(r.want)-1:len(r.want)-1], between...), r.want[len(r.want)-1], "last")
+		var got []string
+		for len(got) == 0 || got[len(got)-1] != "last" {
+			line, err := r.Next(t.Context(), 20*time.Second)
+			if err != nil || line.Missed > 0 {
+				t.Fatalf("who has read %s: %d bytes are missed, %v, behind %d lines", name, line.Missed, err, len(got))
+			}
+			got = append(got, string(line.Text))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("who has read %s got %d lines, want %d; the first are %.200q", name, len(got), len(want), got)
+		}
 	}
 }
 

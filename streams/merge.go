@@ -67,12 +67,13 @@ func NewMerge[K comparable](seq *Sequence, bell *Bell, more func() []Source[K]) 
 	return &Merge[K]{seq: seq, bell: bell, more: more}
 }
 
-// Close detaches the Merge from its Logs.
+// Close detaches the Merge from its Logs. more may call it to begin anew with what it
+// returns.
 func (m *Merge[K]) Close() {
 	for _, in := range m.inputs {
 		in.lines.Close()
 	}
-	m.inputs = nil
+	m.inputs, m.given, m.last = nil, nil, nil
 }
 
 // Next returns the next line, waiting for it if need be. A Line that tells of a
