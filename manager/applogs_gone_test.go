@@ -192,6 +192,32 @@ func TestOutputsAreForgotten(t *testing.T) {
 	})
 }
 
+// Who comes late is told of each instance that is gone, however many of others are.
+func TestEachInstanceThatIsGoneIsKnown(t *testing.T) {
+	var os outputs
+	a := os.hold("shop")
+	gone := func(process string, pid, fd int) {
+		o := newOutput(outputKey{pid, fd}, process, 1, streams.NewLog(streams.Options{}))
+		os.add(a, o)
+		os.remove(a, []*output{o})
+	}
+	gone("shop:worker", 1, 1)
+	gone("shop:web", 2, 2)
+	for n := range 2 * keptOutputs {
+		gone("shop:web", 3+n, 1)
+	}
+	all, _ := os.since(a, 0)
+	if len(all) != keptOutputs || all[0].instance != "worker-1" || all[1].stream() != "stderr" || all[2].pid != 3+keptOutputs+2 {
+		t.Errorf("%d are known, of %s, %s and pid %d", len(all), all[0].instance, all[1].stream(), all[2].pid)
+	}
+	for n := range 2 * keptOutputs { // until there is no room for one of each
+		gone(fmt.Sprint("shop:job", n), 3*keptOutputs+n, 1)
+	}
+	if all, _ := os.since(a, 0); len(all) != keptOutputs || len(a.forgotten) != keptOutputs || len(a.gone) != keptOutputs {
+		t.Errorf("%d, %d and %d are known", len(all), len(a.forgotten), len(a.gone))
+	}
+}
+
 // The cursor of a gap with which a reading begins is behind all that is before it.
 func TestResumeBehindAGapThatComesFirst(t *testing.T) {
 	m, long := manyOutputs(t, 0)

@@ -40,6 +40,14 @@ func typeOf(process string) string {
 	return name
 }
 
+// series is what outputs of one life after the other have in common.
+type series struct {
+	process, instance string
+	fd                int
+}
+
+func (o *output) series() series { return series{o.process, o.instance, o.fd} }
+
 // stream is how o is called in JSON.
 func (o *output) stream() string {
 	if o.fd == 2 {
@@ -48,7 +56,8 @@ func (o *output) stream() string {
 	return "stdout"
 }
 
-// keptOutputs is how many outputs of an app are known that are not kept any more.
+// keptOutputs is how many outputs of an app are known that are not kept any more: the
+// last of each instance, and else the newest.
 const keptOutputs = 1000
 
 // app is what the logs of one app share. It is there while somebody holds it: a
@@ -63,6 +72,8 @@ type app struct {
 	holders   int
 	outputs   []*output // in the order in which they were added
 	forgotten []*output // those of them that are not kept any more, the oldest first
+
+	gone map[series]int // how many forgotten ones there are of each
 }
 
 // after is where the outputs are that came after so many. outputs.mu must be held.
@@ -90,7 +101,7 @@ func (os *outputs) hold(name string) *app {
 		if os.apps == nil {
 			os.apps = make(map[string]*app)
 		}
-		a = &app{name: name, bell: streams.Bell{Up: os.bell}}
+		a = &app{name: name, bell: streams.Bell{Up: os.bell}, gone: make(map[series]int)}
 		os.apps[name] = a
 	}
 	a.holders++
@@ -121,16 +132,28 @@ func (os *outputs) add(a *app, o *output) {
 func (os *outputs) remove(a *app, gone []*output) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
-	a.forgotten = append(a.forgotten, gone...)
+	for _, o := range gone {
+		a.forgotten = append(a.forgotten, o)
+		a.gone[o.series()]++
+	}
 	for len(a.forgotten) > keptOutputs {
-		i := a.after(a.forgotten[0].added - 1)
-		a.outputs = slices.Delete(a.outputs, i, i+1)
-		a.forgotten = slices.Delete(a.forgotten, 0, 1)
+		a.cut(max(0, slices.IndexFunc(a.forgotten, func(o *output) bool { return a.gone[o.series()] > 1 })))
 	}
 }
 
-// since returns the outputs of an app that came after so many, and how many have come
-// by now.
+// cut makes a forgotten output unknown. outputs.mu must be held.
+func (a *app) cut(n int) {
+	o := a.forgotten[n]
+	a.forgotten = slices.Delete(a.forgotten, n, n+1)
+	if a.gone[o.series()]--; a.gone[o.series()] == 0 {
+		delete(a.gone, o.series())
+	}
+	i := a.after(o.added - 1)
+	a.outputs = slices.Delete(a.outputs, i, i+1)
+}
+
+// since returns the outputs of an app that came after so many, as far as they are
+// known, and how many have come by now.
 func (os *outputs) since(a *app, added uint64) (news []*output, now uint64) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
