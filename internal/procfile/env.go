@@ -8,8 +8,9 @@ import (
 )
 
 // assignment is the beginning of a variable: "NAME=", or "export NAME=" for files
-// that a shell reads as well.
-var assignment = regexp.MustCompile(`^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)[ \t]*=[ \t]*(.*)$`)
+// that a shell reads as well. The space behind it tells a comment from a value that
+// begins with #.
+var assignment = regexp.MustCompile(`^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)[ \t]*=(.*)$`)
 
 // ParseEnv reads a .env file. A value goes to the end of its line, or to a # after
 // a space. In 'single quotes' everything stands for itself, in "double quotes"
@@ -54,11 +55,12 @@ func ParseEnv(file string, text []byte) (map[string]string, error) {
 // parseValue reads a value that begins with first, and says how many of the
 // lines below it are part of it.
 func parseValue(first string, below []string) (value string, taken int, err error) {
-	if first == "" || first[0] != '\'' && first[0] != '"' {
+	text := strings.TrimLeft(first, " \t")
+	if text == "" || text[0] != '\'' && text[0] != '"' {
 		return unquoted(first), 0, nil
 	}
-	quote := first[0]
-	text := first[1:]
+	quote := text[0]
+	text = text[1:]
 	for {
 		inside, after, closed := untilQuote(text, quote)
 		switch {
@@ -77,17 +79,14 @@ func parseValue(first string, below []string) (value string, taken int, err erro
 	}
 }
 
-// unquoted is a value without the comment behind it.
+// unquoted is a value without the space around it and the comment behind it.
 func unquoted(value string) string {
 	for i := 1; i < len(value); i++ {
 		if value[i] == '#' && (value[i-1] == ' ' || value[i-1] == '\t') {
 			value = value[:i]
 		}
 	}
-	if strings.HasPrefix(value, "#") {
-		return ""
-	}
-	return strings.TrimRight(value, " \t")
+	return strings.Trim(value, " \t")
 }
 
 // untilQuote cuts text at the quote that closes it.

@@ -17,6 +17,11 @@ func TestParseEnv(t *testing.T) {
 		"  SPACED = x ",
 		"COMMENT=a#b # c",
 		"ONLY= # nothing",
+		"TAB=\t#nothing",
+		"COLOR=#ff0000",
+		"SECRET=#secret # c",
+		"HASH=#",
+		"SPACES= \t 'x' # c",
 		`SINGLE='a "b" \n $HOME # c' # comment`,
 		`DOUBLE="a 'b' \"c\" \\ \t \n \$ \q # d"`,
 		`LINES="one`,
@@ -33,6 +38,7 @@ func TestParseEnv(t *testing.T) {
 	}, "\n")
 	want := map[string]string{
 		"PLAIN": "a b\tc", "EMPTY": "", "EXPORTED": "1", "SPACED": "x", "COMMENT": "a#b", "ONLY": "",
+		"TAB": "", "COLOR": "#ff0000", "SECRET": "#secret", "HASH": "#", "SPACES": "x",
 		"SINGLE": `a "b" \n $HOME # c`, "DOUBLE": "a 'b' \"c\" \\ \t \n $ q # d", "LINES": "one\ntwo",
 		"KEY": "-----BEGIN\n\n-----END", "DOLLAR": "pa$$word${X}", "TWICE": "2",
 		"URL": "postgres://u:p@h/db?a=b&c=d", "INNER": `it's "fine"`, "dotted.name": "ok",
