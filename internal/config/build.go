@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,6 +30,7 @@ func build(doc document, ps *problems) *Config {
 	}
 	c.Endpoints = endpoints(doc, in, ps)
 	c.Templates = templates(doc, ps)
+	refuseTooMany(doc, c, ps)
 	return c
 }
 
@@ -170,6 +172,22 @@ func template(s, env section, ps *problems) manager.Template {
 		ps.add(at.at, s, at.name, "%s", strings.TrimPrefix(text, keyOf(err)+": "))
 	}
 	return t
+}
+
+// refuseTooMany reports processes of more instances than there may be: the daemon
+// does not start with them.
+func refuseTooMany(doc document, c *Config, ps *problems) {
+	limit := cmp.Or(c.Settings.MaxNumProcesses, manager.MaxNumProcesses)
+	numbers := make(map[string]int, len(c.Templates))
+	for _, t := range c.Templates {
+		numbers[t.Name] = t.NumProcesses
+	}
+	for _, s := range doc.sections {
+		if n := numbers[s.name]; s.kind == "process" && n > limit {
+			_, at := get[any](s, "numprocesses")
+			ps.add(at.at, s, at.name, "got %d, want 0 to %d, as max_numprocesses of %s says", n, limit, s.spell("gaffer", ""))
+		}
+	}
 }
 
 func setVariable(properties map[string]any, name string, value any) {
