@@ -92,10 +92,19 @@ func parseUnits(raw string, env lookup, units []unit, by float64, wanted string)
 }
 
 // parseFields is `2, 1., 7., 5`, with commas or spaces: the fields of an object
-// in their order, of which the last may be left out down to the least count.
+// in their order, of which the last may be left out down to the least count. One
+// that is empty is none: what follows it would be taken for another.
 func parseFields(least int, fields []string) func(string, lookup) (any, error) {
 	return func(raw string, env lookup) (any, error) {
-		given := strings.FieldsFunc(raw, func(r rune) bool { return strings.ContainsRune(", \t\n", r) })
+		var given []string
+		pieces := strings.Split(raw, ",")
+		for i, piece := range pieces {
+			words := strings.Fields(piece)
+			if len(words) == 0 && i < len(pieces)-1 && len(given) < len(fields) {
+				return nil, fmt.Errorf("got %s, in which %s is empty: want %d numbers: %s", quote(raw), fields[len(given)], len(fields), strings.Join(fields, ", "))
+			}
+			given = append(given, words...)
+		}
 		if len(given) < least || len(given) > len(fields) {
 			return nil, fmt.Errorf("got %s, want %d numbers: %s", quote(raw), len(fields), strings.Join(fields, ", "))
 		}
