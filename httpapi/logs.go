@@ -19,7 +19,7 @@ const textType = "text/plain; charset=utf-8"
 func (s *Server) showLogs(w http.ResponseWriter, r *http.Request) error {
 	q := queryOf(r)
 	want, stream := logsOf(r, q)
-	heartbeat := q.logHeartbeat()
+	heartbeat, ends := q.logHeartbeat(), q.flag("ends")
 	if q.err != nil {
 		return q.err
 	}
@@ -40,7 +40,7 @@ func (s *Server) showLogs(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer reader.Close()
-	req := &logRequest{reader, want, heartbeat}
+	req := &logRequest{reader, want, heartbeat, ends}
 	switch {
 	case upgrade:
 		return s.logsWebsocket(w, r, req)

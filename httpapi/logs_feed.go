@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/gafferd/gaffer/manager"
@@ -17,6 +18,7 @@ type logRequest struct {
 	reader    *manager.LogReader
 	query     manager.LogQuery
 	heartbeat time.Duration
+	ends      bool // with the app
 }
 
 // logFeed is the lines of one answer. It belongs to the request's goroutine and
@@ -30,21 +32,29 @@ type logFeed struct {
 	last    bool // open has ended
 }
 
+// errAppGone ends an answer that is to end with the app.
+var errAppGone = errors.New("the app is gone")
+
 // newLogFeed begins an answer, which ends with ctx, and in good order when the
-// server is to end or the time until which lines are wanted has come: what there
-// is by then is in it.
+// server is to end, the app is gone, or the time until which lines are wanted has
+// come: what there is by then is in it.
 func newLogFeed(ctx context.Context, req *logRequest) *logFeed {
-	open, cancel := context.WithCancel(ctx)
+	open, cancel := context.WithCancelCause(ctx)
 	ending := endingContext(ctx)
 	forget := context.AfterFunc(ending, func() {
 		if !replaced(ending) { // else the request ends too, and at once
-			cancel()
+			cancel(nil)
 		}
 	})
+	stay := func() bool { return true }
+	if req.ends && req.query.Follow {
+		stay = req.reader.AfterApp(func() { cancel(errAppGone) })
+	}
 	f := &logFeed{logRequest: req, request: ctx, open: open}
 	f.close = func() {
 		forget()
-		cancel()
+		stay()
+		cancel(nil)
 	}
 	if until := req.query.Until; req.query.Follow && !until.IsZero() {
 		var stop context.CancelFunc
@@ -71,6 +81,10 @@ func (f *logFeed) next(idle time.Duration) (manager.LogLine, error) {
 	return f.reader.Next(f.request, idle)
 }
 
+// gone reports whether the answer has ended with the app, which its last message
+// tells.
+func (f *logFeed) gone() bool { return f.last && context.Cause(f.open) == errAppGone }
+
 // logBatch is how many bytes of lines travel together while there are more.
 const logBatch = batch
 
@@ -81,7 +95,7 @@ const logBatch = batch
 func (f *logFeed) gather(buf []byte, shared *renderings) ([]byte, error) {
 	line, err := f.next(f.heartbeat)
 	if errors.Is(err, streams.ErrIdle) {
-		buf = appendPing(append(buf, "data: "...), time.Now())
+		buf = appendSign(append(buf, "data: "...), "ping", time.Now())
 		return append(buf, "\r\n\r\n"...), nil
 	}
 	for err == nil {
@@ -98,8 +112,12 @@ func (f *logFeed) gather(buf []byte, shared *renderings) ([]byte, error) {
 			buf = roomy(buf)
 		}
 	}
-	if errors.Is(err, streams.ErrIdle) {
+	switch {
+	case errors.Is(err, streams.ErrIdle):
 		err = nil
+	case errors.Is(err, io.EOF) && f.gone():
+		buf = appendSign(append(buf, "data: "...), "end", time.Now())
+		buf = append(buf, "\r\n\r\n"...)
 	}
 	return buf, err
 }

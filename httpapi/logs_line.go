@@ -195,10 +195,11 @@ func (e *logEncoder) prepare(l *manager.LogLine) {
 	e.after = append(b, `,"cursor":"`...)
 }
 
-// appendPing appends the object that a feed sends when it has been silent.
-func appendPing(b []byte, now time.Time) []byte {
+// appendSign appends an object that has nothing but its name: the ping that a feed
+// sends when it has been silent, or the end.
+func appendSign(b []byte, name string, now time.Time) []byte {
 	stamp := now.UTC().AppendFormat(make([]byte, 0, len(stampLayout)), stampLayout)
-	return append(appendLogEvent(b, "ping", stamp), '}')
+	return append(appendLogEvent(b, name, stamp), '}')
 }
 
 // appendLogEvent begins an object. The name stands under both of the keys that

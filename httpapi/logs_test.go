@@ -111,7 +111,7 @@ func TestLogsDump(t *testing.T) {
 func TestLogsRefusals(t *testing.T) {
 	d := shop(t)
 	for query, param := range map[string]string{
-		"n=x": "n", "n=-1": "n", "n=": "n", "n=1.5": "n", "stream=maybe": "stream", "follow=x&stream=true": "follow",
+		"n=x": "n", "n=-1": "n", "n=": "n", "n=1.5": "n", "stream=maybe": "stream", "follow=x&stream=true": "follow", "ends=x&stream=true": "ends",
 		"since=yesterday": "since", "since=": "since", "since=-10m": "since", "until=x": "until", "since=9999-01-01T00:00:00Z": "since",
 		"grep=%5B": "grep", "filter=a%20b": "filter", "filter=%7C": "filter", "cursor=1.2.3": "cursor", "cursor=x": "cursor",
 		"fd=3": "fd", "heartbeat=-1&stream=true": "heartbeat",
@@ -384,6 +384,46 @@ func TestLogsUntil(t *testing.T) {
 		t.Errorf("%q, %v", body, err)
 	}
 	conn := d.dial("/apps/shop/logs?stream=true&until=" + until)
+	if e := closed(t, conn); e.Code != 1000 {
+		t.Errorf("closed with %v", e)
+	}
+}
+
+// A feed with ends=true lasts as long as there is an instance of the app, be it of a
+// process that is deleted, and says at its end why that is.
+func TestLogsEndWithTheApp(t *testing.T) {
+	d := newDaemon(t, Options{})
+	for name, pid := range map[string]int{
+		"shop:web":    d.create(child("shop:web", "puppet", "redirect_input", true)),
+		"shop:worker": d.create(child("shop:worker", "puppet", "redirect_input", true)),
+	} {
+		d.tell(pid, `out "%s\n"`, name)
+		d.written(pid, "stdout", int64(len(name)+1))
+	}
+	feed := d.logFeed("/apps/shop/logs?stream=true&ends=true&n=all")
+	conn := d.dial("/apps/shop/logs?stream=true&ends=true&n=all")
+	for range 2 {
+		feed.next()
+		nextMessage(t, conn)
+	}
+	d.want(200, "DELETE", "/processes/shop:web?wait=true", "")
+	worker := d.create(child("shop:last", "puppet", "redirect_input", true))
+	d.want(200, "DELETE", "/processes/shop:worker?wait=true", "")
+	d.tell(worker, `out "still here\n"`)
+	if _, m := feed.next(); m.text(t) != "[last-1] still here" {
+		t.Errorf("%+v", m)
+	}
+	nextMessage(t, conn)
+	d.want(200, "DELETE", "/processes/shop:last?wait=true", "")
+	if _, m := feed.next(); m.Name != "end" || m.Event != "end" || m.Cursor != "" {
+		t.Errorf("%+v", m)
+	}
+	if rest, err := io.ReadAll(feed.r); len(rest) > 0 || err != nil {
+		t.Errorf("then comes %q, %v", rest, err)
+	}
+	if m := nextMessage(t, conn); m.Event != "end" {
+		t.Errorf("%+v", m)
+	}
 	if e := closed(t, conn); e.Code != 1000 {
 		t.Errorf("closed with %v", e)
 	}

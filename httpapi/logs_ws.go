@@ -57,13 +57,16 @@ func (k *logSocket) send(ctx context.Context, parts *sync.WaitGroup) (websocket.
 			err = k.row(line)
 		case errors.Is(err, streams.ErrIdle) && beat:
 			k.sent = time.Now()
-			err = k.write(websocket.MessageText, appendPing(nil, k.sent))
+			err = k.write(websocket.MessageText, appendSign(nil, "ping", k.sent))
 		case errors.Is(err, streams.ErrIdle):
 			err = nil
 		}
 		switch {
 		case err == nil:
 		case errors.Is(err, io.EOF) && endingContext(ctx).Err() == nil:
+			if k.feed.gone() && k.write(websocket.MessageText, appendSign(nil, "end", time.Now())) != nil {
+				return 0, ""
+			}
 			return websocket.StatusNormalClosure, "that is all"
 		case errors.Is(err, ErrReplaced):
 			return websocket.StatusServiceRestart, ErrReplaced.Error()

@@ -42,6 +42,7 @@ var (
 		{"n", "string", "the last so many lines, or all (100, with stream 0; all with since)"},
 		{"stream", "boolean", "then what comes, as a websocket if the request asks for one, else as server-sent events"},
 		{"follow", "boolean", "stream: false ends it with what there is now"},
+		{"ends", "boolean", "stream: true ends it when the app is gone, with a message of the event end"},
 		{"filter", "string", "only these process types or instances: web|worker-2"},
 		{"fd", "string", "stdout or stderr only"},
 		{"grep", "string", "only lines that match this RE2 expression"},

@@ -167,6 +167,14 @@ func (r *LogReader) Skip(n int) {
 	r.end += int64(n)
 }
 
+// AfterApp calls f, in a goroutine of its own, when the app is gone, at once if it is:
+// there is no process of it, nor an instance of one that was deleted. What they wrote
+// can be read by then. Calling stop keeps f from being called; it reports whether it
+// did.
+func (r *LogReader) AfterApp(f func()) (stop func() bool) {
+	return r.m.outputs.afterApp(r.app, f)
+}
+
 // Finish makes a reading that follows end with what there is now.
 func (r *LogReader) Finish() {
 	r.query.Follow = false

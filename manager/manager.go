@@ -227,7 +227,7 @@ func (m *Manager) forget(s *supervisor) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.byName[s.name] != s { // else it was shut down, and what it wrote stays readable
-		m.outputs.release(s.app)
+		m.outputs.part(s.app)
 		s.erase()
 		if s.source == fromRun && m.byName[s.name] == nil {
 			s.forgetOutput()

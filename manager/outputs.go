@@ -2,6 +2,7 @@ package manager
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,8 +71,11 @@ type app struct {
 
 	// Guarded by outputs.mu:
 	holders   int
-	outputs   []*output // in the order in which they were added
-	forgotten []*output // those of them that are not kept any more, the oldest first
+	members   int                // processes among them, also those that are on their way out
+	there     context.Context    // ends when the last member leaves; nil: there never was one
+	leave     context.CancelFunc // ends it
+	outputs   []*output          // in the order in which they were added
+	forgotten []*output          // those of them that are not kept any more, the oldest first
 
 	gone map[series]int // how many forgotten ones there are of each
 }
@@ -106,6 +110,41 @@ func (os *outputs) hold(name string) *app {
 	}
 	a.holders++
 	return a
+}
+
+// join is hold for a process of the app, until part.
+func (os *outputs) join(name string) *app {
+	a := os.hold(name)
+	os.mu.Lock()
+	defer os.mu.Unlock()
+	if a.members++; a.members == 1 {
+		a.there, a.leave = context.WithCancel(context.Background())
+	}
+	return a
+}
+
+// part ends a join.
+func (os *outputs) part(a *app) {
+	os.mu.Lock()
+	if a.members--; a.members == 0 {
+		a.leave()
+	}
+	os.mu.Unlock()
+	os.release(a)
+}
+
+// afterApp calls f, in a goroutine of its own, when no process of an app is there, as
+// context.AfterFunc does.
+func (os *outputs) afterApp(a *app, f func()) (stop func() bool) {
+	os.mu.Lock()
+	there := a.there
+	os.mu.Unlock()
+	if there == nil {
+		ended, end := context.WithCancel(context.Background())
+		end()
+		there = ended
+	}
+	return context.AfterFunc(there, f)
 }
 
 // release ends a hold.

@@ -87,7 +87,7 @@ func newSupervisor(m *Manager, t Template, before *supervisor) *supervisor {
 		gone:     make(chan struct{}),
 		template: t,
 		records:  journal{id: m.nextID(), description: true},
-		app:      m.outputs.hold(groupOf(t.Name)),
+		app:      m.outputs.join(groupOf(t.Name)),
 	}
 	if before != nil {
 		s.before = before.gone

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Version says which build of the daemon answers.
@@ -19,6 +20,18 @@ type Version struct {
 // Version asks the daemon for its version.
 func (c *Client) Version(ctx context.Context) (Version, error) {
 	return get[Version](ctx, c, "/version", nil)
+}
+
+// Clock asks the daemon what time it is, of which it tells the seconds: it is never
+// later than that. It is the zero time if the daemon does not say.
+func (c *Client) Clock(ctx context.Context) (time.Time, error) {
+	resp, err := c.send(ctx, http.MethodGet, "/ping", nil, nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer resp.Body.Close()
+	now, _ := http.ParseTime(resp.Header.Get("Date")) // absent: zero
+	return now, nil
 }
 
 // Ping returns nil when the daemon is there and answers.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -34,6 +35,9 @@ type logParser struct {
 	open map[logSource]bool // has a line whose rest is to come
 }
 
+// errAppGone ends a log that ends with its app.
+var errAppGone = errors.New("the app is gone")
+
 // parse reads one message. ok is false when it has nothing to tell but, maybe, a
 // cursor.
 func (p *logParser) parse(msg message) (line LogLine, ok bool, err error) {
@@ -52,6 +56,8 @@ func (p *logParser) parse(msg message) (line LogLine, ok bool, err error) {
 	switch {
 	case m.Missed > 0:
 		delete(p.open, logSource{m.Instance, m.PID, m.Stream})
+	case m.Event == "end":
+		return line, false, errAppGone
 	case m.Event != "log":
 		return line, false, nil
 	default:

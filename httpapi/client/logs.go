@@ -22,6 +22,7 @@ const None = -1
 type LogOptions struct {
 	N      int      // only the last so many of what there is; 0: all; None
 	Follow bool     // then what comes, without an end
+	Ends   bool     // with Follow: an end when the app is gone, with all of its instances
 	Filter []string // only these process types (web) or single instances (worker-2)
 	Stream string   // only "stdout" or "stderr"
 	Grep   string   // only lines that match; RE2 syntax
@@ -58,7 +59,7 @@ type LogLine struct {
 
 // Logs reads the output of all instances of an app as one log, line by line in
 // the order in which the lines were completed. Without Follow the loop ends with
-// what there is now; with it only an error does.
+// what there is now; with it only an error does, or with Ends the end of the app.
 //
 // A broken connection is made again and the log goes on behind the last line:
 // the loop sees every line once. An error is the last thing the loop sees, as
@@ -97,6 +98,9 @@ func (r *logReader) read(ctx context.Context) error {
 	again := retry{client: r.client}
 	for {
 		err := r.connect(ctx, &again)
+		if errors.Is(err, errAppGone) {
+			return nil
+		}
 		if err == nil || errors.Is(err, errLeft) || !r.connected {
 			return err
 		}
@@ -144,6 +148,9 @@ func (r *logReader) connect(ctx context.Context, again *retry) error {
 
 func (r *logReader) deliver(msg message, again *retry) error {
 	line, ok, err := r.parser.parse(msg)
+	if errors.Is(err, errAppGone) {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("log of %s: %w", r.client.endpoint.address, err)
 	}
@@ -166,6 +173,8 @@ func (r *logReader) query() url.Values {
 	q := url.Values{"stream": {"true"}}
 	if !o.Follow {
 		q.Set("follow", "false")
+	} else if o.Ends {
+		q.Set("ends", "true")
 	}
 	if len(o.Filter) > 0 {
 		q.Set("filter", strings.Join(o.Filter, "|"))

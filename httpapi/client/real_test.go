@@ -339,3 +339,26 @@ func TestAttachErrors(t *testing.T) {
 		t.Errorf("got %v and %q, want EOF and signal 9", err, a.Reason())
 	}
 }
+
+func TestLogsThatEndWithTheApp(t *testing.T) {
+	c := connect(t, gafferd(t))
+	now, err := c.Clock(t.Context())
+	if age := time.Since(now); err != nil || age < 0 || age > 20*time.Second {
+		t.Errorf("the daemon's clock says %v: %v", now, err)
+	}
+	create(t, c, shell("web", "trap 'echo bye; exit' TERM; sleep 1000 & echo up; wait"))
+	var got []string
+	for line, err := range c.Logs(t.Context(), "web", client.LogOptions{Follow: true, Ends: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got = append(got, line.Text); line.Text == "up" {
+			if err := c.Delete(t.Context(), "web"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if want := []string{"up", "bye"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
