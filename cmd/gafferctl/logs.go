@@ -21,6 +21,7 @@ type logsReader struct {
 	wanted  client.LogOptions // of all targets
 	count   int               // how many lines of the history: as client.LogOptions.N
 	all     bool              // targets are all apps, and others may come
+	asked   time.Time         // likewise: when those were all, by the daemon's clock
 	print   *logPrinter
 }
 
@@ -50,7 +51,7 @@ func (c *cli) logsCommand() *cobra.Command {
 				return err
 			}
 			if l.all = len(args) == 0; l.all {
-				l.targets, err = c.allTargets(ctx)
+				l.targets, l.asked, err = c.allTargets(ctx)
 			} else {
 				l.targets, err = c.logTargets(ctx, args)
 			}
@@ -143,7 +144,7 @@ func (l *logsReader) read(ctx context.Context, follow bool) error {
 			ended()
 		})
 	}
-	a := &allApps{reader: l, follow: begin}
+	a := &allApps{reader: l, follow: begin, since: l.asked}
 	for _, t := range l.targets {
 		switch {
 		case l.all:
@@ -214,7 +215,7 @@ func (l *logsReader) follow(ctx context.Context, t *logTarget) error {
 // copy shows the log of a target from where it was seen last.
 func (l *logsReader) copy(ctx context.Context, t *logTarget, follow bool) error {
 	o := t.options
-	o.Follow, o.Ready = follow, l.cli.back
+	o.Follow, o.Ends, o.Ready = follow, t.unasked, l.cli.back
 	for line, err := range l.cli.client.Logs(ctx, t.app, o) {
 		if t.gone(err) {
 			return nil

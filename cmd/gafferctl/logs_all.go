@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gafferd/gaffer/httpapi/client"
 )
@@ -16,31 +17,37 @@ import (
 // takes a connection, of which a user may have 2,000.
 const maxApps = 256
 
-// allTargets are those of a command line that names none.
-func (c *cli) allTargets(ctx context.Context) (targets []*logTarget, err error) {
+// allTargets are those of a command line that names none. asked is when that was,
+// by the daemon's clock.
+func (c *cli) allTargets(ctx context.Context) (targets []*logTarget, asked time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if asked, err = c.client.Clock(ctx); err != nil {
+		return nil, asked, err
+	}
 	apps, _, err := c.listGroups(ctx)
 	if err != nil {
-		return nil, err
+		return nil, asked, err
 	}
 	if len(apps) > maxApps {
-		return nil, fmt.Errorf("there are %d apps, of which %d at most can be shown as one log: name those that you want; gafferctl groups lists all", len(apps), maxApps)
+		return nil, asked, fmt.Errorf("there are %d apps, of which %d at most can be shown as one log: name those that you want; gafferctl groups lists all", len(apps), maxApps)
 	}
 	for _, app := range apps {
 		targets = append(targets, &logTarget{app: app, unasked: true})
 	}
-	return targets, nil
+	return targets, asked, nil
 }
 
 // allApps follows all apps, also those that come.
 type allApps struct {
 	reader *logsReader
 	follow func(t *logTarget, ended func()) // ended is called when nothing more comes
+	since  time.Time                        // all that came until then are known; by the daemon's clock
 
-	mu    sync.Mutex // guards everything below
-	known []string   // apps that are followed
-	full  bool       // it was told that there are too many
+	mu    sync.Mutex            // guards everything below
+	known map[string]*logTarget // apps that are followed, and how to go on with those that came once more
+	gone  []*logTarget          // the last that were followed, each where it ended
+	full  bool                  // it was told that there are too many
 }
 
 // watch follows each app that comes, until ctx ends.
@@ -48,13 +55,19 @@ func (a *allApps) watch(ctx context.Context) error {
 	c := a.reader.cli
 	var listed error
 	options := client.WatchOptions{Since: client.Latest, Ready: func() {
+		var now time.Time
 		var apps []string
-		if apps, _, listed = c.listGroups(ctx); passing(listed) {
+		if now, listed = c.client.Clock(ctx); listed == nil {
+			apps, _, listed = c.listGroups(ctx)
+		}
+		if passing(listed) {
 			listed = nil // then the events are lost too, and Ready is called again
+			return
 		}
 		for _, app := range apps {
-			a.come(app)
+			a.come(app, a.since)
 		}
+		a.since = now
 	}}
 	for ev, err := range c.client.Watch(ctx, "create", options) {
 		switch {
@@ -65,8 +78,10 @@ func (a *allApps) watch(ctx context.Context) error {
 		case ev.Event != "create":
 			continue // a gap: Ready has looked at what there is
 		}
+		a.since = ev.Time
 		app, _, _ := strings.Cut(ev.Name, ":")
 		if a.knows(app) {
+			a.come(app, ev.Time)
 			continue
 		}
 		status, err := c.client.Status(ctx, ev.Name)
@@ -75,7 +90,7 @@ func (a *allApps) watch(ctx context.Context) error {
 		case err != nil && !passing(err): // else it is rather followed than missed
 			return err
 		default:
-			a.come(app)
+			a.come(app, ev.Time)
 		}
 	}
 	return nil
@@ -91,22 +106,29 @@ func passing(err error) bool {
 func (a *allApps) knows(app string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.Contains(a.known, app)
+	_, known := a.known[app]
+	return known
 }
 
-// come follows an app from its first line, unless it is being followed.
-func (a *allApps) come(app string) {
-	t := &logTarget{app: app, unasked: true}
+// come follows an app that was not there before since, from its first line: what an
+// earlier one of its name printed may still be on disk.
+func (a *allApps) come(app string, since time.Time) {
+	t := &logTarget{app: app, unasked: true, started: since}
 	t.options = t.narrow(a.reader.wanted)
 	a.begin(t)
 }
 
-// begin follows a target, unless its app is being followed.
+// begin follows a target. If its app is being followed, that may be about to end,
+// because the app was gone for a moment: then it goes on with the target.
 func (a *allApps) begin(t *logTarget) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	next, known := a.known[t.app]
 	switch {
-	case slices.Contains(a.known, t.app):
+	case known && next == nil:
+		a.known[t.app] = t
+		return
+	case known:
 		return
 	case len(a.known) == maxApps:
 		if !a.full {
@@ -115,13 +137,30 @@ func (a *allApps) begin(t *logTarget) {
 		}
 		return
 	}
-	a.known = append(a.known, t.app)
-	a.follow(t, func() { a.end(t.app) })
+	if i := slices.IndexFunc(a.gone, func(g *logTarget) bool { return g.app == t.app }); i >= 0 {
+		t.goOnBehind(a.gone[i])
+		a.gone = slices.Delete(a.gone, i, i+1)
+	}
+	if a.known == nil {
+		a.known = map[string]*logTarget{}
+	}
+	a.known[t.app] = nil
+	a.follow(t, func() { a.end(t) })
 }
 
-// end forgets an app that has gone: it may come again.
-func (a *allApps) end(app string) {
+// end forgets an app that has gone, unless it has come again meanwhile.
+func (a *allApps) end(t *logTarget) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.known = slices.DeleteFunc(a.known, func(one string) bool { return one == app })
+	if next := a.known[t.app]; next != nil {
+		next.goOnBehind(t)
+		a.known[t.app] = nil
+		a.follow(next, func() { a.end(next) })
+		return
+	}
+	delete(a.known, t.app)
+	if len(a.gone) == maxApps {
+		a.gone = slices.Delete(a.gone, 0, 1)
+	}
+	a.gone = append(a.gone, t)
 }

@@ -17,7 +17,7 @@ type logTarget struct {
 	filter  string    // a process of it, or one instance; "": all
 	process string    // of pid
 	pid     int       // only this instance; 0: any
-	started time.Time // of pid
+	started time.Time // of pid, or of an app that came
 	ended   bool      // nothing more will come
 	unasked bool      // it was not named, and may go
 
@@ -127,6 +127,14 @@ func (t *logTarget) narrow(o client.LogOptions) client.LogOptions {
 		o.Since = t.started
 	}
 	return o
+}
+
+// goOnBehind has t begin where another target of its app has ended, if that has shown
+// anything: what it has shown may be newer than the beginning of t.
+func (t *logTarget) goOnBehind(other *logTarget) {
+	if other.options.Cursor != "" {
+		t.options.Cursor = other.options.Cursor
+	}
 }
 
 // gone reports whether an error says that an app that nobody has named is gone.
