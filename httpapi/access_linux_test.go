@@ -278,26 +278,44 @@ func TestEnvironmentIsForAdmins(t *testing.T) {
 	if a := d.do("PUT", "/processes/web", shown, admin...); a.status != 400 {
 		t.Errorf("what is hidden was sent back: %d %s", a.status, a.body)
 	}
-	// Nor is it where a command line has it, and what is told of that.
+	// Nor is it where a command line has it. Why that could not be started tells it to
+	// nobody, for that goes to webhooks and into the log too, and is kept.
 	description = child("bad", "hang")
 	delete(description, "args")
 	description["env"].(map[string]string)["PASSWORD"] = "s3cret"
 	description["cmd"] = "/nonexistent/$PASSWORD/program"
 	d.do("POST", "/processes?wait=true", string(mustJSON(description))) // it fails
-	described := child("said", "hang", "args", []any{"--password", "$PASSWORD"})
+	described := child("said", "stubborn", "args", []any{"--password", "$PASSWORD"}, "graceful_timeout", 600)
 	described["env"].(map[string]string)["PASSWORD"] = "s3cret"
-	d.create(described)
-	if a := d.get("/processes/bad/_exits"); !strings.Contains(a.body, "s3cret") {
+	d.written(d.create(described), "stdout", 1)
+	if a := d.get("/processes/bad/_exits"); strings.Contains(a.body, "s3cret") || !strings.Contains(a.body, "/nonexistent/$PASSWORD/program: no such file") {
 		t.Errorf("for an admin: %s", a.body)
 	}
 	if a := d.get("/stats/said"); !strings.Contains(a.body, "s3cret") {
 		t.Errorf("for an admin: %s", a.body)
 	}
-	for _, path := range []string{"/watch?since=0", "/status/web", "/status/bad", "/stats", "/stats/said", "/processes/web/_exits", "/processes/bad/_exits", "/processes?info=true"} {
-		if a := d.do("GET", path, "", reader...); strings.Contains(a.body, "s3cret") {
-			t.Errorf("%s: %s", path, a.body)
+	paths := []string{"/watch?since=0", "/status/web", "/status/bad", "/stats", "/stats/said", "/processes/web/_exits", "/processes/bad/_exits", "/processes?info=true"}
+	unseen := func() {
+		for _, path := range paths {
+			if a := d.do("GET", path, "", reader...); strings.Contains(a.body, "s3cret") {
+				t.Errorf("%s: %s", path, a.body)
+			}
 		}
 	}
+	unseen()
+	// Nor is it when the description has another one, while the old program still runs.
+	for _, description := range []map[string]any{description, described} {
+		description["env"].(map[string]string)["PASSWORD"] = "other"
+		d.want(200, "PUT", "/processes/"+description["name"].(string), string(mustJSON(description)))
+	}
+	if a := d.get("/stats/said"); !strings.Contains(a.body, "s3cret") {
+		t.Errorf("the old program is gone already: %s", a.body)
+	}
+	unseen()
+	d.want(200, "DELETE", "/processes/bad", "")
+	paths = []string{"/watch?since=0"}
+	unseen()
+	d.want(200, "POST", "/processes/said/_signal/KILL", "")
 }
 
 // Typing into a process takes the scope for that, also over a websocket.

@@ -65,7 +65,7 @@ func (v *visitor) processJSON(p *manager.Snapshot) json.RawMessage {
 			o = o.with("once", true)
 		}
 		if trouble := p.Status.LastError; trouble != "" {
-			o = o.with("last_error", v.secretsOf(&p.Template).Replace(trouble))
+			o = o.with("last_error", trouble)
 		}
 		text, err := o.appendTo(nil)
 		if err != nil {
@@ -189,12 +189,10 @@ func (s *Server) listPIDs(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) listExits(w http.ResponseWriter, r *http.Request) error {
-	name := mux.Vars(r)["name"]
-	exits, err := s.manager.Exits(name)
+	exits, err := s.manager.Exits(mux.Vars(r)["name"])
 	if err != nil {
 		return err
 	}
-	secrets := visitorOf(r).secrets(s.manager, name)
 	objects := []object{}
 	for _, e := range exits {
 		objects = append(objects, object{
@@ -204,7 +202,7 @@ func (s *Server) listExits(w http.ResponseWriter, r *http.Request) error {
 			{Name: "ended_at", Value: timeOrNull(e.EndedAt)},
 			{Name: "exit_status", Value: e.ExitStatus},
 			{Name: "term_signal", Value: e.TermSignal},
-			{Name: "reason", Value: secrets.Replace(e.Reason)},
+			{Name: "reason", Value: e.Reason},
 			{Name: "next_retry_at", Value: timeOrNull(e.NextRetryAt)},
 			{Name: "stderr", Value: append([]string{}, e.Stderr...)},
 		})

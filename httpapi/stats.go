@@ -74,11 +74,11 @@ func usageObject(id int, st process.Stats, hide *strings.Replacer) object {
 
 // statsObject is what a process uses: its instances, and in all. What could not
 // be read of one instance is not known of all.
-func statsObject(name string, all []manager.InstanceStats, hide *strings.Replacer) object {
+func statsObject(name string, all []manager.InstanceStats, v *visitor) object {
 	entries := []object{}
 	var cpu, mem []measured
 	for _, one := range all {
-		entries = append(entries, usageObject(one.PID, one.Stats, hide))
+		entries = append(entries, usageObject(one.PID, one.Stats, v.hidden(one.Env)))
 		cpu = append(cpu, measured{one.CPU, !slices.Contains(one.Unreadable, "CPU")})
 		mem = append(mem, measured{float64(one.Mem), !slices.Contains(one.Unreadable, "Mem")})
 	}

@@ -28,7 +28,7 @@ func (s *Server) allStats(w http.ResponseWriter, r *http.Request) error {
 			if err != nil {
 				return nil, err
 			}
-			objects = append(objects, statsObject(name, all, v.secrets(s.manager, name)))
+			objects = append(objects, statsObject(name, all, v))
 		}
 		return objects, nil
 	})
@@ -41,7 +41,7 @@ func (s *Server) processStats(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return nil, err
 		}
-		return statsObject(name, all, visitorOf(r).secrets(s.manager, name)), nil
+		return statsObject(name, all, visitorOf(r)), nil
 	})
 }
 
@@ -58,7 +58,7 @@ func (s *Server) instanceStats(w http.ResponseWriter, r *http.Request) error {
 		}
 		for _, one := range all {
 			if one.PID == pid {
-				return usageObject(pid, one.Stats, visitorOf(r).secrets(s.manager, name)), nil
+				return usageObject(pid, one.Stats, visitorOf(r).hidden(one.Env)), nil
 			}
 		}
 		return nil, fmt.Errorf("pid %d of %s: %w", pid, name, manager.ErrNotFound)

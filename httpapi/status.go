@@ -46,7 +46,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 		o = o.with("next_retry_at", status.NextRetryAt.UTC())
 	}
 	if status.LastError != "" {
-		o = o.with("last_error", visitorOf(r).secrets(s.manager, name).Replace(status.LastError))
+		o = o.with("last_error", status.LastError)
 	}
 	if status.Once {
 		o = o.with("once", true)

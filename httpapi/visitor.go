@@ -87,27 +87,18 @@ func (v *visitor) description(t manager.Template) object {
 	return o
 }
 
-// secrets replaces values of a template's environment in texts in which they may
-// be, the command line and what is told of it, by the variables' names; "" is in
-// every text, and so it stays. For an admin nothing is replaced.
-func (v *visitor) secrets(m *manager.Manager, name string) *strings.Replacer {
-	t, err := m.Template(name)
-	if err != nil {
-		return strings.NewReplacer()
-	}
-	return v.secretsOf(&t)
-}
-
-func (v *visitor) secretsOf(t *manager.Template) *strings.Replacer {
+// hidden replaces the values of an environment in command lines by the variables'
+// names; "" is in every text, and so it stays. For an admin nothing is replaced.
+func (v *visitor) hidden(env map[string]string) *strings.Replacer {
 	if v.may(tokens.Admin) {
 		return strings.NewReplacer()
 	}
-	keys := slices.SortedFunc(maps.Keys(t.Env), func(a, b string) int {
-		return cmp.Or(len(t.Env[b])-len(t.Env[a]), strings.Compare(a, b))
+	keys := slices.SortedFunc(maps.Keys(env), func(a, b string) int {
+		return cmp.Or(len(env[b])-len(env[a]), strings.Compare(a, b))
 	})
 	var pairs []string
 	for _, key := range keys {
-		if value := t.Env[key]; value != "" {
+		if value := env[key]; value != "" {
 			pairs = append(pairs, value, "$"+key)
 		}
 	}

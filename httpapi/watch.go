@@ -20,7 +20,6 @@ const maxPolledEvents = 1000
 
 // watching is a request for events.
 type watching struct {
-	show      func(manager.Event) manager.Event // without what the visitor may not know
 	cursor    *manager.EventCursor
 	since     uint64
 	resumed   bool // since was given
@@ -54,13 +53,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 		unasked = sseHeartbeat
 	}
 	events := s.manager.EventsFor(pattern)
-	show := func(ev manager.Event) manager.Event {
-		if ev.Reason != "" {
-			ev.Reason = v.secrets(s.manager, ev.Name).Replace(ev.Reason)
-		}
-		return ev
-	}
-	req := &watching{show: show, since: events.Last(), heartbeat: q.heartbeat(unasked)}
+	req := &watching{since: events.Last(), heartbeat: q.heartbeat(unasked)}
 	req.timeout, req.bounded = q.seconds("timeout", 0)
 	if since, ok := sinceOf(r, q); ok {
 		req.since, req.resumed = since, true
@@ -128,7 +121,7 @@ func (s *Server) watchFeed(w http.ResponseWriter, r *http.Request, req *watching
 		}
 		switch {
 		case err == nil:
-			buf = encode(buf[:0], req.show(ev))
+			buf = encode(buf[:0], ev)
 			f.send(buf)
 			req.since = ev.Seq
 		case errors.Is(err, streams.ErrIdle):
@@ -197,7 +190,7 @@ func (req *watching) pending(ctx context.Context, ev manager.Event, missed uint6
 		if missed > 0 {
 			body = eventLine(body, manager.Gap(req.since+missed, missed))
 		}
-		body = eventLine(body, req.show(ev))
+		body = eventLine(body, ev)
 		req.since = ev.Seq
 		if !req.resumed || n == maxPolledEvents {
 			return body

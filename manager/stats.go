@@ -10,6 +10,7 @@ import (
 // InstanceStats is what one instance uses.
 type InstanceStats struct {
 	PID int
+	Env map[string]string // of the description it was started with, whose values may be in command lines; not to be changed
 	process.Stats
 }
 
@@ -44,5 +45,5 @@ func (m *Manager) StatsOf(ctx context.Context, pid int) (InstanceStats, error) {
 	if err != nil {
 		return InstanceStats{}, err
 	}
-	return InstanceStats{PID: pid, Stats: stats}, nil
+	return InstanceStats{PID: pid, Env: inst.proc.Env(), Stats: stats}, nil
 }

@@ -2,7 +2,9 @@ package process
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 )
 
 // splitsCmd reports whether cmd is a whole command line rather than a program.
@@ -64,7 +66,7 @@ func (s *Spec) command(o *Options) (Command, error) {
 	if argv[0] == "" { // cmd was a variable that is set to nothing
 		return Command{}, fmt.Errorf("cmd %q names no program", s.Cmd)
 	}
-	return Command{
+	c := Command{
 		Path:       argv[0],
 		Args:       argv,
 		Env:        environ(env),
@@ -74,5 +76,23 @@ func (s *Spec) command(o *Options) (Command, error) {
 		Umask:      s.Umask,
 		Detach:     s.Detach,
 		Marker:     marker,
-	}, nil
+	}
+	s.hide(&c, env)
+	return c, nil
+}
+
+// hide has the errors of c show $NAME where s has put a value of its env.
+func (s *Spec) hide(c *Command, env map[string]string) {
+	if _, own := s.Env["PATH"]; own {
+		c.DisplayPATH = "$PATH"
+	}
+	if len(s.Env) == 0 || !s.splitsCmd() || !strings.Contains(s.Cmd, "$") {
+		return
+	}
+	others := maps.Clone(env)
+	for name := range s.Env {
+		delete(others, name)
+	}
+	words, _ := splitWords(s.Cmd) // argv has done so without an error
+	c.Display = expand(words[0], others)
 }

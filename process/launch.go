@@ -78,6 +78,11 @@ type Command struct {
 	Env  []string
 	Dir  string // "" is the launcher's own
 
+	// Display and DisplayPATH are Path, and the PATH of Env, as errors show them: who
+	// may read an error may not read what a description has in env. "" is that they
+	// show what there is.
+	Display, DisplayPATH string
+
 	Files []*os.File // the child's fd 0, 1, 2, 3 …; nil is /dev/null
 	Ours  []*os.File // the daemon's end of each, or nil; a Keeper keeps copies
 

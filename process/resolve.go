@@ -46,10 +46,11 @@ func (c *Command) Resolve() (string, error) {
 			return candidate, nil
 		}
 	}
+	name := cmp.Or(c.Display, c.Path)
 	if refused {
-		return "", fmt.Errorf("%s: found in PATH, but not executable: %w", c.Path, syscall.EACCES)
+		return "", fmt.Errorf("%s: found in PATH, but not executable: %w", name, syscall.EACCES)
 	}
-	return "", fmt.Errorf("%s: not found in PATH (%s): %w", c.Path, path, syscall.ENOENT)
+	return "", fmt.Errorf("%s: not found in PATH (%s): %w", name, cmp.Or(c.DisplayPATH, path), syscall.ENOENT)
 }
 
 // inDir is path as seen from here.
@@ -80,17 +81,21 @@ func (c *Command) diagnose(path string, err error) error {
 		return fmt.Errorf("run as uid %d, gid %d: %w: only root may change the user", c.Credential.UID, c.Credential.GID, err)
 	}
 	info, statErr := os.Stat(c.inDir(path))
+	name := path
+	if path == c.Path || c.DisplayPATH != "" {
+		name = cmp.Or(c.Display, c.Path)
+	}
 	switch {
 	case errors.Is(err, syscall.ENOENT) && statErr == nil:
-		return fmt.Errorf("%s: its interpreter (#!) or loader does not exist: %w", path, err)
+		return fmt.Errorf("%s: its interpreter (#!) or loader does not exist: %w", name, err)
 	case errors.Is(err, syscall.ENOEXEC):
-		return fmt.Errorf("%s: neither a script that begins with #! nor a program for this machine: %w", path, err)
+		return fmt.Errorf("%s: neither a script that begins with #! nor a program for this machine: %w", name, err)
 	case errors.Is(err, syscall.EACCES) && statErr == nil && info.IsDir():
-		return fmt.Errorf("%s: is a directory: %w", path, err)
+		return fmt.Errorf("%s: is a directory: %w", name, err)
 	case errors.Is(err, syscall.EACCES) && statErr == nil && info.Mode()&0o111 == 0:
-		return fmt.Errorf("%s: not executable, chmod +x would make it so: %w", path, err)
+		return fmt.Errorf("%s: not executable, chmod +x would make it so: %w", name, err)
 	}
-	return fmt.Errorf("%s: %w", path, explain(err))
+	return fmt.Errorf("%s: %w", name, explain(err))
 }
 
 // explain adds what to do to errors about what has run out.

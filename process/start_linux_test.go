@@ -14,6 +14,7 @@ import (
 
 func TestStartErrors(t *testing.T) {
 	reapStrays()
+	run(t, program("hang"), Options{}) // opens what is opened once
 	dir := t.TempDir()
 	write := func(name, content string, mode fs.FileMode) string {
 		t.Helper()
@@ -35,8 +36,11 @@ func TestStartErrors(t *testing.T) {
 	}{
 		{func(s *Spec) { s.Cmd = "./nosuch" }, syscall.ENOENT, "start web: ./nosuch: no such file or directory"},
 		{func(s *Spec) { s.Cmd = "nosuch" }, syscall.ENOENT, "start web: nosuch: not found in PATH ("},
-		{func(s *Spec) { s.Env = map[string]string{"PATH": "/none"} }, syscall.ENOENT, "start web: sh: not found in PATH (/none)"},
+		{func(s *Spec) { s.Env = map[string]string{"PATH": "/none"} }, syscall.ENOENT, "start web: sh: not found in PATH ($PATH)"},
 		{func(s *Spec) { s.Cmd, s.Env = "plain", map[string]string{"PATH": dir} }, syscall.EACCES, "found in PATH, but not executable"},
+		{func(s *Spec) { s.Cmd, s.Env = "/none/$A/${HOME}/x $A", map[string]string{"A": "secret"} }, syscall.ENOENT, "start web: /none/$A/" + os.Getenv("HOME") + "/x: no such file"},
+		{func(s *Spec) { s.Cmd, s.Env = "$A$B", map[string]string{"A": dir, "B": "/broken"} }, syscall.ENOENT, "start web: $A$B: its interpreter"},
+		{func(s *Spec) { s.Cmd, s.Env = "broken", map[string]string{"PATH": dir} }, syscall.ENOENT, "start web: broken: its interpreter"},
 		{func(s *Spec) { s.Cmd = plain }, syscall.EACCES, "chmod +x"},
 		{func(s *Spec) { s.Cmd = dir }, syscall.EACCES, "is a directory"},
 		{func(s *Spec) { s.Cmd = broken }, syscall.ENOENT, "interpreter"},
