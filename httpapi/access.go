@@ -150,15 +150,13 @@ func (g *guard) logToken(r *http.Request, secret string, unknown error) (*tokens
 		}
 		return nil, err
 	}
-	token := &tokens.Token{Name: "of the logs of " + app, Scope: tokens.Read}
+	of := new(tokens.Token) // one for everything, which does not end
 	if issuer != "" {
-		of, err := g.Tokens.OfID(issuer)
-		if err != nil {
+		if of, err = g.Tokens.OfID(issuer); err != nil {
 			return nil, err
 		}
-		token.Only = of.Only
 	}
-	return token, allowLogs(r, app)
+	return of.Lend("of the logs of "+app, tokens.Read), allowLogs(r, app)
 }
 
 // allowLogs says whether a request is one that the token for an app's logs is

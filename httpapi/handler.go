@@ -57,12 +57,13 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	accountOf(w).visitor = visitor
-	r = withVisitor(r, visitor)
+	r, leave := withVisitor(r, visitor)
+	defer leave()
 	var res *resource
 	if plainPath(r.URL) {
 		res, r = s.router.Load().find(r)
 	}
-	return s.serveResource(res, w, r)
+	return lockedOut(r.Context(), s.serveResource(res, w, r))
 }
 
 // fail answers err. The peer of a request whose body was not read to its end

@@ -10,6 +10,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/gafferd/gaffer/httpapi/tokens"
 	"github.com/gafferd/gaffer/manager"
 	"github.com/gafferd/gaffer/streams"
 )
@@ -70,6 +71,8 @@ func (k *logSocket) send(ctx context.Context, parts *sync.WaitGroup) (websocket.
 			return websocket.StatusNormalClosure, "that is all"
 		case errors.Is(err, ErrReplaced):
 			return websocket.StatusServiceRestart, ErrReplaced.Error()
+		case errors.Is(err, tokens.ErrUnknown):
+			return websocket.StatusPolicyViolation, err.Error()
 		case errors.Is(err, io.EOF), errors.Is(err, errStopping):
 			return websocket.StatusGoingAway, "the server is stopping"
 		default:

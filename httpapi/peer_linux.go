@@ -42,6 +42,22 @@ func established(conn *net.TCPConn) bool {
 	return err == nil && failed == nil && info.State == tcpEstablished
 }
 
+// hungUp reports whether a connection is broken, or closed by the peer in both
+// directions, as far as that is known. On TCP it is when the peer's system has
+// answered to something, or has not for long.
+func hungUp(conn net.Conn) (gone bool) {
+	c, ok := conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	err := control(c, func(fd int) {
+		polled := []unix.PollFd{{Fd: int32(fd)}}
+		n, err := unix.Poll(polled, 0)
+		gone = err == nil && n > 0 && polled[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
+	})
+	return err == nil && gone
+}
+
 func control(conn syscall.Conn, do func(fd int)) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {

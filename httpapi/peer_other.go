@@ -15,6 +15,8 @@ func unixUser(*net.UnixConn) (uid int, ok bool) { return 0, false }
 
 func established(*net.TCPConn) bool { return false }
 
+func hungUp(net.Conn) bool { return false }
+
 func isHere(*net.TCPConn, netip.AddrPort, netip.AddrPort) (bool, error) { return false, nil }
 
 func socketUser(netip.AddrPort, netip.AddrPort) (uid int, ok bool, err error) { return 0, false, nil }

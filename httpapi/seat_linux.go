@@ -24,6 +24,8 @@ type seat struct {
 	raw       syscall.RawConn
 	fd        int32
 	guest     *guest
+	visitor   *visitor
+	stay      func() bool // ends the wait for the end of his token; nil: he has not taken over. Guarded by all.seating.
 	dropped   atomic.Bool
 	cancel    context.CancelFunc // ends the goroutine that he has; nil: none. Guarded by all.seating.
 }
@@ -61,7 +63,7 @@ func sitter(w http.ResponseWriter, r *http.Request, d *direct, req *reading, hea
 		if from.place == nil {
 			return false
 		}
-		s := &seat{all: all, req: &reading{log: req.log, label: req.label, done: req.done}, heartbeat: heartbeat, conn: d.conn, guest: guestOf(r)}
+		s := &seat{all: all, req: &reading{log: req.log, label: req.label, done: req.done}, heartbeat: heartbeat, conn: d.conn, guest: guestOf(r), visitor: visitorOf(r)}
 		seated := all.sit(s, from, func() bool { return s.takeOver(w) })
 		if seated {
 			req.done = func() {}
@@ -82,6 +84,7 @@ func (s *seat) takeOver(w http.ResponseWriter) bool {
 	s.guest.seated = true
 	s.all.seating.Lock()
 	s.all.seats[s.fd] = s
+	s.stay = s.visitor.onEnd(func(error) { s.drop() })
 	s.all.seating.Unlock()
 	epoll, err := s.all.gone.SyscallConn()
 	if err == nil {
@@ -124,11 +127,14 @@ func (s *seat) drop() {
 	}
 	s.all.seating.Lock()
 	delete(s.all.seats, s.fd)
-	cancel := s.cancel
+	cancel, stay := s.cancel, s.stay
 	s.all.seating.Unlock()
 	s.conn.Close()
 	if cancel != nil {
 		cancel()
+	}
+	if stay != nil {
+		stay()
 	}
 	s.req.done()
 	s.all.leave(s.guest)
@@ -184,7 +190,7 @@ func walkOut(w http.ResponseWriter, r *http.Request, d *direct, req *reading, se
 	if all == nil || all.ctx.Err() != nil {
 		return false
 	}
-	s := &seat{all: all, req: &reading{done: req.done}, conn: d.conn, guest: guestOf(r)}
+	s := &seat{all: all, req: &reading{done: req.done}, conn: d.conn, guest: guestOf(r), visitor: visitorOf(r)}
 	if !s.takeOver(w) {
 		return false
 	}

@@ -176,7 +176,10 @@ func (s *Server) Guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		visitor, err := s.gate.check(w, r)
 		if err == nil {
-			err = s.allow(withVisitor(r, visitor), &everything)
+			var leave func()
+			r, leave = withVisitor(r, visitor)
+			defer leave()
+			err = s.allow(r, &everything)
 		}
 		if err != nil {
 			s.fail(w, r, err)

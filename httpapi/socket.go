@@ -14,6 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/gafferd/gaffer/httpapi/tokens"
 	"github.com/gafferd/gaffer/manager"
 	"github.com/gafferd/gaffer/process"
 	"github.com/gafferd/gaffer/streams"
@@ -60,6 +61,7 @@ type socket struct {
 	writing atomic.Int32 // messages that wait for the client to take them
 	reading atomic.Int64 // since when input waits for the client, by uptime; 0 if it does not
 	pinging atomic.Bool
+	drop    func() // ends all of it: the client is gone
 }
 
 // serve runs the socket until send has sent everything, and said how to close, or
@@ -81,6 +83,10 @@ func (k *socket) serve(request context.Context, send func(ctx context.Context, p
 		kill.Reset(closeGrace)
 	})()
 
+	k.drop = func() {
+		cancel(errPeerGone)
+		k.peer.Close()
+	}
 	parts.Go(func() { cancel(k.receive(ctx)) })
 	code, reason := send(ctx, &parts)
 	if code == 0 {
@@ -124,6 +130,8 @@ func (k *socket) send(ctx context.Context, parts *sync.WaitGroup) (websocket.Sta
 			return websocket.StatusNormalClosure, k.exitReason(ctx)
 		case errors.Is(err, ErrReplaced):
 			return websocket.StatusServiceRestart, ErrReplaced.Error()
+		case errors.Is(err, tokens.ErrUnknown):
+			return websocket.StatusPolicyViolation, err.Error()
 		case errors.Is(err, errStopping):
 			return websocket.StatusGoingAway, "the server is stopping"
 		}
@@ -283,7 +291,12 @@ func (k *socket) ping(ctx context.Context, parts *sync.WaitGroup) {
 		defer k.pinging.Store(false)
 		waited, cancel := context.WithTimeout(ctx, pongTimeout)
 		defer cancel()
-		if k.conn.Ping(waited) == nil || k.writing.Load() > 0 {
+		err := k.conn.Ping(waited)
+		if err == nil || ctx.Err() != nil || k.writing.Load() > 0 {
+			return
+		}
+		if !errors.Is(err, context.DeadlineExceeded) {
+			k.drop() // the connection is broken, whoever waits
 			return
 		}
 		if since := k.reading.Load(); since != 0 && time.Duration(uptime()-since) > pongTimeout/4 {

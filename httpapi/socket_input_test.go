@@ -5,9 +5,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -78,6 +81,49 @@ func TestWebsocketReplaces(t *testing.T) {
 	defer known.mu.Unlock()
 	if n := len(known.byID); n != 2 {
 		t.Errorf("%d connections can be replaced, want 2", n)
+	}
+}
+
+// A client that is gone is dropped also while what it has sent waits for a process
+// that does not read.
+func TestWebsocketOfADeafProcessIsDropped(t *testing.T) {
+	d := newDaemon(t, Options{})
+	pid := d.create(child("deaf", "deaf", "redirect_input", true))
+	d.want(409, "POST", fmt.Sprintf("/streams/%d/stdin?timeout=0.1", pid), strings.Repeat("x", 4<<20))
+	in, err := d.manager.Input(pid, "stdin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, left, sockets := make(chan struct{}), make(chan struct{}), make(chan *socket, 1)
+	d.server.Handle("GET", "/socket", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(left)
+		k := &socket{server: d.server, pid: pid, input: in}
+		if err := k.accept(w, r); err != nil {
+			t.Error(err)
+			return
+		}
+		sockets <- k
+		k.serve(r.Context(), func(ctx context.Context, parts *sync.WaitGroup) (websocket.StatusCode, string) {
+			<-gone
+			k.ping(ctx, parts)
+			<-ctx.Done()
+			return 0, ""
+		})
+	}), RouteDoc{Summary: "a socket"})
+	conn := d.raw("GET /socket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+	k := <-sockets
+	eventually(t, "it waits for a message", func() bool { return k.reading.Load() != 0 })
+	const binary, masked = 0x82, 0x80
+	io.WriteString(conn, string([]byte{binary, masked | 4, 0, 0, 0, 0})+"text")
+	eventually(t, "the message waits for the process", func() bool { return k.reading.Load() == 0 })
+	conn.(*net.TCPConn).SetLinger(0)
+	conn.Close()
+	close(gone)
+	select {
+	case <-left:
+	case <-time.After(patience):
+		t.Error("it is still there")
 	}
 }
 

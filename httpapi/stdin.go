@@ -6,11 +6,16 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/gorilla/mux"
 
 	"github.com/gafferd/gaffer/process"
 )
+
+// goneInterval is how often is looked whether the client of an input that waits for
+// the process is still there.
+const goneInterval = 3 * time.Second
 
 // inputError is why not all of a body was written to a stream.
 type inputError struct {
@@ -72,18 +77,28 @@ func copyBody(ctx context.Context, w http.ResponseWriter, r *http.Request, in *p
 	if r.Body == nil || r.Body == http.NoBody {
 		return in.Copy(ctx, http.NoBody, at)
 	}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	rc := http.NewResponseController(w)
 	done, watched := make(chan struct{}), make(chan struct{})
 	var givenUp error
 	go func() {
 		defer close(watched)
-		select {
-		case <-ctx.Done():
-			givenUp = context.Cause(ctx)
-		case <-in.Closed():
-			givenUp = process.ErrInputClosed
-		case <-done:
-			return
+		look := time.NewTicker(goneInterval)
+		defer look.Stop()
+		for givenUp == nil {
+			select {
+			case <-ctx.Done():
+				givenUp = context.Cause(ctx)
+			case <-in.Closed():
+				givenUp = process.ErrInputClosed
+			case <-look.C:
+				if r.ProtoMajor == 1 && hungUp(peerOfRequest(r).conn) {
+					end(errPeerGone) // nobody reads on, who would notice
+				}
+			case <-done:
+				return
+			}
 		}
 		_ = rc.SetReadDeadline(past) // the read that Copy may wait in ends now
 	}()

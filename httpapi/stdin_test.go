@@ -169,6 +169,27 @@ func TestStdinThatIsGivenUpLosesNoOtherRequest(t *testing.T) {
 	}
 }
 
+// A client that is gone is dropped also while its body waits for a process that does
+// not read.
+func TestStdinOfADeafProcessIsDropped(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t, Options{})
+	pid := d.create(child("deaf", "deaf", "redirect_input", true))
+	conn := d.raw(fmt.Sprintf("POST /streams/%d/stdin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n", pid) + strings.Repeat("x", 300<<10))
+	in, err := d.manager.Input(pid, "stdin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "stdin is full", func() bool { return in.Offset() > 0 })
+	conn.(*net.TCPConn).SetLinger(0)
+	conn.Close()
+	eventually(t, "it is dropped", func() bool {
+		d.server.lasting.mu.Lock()
+		defer d.server.lasting.mu.Unlock()
+		return len(d.server.lasting.count) == 0
+	})
+}
+
 func TestBadBody(t *testing.T) {
 	var log strings.Builder
 	d := newDaemon(t, Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -115,8 +116,37 @@ func (v *visitor) only() func(process string) bool {
 
 type visitorKey struct{}
 
-func withVisitor(r *http.Request, v *visitor) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
+// withVisitor is a request of v's, until leave is called. Its context ends, with an
+// ErrUnknown of package tokens, when v's token does.
+func withVisitor(r *http.Request, v *visitor) (_ *http.Request, leave func()) {
+	ctx, leave := context.WithValue(r.Context(), visitorKey{}, v), func() {}
+	if v.token != nil {
+		var end context.CancelCauseFunc
+		ctx, end = context.WithCancelCause(ctx)
+		stop := v.onEnd(end)
+		leave = func() {
+			stop()
+			end(nil)
+		}
+	}
+	return r.WithContext(ctx), leave
+}
+
+// onEnd is that of the visitor's token, which may be none.
+func (v *visitor) onEnd(f func(error)) (stop func() bool) {
+	if v.token == nil {
+		return func() bool { return true }
+	}
+	return v.token.OnEnd(f)
+}
+
+// lockedOut is err, or if the request could not go on for that, why its token is not
+// good any more.
+func lockedOut(request context.Context, err error) error {
+	if why := context.Cause(request); errors.Is(why, tokens.ErrUnknown) && errors.Is(err, context.Canceled) {
+		return why
+	}
+	return err
 }
 
 // nobodyAtAll is who the gate has let in without looking who it is: for a

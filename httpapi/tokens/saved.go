@@ -86,6 +86,9 @@ func (s *Set) restore(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("it is damaged: %w; move it away to begin anew", err)
 	}
+	for _, t := range tokens {
+		t.begin()
+	}
 	s.tokens = tokens
 	return nil
 }

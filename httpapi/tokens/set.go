@@ -106,6 +106,7 @@ func (s *Set) add(t *Token) error {
 		return ErrTooMany
 	}
 	s.tokens = append(slices.Clip(s.tokens), t)
+	t.begin()
 	return nil
 }
 
@@ -124,7 +125,8 @@ func (s *Set) Empty() bool {
 	return len(s.tokens) == 0
 }
 
-// Revoke makes a token good for nothing from now on. The error is ErrNotFound,
+// Revoke makes a token good for nothing from now on, and ends what goes on with it:
+// see Token.OnEnd. The error is ErrNotFound,
 // ErrFixed, or that of the disk: then the token would come back at the next start.
 func (s *Set) Revoke(name string) error {
 	s.mu.Lock()
@@ -136,6 +138,7 @@ func (s *Set) Revoke(name string) error {
 	case s.tokens[i].Fixed:
 		return fmt.Errorf("token %q %w: change what the daemon is started with", name, ErrFixed)
 	}
+	s.tokens[i].revoke()
 	s.tokens = slices.Delete(slices.Clone(s.tokens), i, i+1)
 	return s.save()
 }
@@ -180,7 +183,7 @@ func (s *Set) one(is func(*Token) bool) (*Token, error) {
 
 func (t *Token) inTime() (*Token, error) {
 	if t.expired(time.Now()) {
-		return nil, fmt.Errorf("%w: it expired at %s", ErrUnknown, t.Expires.UTC().Format(time.RFC3339))
+		return nil, t.errExpired()
 	}
 	return t, nil
 }

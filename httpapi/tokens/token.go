@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -30,7 +31,10 @@ type Token struct {
 	Expires time.Time // zero: never
 	Fixed   bool      // it was given to the daemon, and cannot be revoked
 
-	hash [sha256.Size]byte // zero for one that only a certificate stands for
+	hash   [sha256.Size]byte       // zero for one that only a certificate stands for
+	life   context.Context         // ends with it, for the reason that Find gives then; nil: it is in no Set
+	end    context.CancelCauseFunc // ends life
+	expiry *time.Timer             // calls end; nil: never
 }
 
 // maxLife keeps a mistaken number from being for ever.
@@ -77,6 +81,41 @@ func (t *Token) ID() string {
 	}
 	sum := sha256.Sum256(fmt.Appendf(t.hash[:len(t.hash):len(t.hash)], "%s\x00%d", t.Name, made))
 	return hex.EncodeToString(sum[:8])
+}
+
+// begin has the token's life begin, which is when it comes into a Set.
+func (t *Token) begin() {
+	t.life, t.end = context.WithCancelCause(context.Background())
+	if !t.Expires.IsZero() {
+		t.expiry = time.AfterFunc(time.Until(t.Expires), func() { t.end(t.errExpired()) })
+	}
+}
+
+// revoke ends the token's life before its time.
+func (t *Token) revoke() {
+	if t.expiry != nil {
+		t.expiry.Stop()
+	}
+	t.end(fmt.Errorf("%w: it was revoked", ErrUnknown))
+}
+
+// OnEnd has f called, in a goroutine of its own, when the token is revoked or
+// expires, and at once if that has happened. The error is an ErrUnknown that says
+// which. stop keeps f from being called, and reports whether it has.
+func (t *Token) OnEnd(f func(error)) (stop func() bool) {
+	if t.life == nil {
+		return func() bool { return true }
+	}
+	return context.AfterFunc(t.life, func() { f(context.Cause(t.life)) })
+}
+
+// Lend is a token in no Set that is good for the same processes, as long as t is.
+func (t *Token) Lend(name string, scope Scope) *Token {
+	return &Token{Name: name, Scope: scope, Only: t.Only, life: t.life}
+}
+
+func (t *Token) errExpired() error {
+	return fmt.Errorf("%w: it expired at %s", ErrUnknown, t.Expires.UTC().Format(time.RFC3339))
 }
 
 // expired reports whether the token's time is over.
