@@ -1,11 +1,13 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -236,13 +238,50 @@ func TestWebsocketGap(t *testing.T) {
 	}
 }
 
+// dialOver is dial, with the connection that the websocket runs on. Each write to
+// that is one piece: what the websocket itself writes comes before or behind it.
+func (d *daemon) dialOver(path string) (conn *websocket.Conn, under net.Conn) {
+	d.t.Helper()
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (_ net.Conn, err error) {
+		under, err = new(net.Dialer).DialContext(ctx, network, address)
+		return under, err
+	}}
+	ctx, cancel := context.WithTimeout(d.t.Context(), patience)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, "ws://"+d.address+path, &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+	if err != nil {
+		d.t.Fatalf("%s: %v", path, err)
+	}
+	conn.SetReadLimit(-1)
+	d.t.Cleanup(func() { conn.CloseNow() })
+	return conn, under
+}
+
+// maskedFrame is a binary message of one byte over and over, as a client sends it,
+// to be written at once. It is masked in a piece that serves many times: to mask all
+// of it costs a client more than anything else does under the race detector.
+func maskedFrame(text byte, size int) net.Buffers {
+	const key = "mask"
+	head := appendFrameHead(nil, websocket.MessageBinary, size)
+	head[1] |= 0x80
+	piece := bytes.Repeat([]byte(key), 64<<10)
+	for i := range piece {
+		piece[i] ^= text
+	}
+	frame := net.Buffers{append(head, key...)}
+	for ; size > 0; size -= len(piece) {
+		frame = append(frame, piece[:min(size, len(piece))])
+	}
+	return frame
+}
+
 func TestWebsocketLargeMessages(t *testing.T) {
 	if testing.Short() {
 		t.Skip("moves much")
 	}
 	d := newDaemon(t, Options{})
 	pid := d.create(child("echo", "echo", "redirect_input", true, "backpressure", true))
-	conn := d.dial(fmt.Sprintf("/wstreams/%d?binary=true", pid))
+	conn, under := d.dialOver(fmt.Sprintf("/wstreams/%d?binary=true", pid))
 	const size = 64 << 20
 	got := make(chan int)
 	go func() {
@@ -262,15 +301,19 @@ func TestWebsocketLargeMessages(t *testing.T) {
 		}
 		got <- n
 	}()
-	send(t, conn, websocket.MessageBinary, strings.Repeat("x", size))
+	under.SetWriteDeadline(time.Now().Add(patience))
+	whole := maskedFrame('x', size)
+	if _, err := whole.WriteTo(under); err != nil {
+		t.Fatal(err)
+	}
 	if n := <-got; n != size {
 		t.Errorf("%d bytes came back", n)
 	}
 	closes := make(chan websocket.CloseError)
 	go func() { closes <- closed(t, conn) }()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	_ = conn.Write(ctx, websocket.MessageBinary, make([]byte, size+1)) // cut off in the middle, perhaps
+	under.SetWriteDeadline(time.Now().Add(patience))
+	tooBig := maskedFrame(0, size+1)
+	_, _ = tooBig.WriteTo(under) // cut off in the middle, perhaps
 	if e := <-closes; e.Code != websocket.StatusMessageTooBig {
 		t.Errorf("closed with %d %q", e.Code, e.Reason)
 	}
