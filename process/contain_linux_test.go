@@ -267,6 +267,7 @@ func TestCgroupsBelowTheChildsAreEmptied(t *testing.T) {
 		echo $$ > $DIR/$(ls $DIR | grep '^[0-9]*$' | tail -1)/below/cgroup.procs
 		setsid sleep 1000 & echo up; wait`)
 	s.Env = map[string]string{"DIR": l.cgroups.dir}
+	s.GracefulTimeout = 300 * time.Millisecond // who leaves the group while it is told to stop may not hear it
 	p := run(t, s, Options{Launcher: l})
 	saying(t, p, "stdout", "up")
 	group, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", p.OSPid()))
