@@ -91,7 +91,7 @@ func (e echoKind) run(ctx context.Context, l *lab, s side, role []string) (value
 		}
 		of, addr = d.pids(), d.addr
 	}
-	args := []string{"echo", "-addr", addr, "-n", strconv.Itoa(count), "-every", e.every.String(), "-pids", of.String()}
+	args := []string{"echo", "-addr", addr, "-n", strconv.Itoa(count), "-every", l.span(e.every).String(), "-pids", of.String()}
 	for _, pid := range pids {
 		args = append(args, fmt.Sprintf("/wstreams/%d", pid))
 	}

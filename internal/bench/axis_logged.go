@@ -45,6 +45,7 @@ func loggedAxes() []axis {
 const saidLine = "a line of about as many bytes as a web server writes for a request\n"
 
 func runLogged(ctx context.Context, l *lab, s side, count, lines int) (values []float64, err error) {
+	every := l.span(time.Second) // a child's lines, and its looks at the file
 	dir, err := os.MkdirTemp(l.dir, "logged-")
 	if err != nil {
 		return nil, err
@@ -66,7 +67,7 @@ func runLogged(ctx context.Context, l *lab, s side, count, lines int) (values []
 		return nil, err
 	}
 	if err := d.run(ctx, description{
-		"name": "tail", "cmd": "tail", "args": []string{"-n", "+1", "-s", "1", "---disable-inotify", "-f", said.Name()},
+		"name": "tail", "cmd": "tail", "args": []string{"-n", "+1", "-s", fmt.Sprint(every.Seconds()), "---disable-inotify", "-f", said.Name()},
 		"numprocesses": count, "redirect_output": []string{"stdout"},
 	}); err != nil {
 		return nil, err
@@ -76,7 +77,7 @@ func runLogged(ctx context.Context, l *lab, s side, count, lines int) (values []
 			if _, err := said.WriteString(saidLine); err != nil {
 				return err
 			}
-			if err := pause(ctx, time.Second); err != nil {
+			if err := pause(ctx, every); err != nil {
 				return err
 			}
 		}
@@ -102,7 +103,7 @@ func runLogged(ctx context.Context, l *lab, s side, count, lines int) (values []
 	if err != nil {
 		return nil, err
 	}
-	missing, err := awaitLines(ctx, filepath.Join(state, "logs"), count*(lines+2))
+	missing, err := awaitLines(ctx, filepath.Join(state, "logs"), count*(lines+2), 3*every)
 	return []float64{
 		(cpuThen - cpu).Seconds() / took * 100,
 		float64(after.all()-before.all()) / 1024 / float64(count),
@@ -111,8 +112,8 @@ func runLogged(ctx context.Context, l *lab, s side, count, lines int) (values []
 }
 
 // awaitLines waits until so many lines are in the logs of a folder, or no more
-// come, and returns how many are missing.
-func awaitLines(ctx context.Context, dir string, due int) (missing int, err error) {
+// come in a while, and returns how many are missing.
+func awaitLines(ctx context.Context, dir string, due int, quiet time.Duration) (missing int, err error) {
 	before := -1
 	for {
 		logged := 0
@@ -128,7 +129,7 @@ func awaitLines(ctx context.Context, dir string, due int) (missing int, err erro
 			return due - logged, err
 		}
 		before = logged
-		if err := pause(ctx, 3*time.Second); err != nil {
+		if err := pause(ctx, quiet); err != nil {
 			return 0, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // lab is where axes run: a folder that goes with it, and how much to do.
@@ -51,6 +52,14 @@ func (l *lab) build(ctx context.Context) (string, error) {
 func (l *lab) amount(full, small int) int {
 	if l.quick {
 		return small
+	}
+	return full
+}
+
+// span is a time to let pass, a tenth of it in a quick run.
+func (l *lab) span(full time.Duration) time.Duration {
+	if l.quick {
+		return full / 10
 	}
 	return full
 }
