@@ -300,6 +300,7 @@ func TestLogsEventsource(t *testing.T) {
 }
 
 func TestLogsPartialLine(t *testing.T) {
+	t.Parallel()
 	d := newDaemon(t, Options{})
 	pid := d.create(child("web", "puppet", "redirect_input", true))
 	feed := d.logFeed("/apps/web/logs?stream=true&heartbeat=false")
@@ -324,6 +325,7 @@ func TestLogsPartialLine(t *testing.T) {
 // Who resumes behind any message gets the rest of a line whose beginning has
 // come, under its head, and nothing twice.
 func TestLogsResumeWithinLines(t *testing.T) {
+	t.Parallel()
 	d := newDaemon(t, Options{})
 	web := d.create(child("shop:web", "puppet", "redirect_input", true))
 	worker := d.create(child("shop:worker", "puppet", "redirect_input", true))
@@ -376,6 +378,7 @@ func TestLogsPing(t *testing.T) {
 }
 
 func TestLogsUntil(t *testing.T) {
+	t.Parallel()
 	d := shop(t)
 	until := url.QueryEscape(time.Now().Add(300 * time.Millisecond).Format(time.RFC3339Nano))
 	resp := d.open("/apps/shop/logs?stream=true&n=1&until=" + until)

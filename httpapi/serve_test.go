@@ -80,6 +80,7 @@ func TestShutdownEndsEverything(t *testing.T) {
 }
 
 func TestShutdownDoesNotWaitForTheStalled(t *testing.T) {
+	t.Parallel()
 	log := streams.NewLog(streams.Options{})
 	d := feedServer(t, log)
 	for _, feed := range []string{"continuous", "eventsource"} {

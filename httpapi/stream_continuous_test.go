@@ -156,6 +156,7 @@ func TestContinuousHeartbeat(t *testing.T) {
 // What comes is a sign of life: a heartbeat is for silence alone. A machine so slow
 // that it makes one is given more than one try.
 func TestContinuousHeartbeatWaitsForSilence(t *testing.T) {
+	t.Parallel()
 	log := streams.NewLog(streams.Options{})
 	d := feedServer(t, log)
 	const heartbeat, pause, count = 500 * time.Millisecond, 50 * time.Millisecond, 20

@@ -49,6 +49,7 @@ func TestEventsourceLines(t *testing.T) {
 }
 
 func TestEventsourceUnfinishedLine(t *testing.T) {
+	t.Parallel()
 	log := streams.NewLog(streams.Options{})
 	d := feedServer(t, log)
 	resp := d.open("/log?feed=eventsource")

@@ -118,6 +118,7 @@ func TestWebsocketEcho(t *testing.T) {
 }
 
 func TestWebsocketTextAndBinary(t *testing.T) {
+	t.Parallel()
 	d := newDaemon(t, Options{})
 	pid := d.create(child("p", "puppet", "redirect_input", true, "restart", "never"))
 	text := d.dial(fmt.Sprintf("/wstreams/%d?readonly=true", pid))
@@ -383,6 +384,7 @@ func TestWebsocketThatVanishesIsLetGo(t *testing.T) {
 // A time-out is for a client that does not read. It does not run while there is
 // nothing to write: what is written then has a time of its own.
 func TestWebsocketAnswersAfterALongSilence(t *testing.T) {
+	t.Parallel()
 	const stall = 200 * time.Millisecond
 	d := newDaemon(t, Options{StallTimeout: stall})
 	pid := d.create(child("echo", "echo", "redirect_input", true))
