@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/gafferd/gaffer/streams"
@@ -23,7 +24,9 @@ func TestIdleSubscribersAreSmall(t *testing.T) {
 	}{{"continuous", 12 << 10}, {"eventsource", 8 << 10}, {"longpoll", 40 << 10}} {
 		feed := c.feed
 		log := streams.NewLog(streams.Options{})
+		others := accepting()
 		d := feedServer(t, log)
+		eventually(t, "that it serves both listeners", func() bool { return accepting() == others+2 })
 		connect := func(n int) (conns []net.Conn) {
 			for range n {
 				conn := d.raw("GET /log?feed=" + feed + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -60,6 +63,13 @@ func TestIdleSubscribersAreSmall(t *testing.T) {
 		}
 		d.stop()
 	}
+}
+
+// accepting is how many listeners have a server that accepts from them. What a server
+// runs is counted only when all of it runs.
+func accepting() int {
+	buf := make([]byte, 1<<20)
+	return strings.Count(string(buf[:runtime.Stack(buf, true)]), "net/http.(*Server).Serve(")
 }
 
 // An idle subscriber has one goroutine, with a stack of 4 KiB: net/http's, which have
