@@ -217,5 +217,5 @@ func schemas() map[string]any {
 }
 
 func (s *Server) openapi(w http.ResponseWriter, _ *http.Request) error {
-	return writeBody(w, http.StatusOK, "application/json", s.router.Load().document)
+	return writeBody(w, http.StatusOK, "application/json", s.router.Load().document())
 }

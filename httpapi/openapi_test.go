@@ -13,7 +13,7 @@ import (
 func TestDocumentPaths(t *testing.T) {
 	s := New(manager.New(manager.Options{}), Options{})
 	var document struct{ Paths map[string]any }
-	if err := json.Unmarshal(s.router.Load().document, &document); err != nil {
+	if err := json.Unmarshal(s.router.Load().document(), &document); err != nil {
 		t.Fatal(err)
 	}
 	plain := regexp.MustCompile(`^(/([a-z0-9_.]*|\{[a-z0-9_]+\}))+$`)

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gorilla/mux"
 )
@@ -61,7 +62,7 @@ type router struct {
 	mux       *mux.Router
 	byRoute   map[*mux.Route]*resource // the mux's routes
 	resources []*resource
-	document  []byte // OpenAPI
+	document  func() []byte // OpenAPI, made when it is first asked for: few ever do
 }
 
 // newRouter makes a router of a table, and of the rules for it. It panics on a pattern that is wrong, on
@@ -84,7 +85,7 @@ func (s *Server) newRouter(table []route, rules []rule) *router {
 		}
 		res.add(r, ruleOf(rules, r.method, r.path))
 	}
-	rt.document = newDocument(rt.resources, s.version)
+	rt.document = sync.OnceValue(func() []byte { return newDocument(rt.resources, s.version) })
 	return rt
 }
 
