@@ -74,7 +74,9 @@ func TestScripts(t *testing.T) {
 // gafferd is the path of the built daemon.
 var gafferd = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(builds, "gafferd")
-	out, err := exec.Command("go", "build", "-o", path, "../gafferd").CombinedOutput()
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", path, "../gafferd") // linked in half the time
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")                                // as make does
+	out, err := build.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}

@@ -40,7 +40,7 @@ func (l *lab) close() error { return os.RemoveAll(l.dir) }
 // build makes gafferd from the tree that the working directory lies in.
 func (l *lab) build(ctx context.Context) (string, error) {
 	path := filepath.Join(l.dir, "gafferd")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/gafferd/gaffer/cmd/gafferd")
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", path, "github.com/gafferd/gaffer/cmd/gafferd")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as make does
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build gafferd (or name one with -gafferd): %w\n%s", err, out)
