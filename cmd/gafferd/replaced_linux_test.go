@@ -61,6 +61,7 @@ func TestReplacementFails(t *testing.T) {
 // TestCertificateIsGoneWhenReplaced takes the certificate away before a worker
 // dies. The next one lets nobody in by TLS, and does the rest, until it is back.
 func TestCertificateIsGoneWhenReplaced(t *testing.T) {
+	t.Parallel()
 	certFile, keyFile, _ := certificate(t)
 	socket := filepath.Join(t.TempDir(), "s")
 	d := start(t, io.Discard, "--bind=unix:"+socket+",127.0.0.1:0", "--certfile="+certFile, "--keyfile="+keyFile)

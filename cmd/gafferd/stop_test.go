@@ -146,6 +146,7 @@ func TestOutputNobodyReads(t *testing.T) {
 
 // TestOutputNobodyTakes ends although a write to its output does not.
 func TestOutputNobodyTakes(t *testing.T) {
+	t.Parallel()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -109,6 +109,7 @@ func TestCertificateIsReplaced(t *testing.T) {
 // TestClientAuthorityIsReplaced holds that a client whose authority was removed
 // is not let in any more, by what it kept of an earlier connection either.
 func TestClientAuthorityIsReplaced(t *testing.T) {
+	t.Parallel()
 	certFile, keyFile, pool := certificate(t)
 	ca, caKey, _ := certificate(t)
 	other, _, _ := certificate(t)
@@ -163,6 +164,7 @@ func TestClientAuthorityIsReplaced(t *testing.T) {
 
 // TestCertificateIsReplacedWhileServing sees the new certificate from outside.
 func TestCertificateIsReplacedWhileServing(t *testing.T) {
+	t.Parallel()
 	certFile, keyFile, oldPool := certificate(t)
 	newCert, newKey, newPool := certificate(t)
 	d := start(t, nil, "--certfile", certFile, "--keyfile", keyFile)
