@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"strconv"
 	"time"
 )
 
@@ -124,15 +122,11 @@ func (f flood) measure(ctx context.Context, fan fanout, of group, addr, gate, re
 			read <- err
 		}()
 	} else {
-		read <- openGate(gate)
+		read <- openGate(ctx, gate)
 	}
-	text, err := os.ReadFile(report)
+	seconds, err := readReport(ctx, report)
 	most := peak()
 	if err := errors.Join(err, <-read); err != nil {
-		return nil, err
-	}
-	seconds, err := strconv.ParseFloat(string(text), 64)
-	if err != nil {
 		return nil, err
 	}
 	after, err := of.cpu()

@@ -59,7 +59,7 @@ func (k *keptLines) write(ctx context.Context, gafferd, gate string) (err error)
 		return err
 	}
 	defer response.Body.Close()
-	if err := openGate(gate); err != nil {
+	if err := openGate(ctx, gate); err != nil {
 		return err
 	}
 	if _, err = io.Copy(io.Discard, response.Body); err != nil { // until the child has ended

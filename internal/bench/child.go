@@ -2,9 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -51,13 +55,42 @@ func waitAt(gate string) error {
 	return err
 }
 
-// openGate lets the child go that waits at a gate.
-func openGate(gate string) error {
-	f, err := os.OpenFile(gate, os.O_WRONLY, 0)
-	if err != nil {
-		return err
+// gatePatience is how long a child may take to come to its gate.
+const gatePatience = 30 * time.Second
+
+// openGate lets the child go that waits at a gate, or is about to.
+func openGate(ctx context.Context, gate string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, gatePatience, errors.New("no child came to its gate"))
+	defer cancel()
+	for {
+		f, err := os.OpenFile(gate, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		if err == nil {
+			return f.Close()
+		}
+		if !errors.Is(err, syscall.ENXIO) {
+			return err
+		}
+		if err := pause(ctx, time.Millisecond); err != nil { // nobody is there yet
+			return err
+		}
 	}
-	return f.Close()
+}
+
+// readReport is how many seconds a child says at a fifo that it took.
+func readReport(ctx context.Context, path string) (seconds float64, err error) {
+	// With a writer of its own it need not wait for one, who may never come.
+	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	defer context.AfterFunc(ctx, func() { f.SetReadDeadline(time.Unix(1, 0)) })()
+	var text [64]byte // more than the child writes, which is in one piece
+	n, err := f.Read(text[:])
+	if err != nil {
+		return 0, cmp.Or(context.Cause(ctx), err)
+	}
+	return strconv.ParseFloat(string(text[:n]), 64)
 }
 
 // childTicks writes its clock, once the gate is opened, in lines at an even

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"flag"
 	"os"
 	"strconv"
@@ -43,7 +44,7 @@ func listen(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := openGate(*gate); err != nil {
+	if err := openGate(context.Background(), *gate); err != nil {
 		return err
 	}
 	for len(s.open) > 0 {

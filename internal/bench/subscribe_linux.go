@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -56,7 +57,7 @@ func subscribe(args []string) error {
 		return err
 	}
 	began := time.Now()
-	if err := openGate(*gate); err != nil {
+	if err := openGate(context.Background(), *gate); err != nil {
 		return err
 	}
 	return s.readAll(*want, func() (r reading, err error) {
