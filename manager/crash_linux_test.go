@@ -2,8 +2,10 @@ package manager
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,12 +40,15 @@ func newVault(t *testing.T) *Vault {
 
 // crash is the manager of the next program, if this one died now. Nothing of what
 // ran is there any more.
-func crash(f *fixture, v *Vault) *fixture {
+func crash(f *fixture, v *Vault) *fixture { return crashLeaving(f, v, nil) }
+
+// crashLeaving is crash, where a launch was under way. left says when it is over.
+func crashLeaving(f *fixture, v *Vault, left chan error) *fixture {
 	copied := newVault(f.T)
 	v.mu.Lock()
 	copied.records = maps.Clone(v.records)
 	v.mu.Unlock()
-	keeper := &fakeKeeper{forgotten: func(int) {}}
+	keeper := &fakeKeeper{forgotten: func(int) {}, left: left}
 	keeper.takes = f.takes
 	m := New(Options{Launcher: keeper, Vault: copied, Environ: []string{}})
 	if _, err := m.Resume("killed"); err != nil {
@@ -66,6 +71,46 @@ func TestBatchesAreResumed(t *testing.T) {
 		time.Sleep(time.Second)
 		next.wantAlive("first-1 second-1 third-1")
 	})
+}
+
+// TestHungLaunchIsResumed holds that a launch that hangs, as on a dead network file
+// system, keeps only its own process from going on in the next program.
+func TestHungLaunchIsResumed(t *testing.T) {
+	for name, c := range map[string]struct {
+		err     error
+		stopped bool
+		alive   string
+	}{
+		"and succeeds":            {nil, false, "left-1"},
+		"and fails":               {errors.New("stale file handle"), false, "hung-1"}, // which is its successor
+		"is stopped and succeeds": {nil, true, ""},
+		"is stopped and fails":    {errors.New("stale file handle"), true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			crashing(t, func(f *fixture, l *fakeLauncher, v *Vault) {
+				l.takes = time.Hour
+				if _, err := f.Create(quiet("hung")); err != nil {
+					f.Fatal(err)
+				}
+				synctest.Wait()
+				left := make(chan error)
+				next := crashLeaving(f, v, left)
+				defer next.Shutdown(f.Context())
+				next.takes = 0
+				next.wantState("hung", StateStarting)
+				next.do(next.Create(quiet("other")))
+				if c.stopped {
+					if _, err := next.Stop("hung"); err != nil {
+						f.Fatal(err)
+					}
+				}
+				left <- c.err
+				synctest.Wait()
+				time.Sleep(time.Second)
+				next.wantAlive(strings.TrimSpace(c.alive + " other-1"))
+			})
+		})
+	}
 }
 
 // TestForgivenIsRecorded holds that a start by hand ends the back-off in the next

@@ -16,6 +16,7 @@ type fakeKeeper struct {
 	fakeLauncher
 	forgotten func(pid int)
 	kept      func(pid int) // is told of each file; nil: nobody is
+	left      chan error    // says that the one child of an earlier program is there now, or why not; nil: there is none
 }
 
 type fakeKept struct {
@@ -32,8 +33,11 @@ func (k *fakeKeeper) Launch(c process.Command) (process.Child, error) {
 	return &fakeKept{child.(*fakeChild), k, c.ID}, nil
 }
 
-func (k *fakeKeeper) Adopt(process.Command) (process.KeptChild, error) {
-	return nil, process.ErrNotRunning
+func (k *fakeKeeper) Adopt(c process.Command) (process.KeptChild, error) {
+	if k.left == nil {
+		return nil, process.ErrNotRunning
+	}
+	return &fakeKept{&fakeChild{&k.fakeLauncher, "left-1", 999, nil, make(chan process.Status, 1)}, k, c.ID}, nil
 }
 func (k *fakeKeeper) LetGoRest() int { return 0 }
 
@@ -41,6 +45,24 @@ func (c *fakeKept) Keep(byte, *os.File) error {
 	if c.keeper.kept != nil {
 		c.keeper.kept(c.id)
 	}
+	return nil
+}
+
+func (c *fakeKept) Launching() bool { return c.keeper.left != nil }
+
+func (c *fakeKept) Started() error {
+	if c.keeper.left == nil {
+		return nil
+	}
+	if err := <-c.keeper.left; err != nil {
+		return err
+	}
+	c.launcher.mu.Lock()
+	defer c.launcher.mu.Unlock()
+	if c.launcher.children == nil {
+		c.launcher.children = map[string]*fakeChild{}
+	}
+	c.launcher.children[c.slot] = c.fakeChild
 	return nil
 }
 

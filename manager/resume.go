@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gafferd/gaffer/process"
+	"github.com/gafferd/gaffer/streams/archive"
 )
 
 // openVault has the Manager record what it knows, and go on where the one before
@@ -259,7 +260,14 @@ func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorSnapshot)
 	spec := t.Spec // which is kept, unlike the rest of t
 	inst := &instance{pid: r.PID, index: sl.index, generation: r.Generation, owner: s}
 	file := s.reopen(inst, &spec)
-	inst.proc, err = process.Adopt(&spec, s.optionsFor(inst, file), process.Was{StartedAt: r.StartedAt, Reason: r.Stop, KillAt: r.KillAt})
+	claim, err := process.NewClaim(&spec, s.optionsFor(inst, file))
+	if err == nil && claim.Launching() {
+		s.m.work.Go(func() { s.takeOverLater(sl, inst, r, claim, file, &spec) })
+		return nil
+	}
+	if err == nil {
+		inst.proc, err = claim.Adopt(process.Was{StartedAt: r.StartedAt, Reason: r.Stop, KillAt: r.KillAt})
+	}
 	if err != nil {
 		s.m.options.Logger.Warn("not there any more", "process", s.name, "pid", inst.pid, "error", err)
 		s.missing(sl, inst, r)
@@ -280,6 +288,25 @@ func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorSnapshot)
 		s.stops = append(s.stops, stopOrder{inst, r.Stop}) // does nothing to one that was told
 	}
 	return nil
+}
+
+// takeOverLater brings back an instance that is still being started, once it is, which
+// nobody else is made to wait for.
+func (s *supervisor) takeOverLater(sl *slot, inst *instance, r slotRecord, claim *process.Claim, file *archive.File, spec *process.Spec) {
+	proc, err := claim.Adopt(process.Was{StartedAt: r.StartedAt})
+	if err == nil {
+		inst.proc = proc
+		s.follow(inst, spec, file)
+	}
+	s.mu.Lock()
+	defer s.unlock()
+	if err != nil {
+		s.m.options.Logger.Warn("start failed", "process", s.name, "pid", inst.pid, "error", err)
+		s.missing(sl, inst, r)
+	} else {
+		s.launched(sl, inst, spec.Detach)
+	}
+	s.settled(sl)
 }
 
 // missing deals with an instance that is not there. s.mu must be held.

@@ -22,27 +22,40 @@ type Was struct {
 	KillAt time.Time // when it is to be killed
 }
 
-// Adopt takes over an instance that an earlier program has started with spec,
-// and a Keeper has kept since: with its streams, which go on where they were,
-// and with its stop, if it has been told. o must say what it did then, with a
-// Marker, and o's Launcher be a Keeper. What the instance did meanwhile is seen now.
+// Claim is an instance that an earlier program has started with a Spec, or was
+// about to start, and a Keeper has kept since. Adopt must be called, once.
+type Claim struct {
+	spec    *Spec
+	options Options
+	child   KeptChild
+}
+
+// NewClaim finds an instance. o must say what it did when the earlier program started
+// it, with a Marker, and o's Launcher be a Keeper. It returns ErrNotRunning if the
+// Keeper has no such child, and does not wait for anything.
+func NewClaim(spec *Spec, o Options) (*Claim, error) {
+	child, err := o.keptChild(spec)
+	if err != nil {
+		return nil, fmt.Errorf("take over %s: %w", spec.Name, err)
+	}
+	return &Claim{spec, o, child}, nil
+}
+
+// Launching reports whether the instance is still being started, which Adopt would
+// wait for.
+func (c *Claim) Launching() bool { return c.child.Launching() }
+
+// Adopt takes over the instance: with its streams, which go on where they were,
+// and with its stop, if it has been told. What the instance did meanwhile is seen now.
 //
 // One that was detached is as after its Start. A stream of which what was read before
 // cannot be taken over goes on without that, and Unkept is told.
 //
-// It returns ErrNotRunning if the Keeper has no such child.
-func Adopt(spec *Spec, o Options, was Was) (*Process, error) {
-	p, err := adopt(spec, o, was)
-	if err != nil {
+// The error is why the instance could not be started for the earlier program.
+func (c *Claim) Adopt(was Was) (*Process, error) {
+	spec, o, child := c.spec, &c.options, c.child
+	if err := child.Started(); err != nil {
 		return nil, fmt.Errorf("take over %s: %w", spec.Name, err)
-	}
-	return p, nil
-}
-
-func adopt(spec *Spec, o Options, was Was) (*Process, error) {
-	child, err := o.keptChild(spec)
-	if err != nil {
-		return nil, err
 	}
 	p := newProcess(spec, child, was.StartedAt)
 	if spec.Detach {
@@ -51,7 +64,7 @@ func adopt(spec *Spec, o Options, was Was) (*Process, error) {
 	}
 	ctx, cut := context.WithCancel(context.Background())
 	p.cut = cut
-	p.connect(ctx, p.adoptStreams(child), &o)
+	p.connect(ctx, p.adoptStreams(child), o)
 	if spec.Backpressure {
 		for _, s := range p.streams {
 			if s.log != nil {
@@ -112,6 +125,9 @@ func (p *Process) HoldBack() {
 // Forget for them.
 func Recall(spec *Spec, o Options) (logs map[string]*streams.Log, forget func(), err error) {
 	child, err := o.keptChild(spec)
+	if err == nil {
+		err = child.Started()
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("recall %s: %w", spec.Name, err)
 	}

@@ -21,6 +21,7 @@ type leftChild struct {
 }
 
 func (c *leftChild) Pid() int                   { return 1 }
+func (c *leftChild) Started() error             { return nil }
 func (c *leftChild) Files() map[byte]*os.File   { return c.files }
 func (c *leftChild) OnEnd(f func(Status))       { c.end = f }
 func (c *leftChild) OnUnkept(func(byte, error)) {}
@@ -47,7 +48,11 @@ func TestAdoptWithoutWhatCannotBeRead(t *testing.T) {
 			child := &leftChild{files: map[byte]*os.File{fileNumber(1, keptEnd): ours, fileNumber(1, keptBacking): backing}}
 			spec := &Spec{Name: "web", RedirectOutput: []string{"stdout"}}
 			told := 0
-			p, err := Adopt(spec, Options{Launcher: leftKeeper{child: child}, Unkept: func(string, error) { told++ }}, Was{})
+			claim, err := NewClaim(spec, Options{Launcher: leftKeeper{child: child}, Unkept: func(string, error) { told++ }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := claim.Adopt(Was{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -120,15 +120,9 @@ func (l *KeptLauncher) Adopt(c Command) (KeptChild, error) {
 	if kept == nil {
 		return nil, fmt.Errorf("instance %d: %w", c.ID, ErrNotRunning)
 	}
-	if err := kept.Started(); err != nil {
-		return nil, err
-	}
-	child := &keptChild{lineage: lineage{pid: kept.Pid(), marker: c.Marker}, launcher: l, kept: kept, detached: c.Detach}
-	if !kept.Released() {
-		family.add(child.pid)
-		if l.cgroups != nil && !c.Detach {
-			child.cgroup = l.cgroups.named(strconv.Itoa(c.ID))
-		}
+	child := &keptChild{lineage: lineage{marker: c.Marker}, launcher: l, kept: kept, detached: c.Detach}
+	if l.cgroups != nil && !c.Detach && !kept.Released() {
+		child.cgroup = l.cgroups.named(strconv.Itoa(c.ID))
 	}
 	return child, nil
 }
@@ -142,6 +136,22 @@ type keptChild struct {
 	launcher *KeptLauncher
 	kept     *keeper.Child
 	detached bool
+}
+
+func (c *keptChild) Launching() bool { return c.kept.Launching() }
+
+func (c *keptChild) Started() error {
+	if err := c.kept.Started(); err != nil {
+		if c.cgroup != nil {
+			c.cgroup.remove()
+		}
+		return err
+	}
+	c.pid = c.kept.Pid()
+	if !c.kept.Released() {
+		family.add(c.pid)
+	}
+	return nil
 }
 
 func (c *keptChild) OnEnd(f func(Status)) {

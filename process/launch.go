@@ -25,7 +25,7 @@ type Keeper interface {
 
 	// Adopt is the child that Launch was given such a Command for, by an earlier
 	// program: its ID, Marker and Detach count. It returns ErrNotRunning when
-	// there is none, or it was adopted before.
+	// there is none, or it was adopted before. It does not wait for the launch.
 	Adopt(c Command) (KeptChild, error)
 
 	// LetGoRest lets go of the children of earlier programs that nobody has
@@ -38,6 +38,14 @@ type Keeper interface {
 // something to this package alone.
 type KeptChild interface {
 	Child
+
+	// Started waits until a child that was adopted has been started, or could not be,
+	// which may take as long as a dead file system does, and comes before the other
+	// methods. After an error nothing is left of the child. Launching reports whether
+	// it would wait.
+	Started() error
+	Launching() bool
+
 	Files() map[byte]*os.File // that were kept when an earlier program ended
 
 	// Keep gives f to the Keeper, who gets it whatever becomes of this program once

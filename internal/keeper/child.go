@@ -74,9 +74,27 @@ func (ch *Child) finish(s Status) {
 // Pid is the child's process id. It is called after Started.
 func (ch *Child) Pid() int { return ch.pid }
 
-// Started waits until the child was started, or could not be.
+// Launching reports whether Started would wait.
+func (ch *Child) Launching() bool {
+	select {
+	case <-ch.started:
+		return false
+	default:
+		return true
+	}
+}
+
+// Started waits until the child was started, or could not be: then nothing is left
+// of it.
 func (ch *Child) Started() error {
 	<-ch.started
+	if ch.err != nil {
+		for _, f := range ch.files {
+			f.Close()
+		}
+		ch.files = nil
+		ch.drop()
+	}
 	return ch.err
 }
 
