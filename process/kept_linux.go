@@ -74,7 +74,7 @@ func (l *KeptLauncher) Launch(c Command) (Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	attr := c.attr(path)
+	attr := c.attr()
 	for _, f := range c.Files {
 		fd := -1
 		if f != nil {
@@ -101,13 +101,17 @@ func (l *KeptLauncher) Launch(c Command) (Child, error) {
 			kept = append(kept, keeper.File{Number: fileNumber(fd, keptEnd), File: f})
 		}
 	}
-	child.kept, err = l.conn.Start(uint64(c.ID), attr, kept, keptLater(c.Ours))
+	err = c.execute(path, func(path string) (err error) {
+		attr.Path = path
+		child.kept, err = l.conn.Start(uint64(c.ID), attr, kept, keptLater(c.Ours))
+		return err
+	})
 	runtime.KeepAlive(c.Files)
 	if err != nil {
 		if child.cgroup != nil {
 			child.cgroup.remove()
 		}
-		return nil, c.diagnose(path, err)
+		return nil, err
 	}
 	child.pid = child.kept.Pid()
 	family.add(child.pid)

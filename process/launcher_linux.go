@@ -89,7 +89,7 @@ func (l *LocalLauncher) Launch(c Command) (Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	attr := c.attr(path)
+	attr := c.attr()
 	attr.Files = l.files(c.Files)
 	child := &localChild{lineage: lineage{marker: c.Marker}, launcher: l, detached: c.Detach}
 	if l.cgroups != nil && !c.Detach {
@@ -105,23 +105,26 @@ func (l *LocalLauncher) Launch(c Command) (Child, error) {
 		attr.Cgroup = spawn.To(dir)
 	}
 	var pidfd int
-	child.pid, pidfd, err = family.launch(attr)
+	err = c.execute(path, func(path string) (err error) {
+		attr.Path = path
+		child.pid, pidfd, err = family.launch(attr)
+		return err
+	})
 	runtime.KeepAlive(c.Files)
 	if err != nil {
 		if child.cgroup != nil {
 			child.cgroup.remove()
 		}
-		return nil, c.diagnose(path, err)
+		return nil, err
 	}
 	unix.SetNonblock(pidfd, true) // cannot fail, and makes NewFile have it polled
 	child.pidfd = os.NewFile(uintptr(pidfd), "pidfd")
 	return child, nil
 }
 
-// attr is what c is for the kernel, without descriptors.
-func (c *Command) attr(path string) spawn.Attr {
+// attr is what c is for the kernel, without the file and the descriptors.
+func (c *Command) attr() spawn.Attr {
 	attr := spawn.Attr{
-		Path:    path,
 		Args:    c.Args,
 		Env:     c.Env,
 		Dir:     c.Dir,

@@ -181,3 +181,57 @@ func TestDetached(t *testing.T) {
 	}()
 	l.Close() // must not wait for it
 }
+
+// What this program may do the one whom the child runs as may not: it is that one
+// who must be able to enter the cwd, and to execute what PATH has.
+func TestUserIsRefused(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root may run programs as somebody else")
+	}
+	public, err := os.MkdirTemp("", "public") // t.TempDir's are closed to others
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(public) })
+	private := filepath.Join(public, "private")
+	for dir, mode := range map[string]fs.FileMode{public: 0o755, private: 0o700} {
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.Chmod(dir, mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, mode := range map[string]fs.FileMode{
+		filepath.Join(private, "web"):   0o755,
+		filepath.Join(private, "alone"): 0o755,
+		filepath.Join(public, "web"):    0o755,
+		filepath.Join(public, "mine"):   0o700,
+	} {
+		if err := os.WriteFile(path, []byte("#!/bin/sh\necho $0\n"), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := private + ":" + public + ":/usr/bin:/bin"
+	for _, test := range []struct{ cmd, cwd, says string }{
+		{"/bin/sh -c true", private, "start web: cwd " + private + ": permission denied for uid 65534"},
+		{"sh -c true", private + "/", "start web: cwd " + private + "/: permission denied for uid 65534"},
+		{"./web", private, "start web: cwd " + private + ": permission denied for uid 65534"},
+		{"./mine", public, "start web: ./mine: permission denied for uid 65534"},
+		{"mine", "", "start web: mine: permission denied for uid 65534"},
+		{"alone", "", "start web: alone: permission denied for uid 65534"},
+	} {
+		s := NewSpec("web", test.cmd)
+		s.UID, s.GID, s.Cwd, s.Env = "65534", "65534", test.cwd, map[string]string{"PATH": path}
+		p, err := Start(&s, Options{})
+		if err == nil {
+			p.Kill("")
+			<-p.Done()
+			t.Errorf("%q: started", test.says)
+		} else if err.Error() != test.says || !errors.Is(err, syscall.EACCES) {
+			t.Errorf("got %q, want %q", err, test.says)
+		}
+	}
+	s := NewSpec("web", "web")
+	s.UID, s.GID, s.Env = "65534", "65534", map[string]string{"PATH": path}
+	if got := output(t, run(t, s, Options{}), "stdout"); got != public+"/web\n" {
+		t.Errorf("got %q", got)
+	}
+}
