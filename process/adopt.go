@@ -72,10 +72,10 @@ func (c *Claim) Adopt(was Was) (*Process, error) {
 			}
 		}
 	}
-	p.begin()
 	if child.Told() {
-		p.goOnStopping(was)
+		p.goOnStopping(was) // before the end can be seen, of which what is left would not be spared
 	}
+	p.begin()
 	return p, nil
 }
 

@@ -2,6 +2,8 @@ package process
 
 import (
 	"os"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -9,7 +11,7 @@ import (
 // leftKeeper has one child, which an earlier program has left.
 type leftKeeper struct {
 	Keeper
-	child *leftChild
+	child KeptChild
 }
 
 func (k leftKeeper) Adopt(Command) (KeptChild, error) { return k.child, nil }
@@ -73,5 +75,66 @@ func TestAdoptWithoutWhatCannotBeRead(t *testing.T) {
 			child.end(Status{})
 			<-p.Done()
 		})
+	}
+}
+
+// stoppedChild is one that was told to stop, of whose descendants one is left.
+type stoppedChild struct {
+	leftChild
+	killed atomic.Bool
+	looked chan struct{} // has an element once somebody has looked at what is left, or killed it
+	over   chan struct{} // closed when nothing is left
+}
+
+func (c *stoppedChild) Told() bool { return true }
+
+// OnEnd returns after what it calls has got on: the caller may be held up so.
+func (c *stoppedChild) OnEnd(f func(Status)) {
+	go f(Status{TermSignal: int(syscall.SIGTERM)})
+	<-c.looked
+}
+
+func (c *stoppedChild) look() {
+	select {
+	case c.looked <- struct{}{}:
+	default:
+	}
+}
+
+func (c *stoppedChild) SignalAll(sig syscall.Signal) error {
+	if sig == syscall.SIGKILL {
+		c.killed.Store(true)
+		c.look()
+	}
+	return nil
+}
+
+func (c *stoppedChild) Descendants() []int {
+	c.look()
+	select {
+	case <-c.over:
+		return nil
+	default:
+		return []int{2}
+	}
+}
+
+// TestAdoptedStopKeepsItsTime holds that descendants of one that is being stopped have
+// what is left of their time also if the leader has ended before it is adopted.
+func TestAdoptedStopKeepsItsTime(t *testing.T) {
+	child := &stoppedChild{looked: make(chan struct{}, 1), over: make(chan struct{})}
+	was := Was{StartedAt: time.Now(), Reason: "update", KillAt: time.Now().Add(time.Hour)}
+	claim, err := NewClaim(&Spec{Name: "web"}, Options{Launcher: leftKeeper{child: child}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := claim.Adopt(was)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait(t, p.Exited(), "the end of the leader to be seen")
+	close(child.over)
+	if exit := end(t, p); child.killed.Load() || exit.Reason != "update" {
+		t.Errorf("what was left was killed: %v; got %+v", child.killed.Load(), exit)
 	}
 }
