@@ -210,6 +210,23 @@ func TestRightsOfAnotherUser(t *testing.T) {
 	}
 }
 
+// A program that may have no signal pending becomes another user as any other: Go
+// would tell its threads to by signals.
+func TestNoSignalsPendingForAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root may run programs as somebody else")
+	}
+	s := shell("grep -E '^(Uid|Gid|Groups|CapEff|CapPrm|CapAmb|NoNewPrivs):' /proc/self/status | tr -s '\\t ' ' '; grep pending /proc/self/limits | tr -s ' '")
+	s.UID, s.GID, s.Cwd = "4444", "65533", "/"
+	s.Rlimits = map[string]Rlimit{"sigpending": {}}
+	s.Capabilities = []string{"chown"}
+	want := "Uid: 4444 4444 4444 4444\nGid: 65533 65533 65533 65533\nGroups: \n" +
+		"CapPrm: 0000000000000001\nCapEff: 0000000000000001\nCapAmb: 0000000000000001\nNoNewPrivs: 1\nMax pending signals 0 0 signals \n"
+	if got := output(t, run(t, s, Options{}), "stdout"); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // TestEnvironmentOfAnotherUser is about what the daemon's variables would tell,
 // of a user that the machine knows and of one that it does not.
 func TestEnvironmentOfAnotherUser(t *testing.T) {

@@ -147,13 +147,7 @@ func (a *Attr) setUser() error {
 		for i, g := range a.Groups {
 			groups[i] = int(g)
 		}
-		if err := syscall.Setgroups(groups); err != nil {
-			return err
-		}
-		if err := syscall.Setgid(int(a.GID)); err != nil {
-			return err
-		}
-		if err := syscall.Setuid(int(a.UID)); err != nil {
+		if err := becomeUser(int(a.UID), int(a.GID), groups); err != nil {
 			return err
 		}
 	}
