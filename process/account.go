@@ -22,25 +22,8 @@ func (s *Spec) account() (*account, error) {
 		return nil, nil
 	}
 	var a account
-	var known *user.User
-	if s.UID == "" {
-		known, _ = user.LookupId(strconv.Itoa(os.Geteuid()))
-		a.uid = uint32(os.Geteuid())
-	} else if n, err := strconv.ParseUint(s.UID, 10, 32); err == nil {
-		known, _ = user.LookupId(s.UID)
-		a.uid = uint32(n)
-	} else if known, err = user.Lookup(s.UID); err != nil {
-		if _, unknown := errors.AsType[user.UnknownUserError](err); unknown {
-			return nil, fmt.Errorf("uid: there is no user %q on this machine", s.UID)
-		}
-		return nil, fmt.Errorf("uid: user %q cannot be looked up: %w", s.UID, err)
-	}
-	if known != nil {
-		if err := a.fill(known); err != nil {
-			return nil, err
-		}
-	} else if s.GID == "" {
-		return nil, fmt.Errorf("uid: user %s is not in the user database, so its group is not known: give gid too", s.UID)
+	if err := a.lookUpUser(s); err != nil {
+		return nil, err
 	}
 	a.another = int(a.uid) != os.Geteuid()
 	if s.GID != "" {
@@ -51,6 +34,30 @@ func (s *Spec) account() (*account, error) {
 		a.gid = gid
 	}
 	return &a, nil
+}
+
+// lookUpUser sets all of a to what uid says, or to the daemon's user.
+func (a *account) lookUpUser(s *Spec) error {
+	var known *user.User
+	if s.UID == "" {
+		known, _ = user.LookupId(strconv.Itoa(os.Geteuid()))
+		a.uid = uint32(os.Geteuid())
+	} else if n, err := strconv.ParseUint(s.UID, 10, 32); err == nil {
+		known, _ = user.LookupId(s.UID)
+		a.uid = uint32(n)
+	} else if known, err = user.Lookup(s.UID); err != nil {
+		if _, unknown := errors.AsType[user.UnknownUserError](err); unknown {
+			return fmt.Errorf("uid: there is no user %q on this machine", s.UID)
+		}
+		return fmt.Errorf("uid: user %q cannot be looked up: %w", s.UID, err)
+	}
+	switch {
+	case known != nil:
+		return a.fill(known)
+	case s.GID == "":
+		return fmt.Errorf("uid: user %s is not in the user database, so its group is not known: give gid too", s.UID)
+	}
+	return nil
 }
 
 // fill takes what the user database says about u, with all its groups.

@@ -139,11 +139,13 @@ func demandAccess(l net.Listener, e config.Endpoint, s config.Settings) error {
 		"have clients show certificates (cacert of the endpoint), or listen on 127.0.0.1 or on a unix socket", l.Addr(), tokenVariable)
 }
 
+var errTrust = errors.New("trust_loopback lets users of this machine in without a token, and token_file, require_token or " + tokenVariable + " lets nobody in without: leave one out")
+
 // checkAccess refuses what contradicts itself, and a daemon that nobody could
 // reach.
 func (s setup) checkAccess(a httpapi.Access) error {
 	if a.RequireToken && a.TrustLoopback {
-		return errors.New("trust_loopback lets users of this machine in without a token, and token_file, require_token or " + tokenVariable + " lets nobody in without: leave one out")
+		return errTrust
 	}
 	unix := slices.ContainsFunc(s.listeners, func(l listener) bool { return l.Addr().Network() == "unix" })
 	if a.RequireToken && !unix && a.Tokens.Empty() {

@@ -8,8 +8,9 @@ import (
 )
 
 // check is gafferd --check: it reads the configuration as the daemon would,
-// starts nothing, and sums up what it says. The error has every mistake.
-func check(o options, stdout io.Writer) error {
+// starts nothing, and sums up what it says. The error has every mistake, and
+// stderr gets what is odd or not there yet.
+func check(o options, stdout, stderr io.Writer) error {
 	if o.config == "" {
 		return usageError{errors.New("--check wants a configuration file: gafferd --check FILE")}
 	}
@@ -17,8 +18,11 @@ func check(o options, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if s := cfg.Settings; s.TrustLoopback && (s.RequireToken || s.TokenFile != "") { // of the command line: the file's have a line
+		return errTrust
+	}
 	for _, w := range cfg.Warnings {
-		fmt.Fprintf(stdout, "warning: %v\n", w)
+		fmt.Fprintf(stderr, "warning: %v\n", w)
 	}
 	var addresses []string
 	for _, e := range cfg.Endpoints {

@@ -9,13 +9,18 @@ func TestCheck(t *testing.T) {
 	for _, test := range []struct {
 		name, content string
 		code          int
-		says          []string
+		says, warns   []string
 	}{
 		{"good.yaml", "processes:\n  web: {cmd: ./web, numprocesses: 2}\n  idle: {cmd: ./idle, start: false}\n", exitOK,
-			[]string{"good.yaml is ok: 2 processes (2 instances to start), 0 webhooks, listening on 127.0.0.1:5000"}},
+			[]string{"good.yaml is ok: 2 processes (2 instances to start), 0 webhooks, listening on 127.0.0.1:5000"}, nil},
 		{"odd.ini", "[process:web]\ncmd = ./web\n[env:wbe]\nport = 80\n", exitOK,
-			[]string{"warning: ", "odd.ini:3: [env:wbe]", "odd.ini is ok: 1 process (1 instance to start)"}},
-		{"wrong.yaml", "processes:\n  web:\n    cmd: ./web\n    start: maybe\n    shel: true\n", exitFailed,
+			[]string{"odd.ini is ok: 1 process (1 instance to start)"}, []string{"warning: ", "odd.ini:3: [env:wbe]"}},
+		{"missing.yaml", "processes:\n  web:\n    cmd: ./web\n    cwd: /nowhere\n    uid: no-such-user\n", exitOK,
+			[]string{"missing.yaml is ok: 1 process"},
+			[]string{"missing.yaml:4: processes.web.cwd: there is no directory /nowhere", `missing.yaml:5: processes.web.uid: there is no user "no-such-user"`}},
+		{"trust.yaml", "gaffer: {require_token: true, trust_loopback: true}\n", exitFailed, nil,
+			[]string{"trust.yaml:1: gaffer.trust_loopback: ", "leave one out"}},
+		{"wrong.yaml", "processes:\n  web:\n    cmd: ./web\n    start: maybe\n    shel: true\n", exitFailed, nil,
 			[]string{"wrong.yaml:4: processes.web.start", "wrong.yaml:5: processes.web.shel"}},
 	} {
 		var stdout, stderr bytes.Buffer
@@ -23,9 +28,14 @@ func TestCheck(t *testing.T) {
 		if code != test.code {
 			t.Errorf("%s: exit code %d, want %d", test.name, code, test.code)
 		}
-		says(t, stdout.String()+stderr.String(), test.says...)
+		says(t, stdout.String(), test.says...)
+		says(t, stderr.String(), test.warns...)
 	}
 	var stdout, stderr bytes.Buffer
+	trusting := file(t, "trusting.yaml", "gaffer: {trust_loopback: true}\n")
+	if code := run(t.Context(), []string{"--check", "--require-token", trusting}, &stdout, &stderr); code != exitFailed {
+		t.Errorf("with an option that contradicts the file: exit code %d, want %d\n%s", code, exitFailed, &stderr)
+	}
 	if code := run(t.Context(), []string{"--check"}, &stdout, &stderr); code != exitUsage {
 		t.Errorf("without a file: exit code %d, want %d\n%s", code, exitUsage, &stderr)
 	}

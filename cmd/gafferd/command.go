@@ -125,7 +125,7 @@ stop, with 1 for an error and with 2 for wrong usage.`,
 				return usageError{fmt.Errorf("--backlog %d: the queue cannot be shorter than nothing", o.backlog)}
 			}
 			if o.check {
-				return check(*o, stdout)
+				return check(*o, stdout, stderr)
 			}
 			// Before the keeper knows of this process: it may have a signal to pass on.
 			signals, release := catchSignals()

@@ -298,7 +298,11 @@ func configuration(o options) (*config.Config, error) {
 	cfg := &config.Config{}
 	if o.config != "" {
 		var err error
-		if cfg, err = config.Load(o.config); err != nil {
+		read := config.Load
+		if o.check {
+			read = config.Preflight
+		}
+		if cfg, err = read(o.config); err != nil {
 			return nil, err
 		}
 	}

@@ -24,6 +24,7 @@ func build(doc document, ps *problems) *Config {
 		case "gaffer":
 			in = s
 			apply(&c.Settings, gafferRows, s, ps)
+			refuseTrust(c.Settings, s, ps)
 		case "webhooks":
 			c.Webhooks = append(c.Webhooks, webhooks(s, ps)...)
 		}
@@ -45,6 +46,19 @@ func refuseTwice(doc document, ps *problems) {
 			continue
 		}
 		first[what] = s.at
+	}
+}
+
+// refuseTrust reports settings that let users in and keep them out: the daemon
+// does not start with them.
+func refuseTrust(settings Settings, in section, ps *problems) {
+	other := "require_token"
+	if !settings.RequireToken {
+		other = "token_file"
+	}
+	if settings.TrustLoopback && (settings.RequireToken || settings.TokenFile != "") {
+		_, at := get[any](in, "trust_loopback")
+		ps.add(at.at, in, at.name, "lets users of this machine in without a token, and %s lets nobody in without: leave one out", other)
 	}
 }
 
@@ -186,6 +200,25 @@ func refuseTooMany(doc document, c *Config, ps *problems) {
 		if n := numbers[s.name]; s.kind == "process" && n > limit {
 			_, at := get[any](s, "numprocesses")
 			ps.add(at.at, s, at.name, "got %d, want 0 to %d, as max_numprocesses of %s says", n, limit, s.spell("gaffer", ""))
+		}
+	}
+}
+
+// warnOfMissing reports directories, users and groups that are not there. A
+// folder that a process only has by default is that of its file, which is.
+func warnOfMissing(doc document, c *Config, ps *problems) {
+	missing := make(map[string]error, len(c.Templates))
+	for _, t := range c.Templates {
+		missing[t.Name] = t.Preflight()
+	}
+	for _, s := range doc.sections {
+		if s.kind != "process" {
+			continue
+		}
+		for _, err := range leaves(missing[s.name]) {
+			p, _ := errors.AsType[*process.PropertyError](err)
+			_, at := get[any](s, p.Property)
+			ps.warn(at.at, s, at.name, "%s: the process cannot be started unless that changes", p.Problem)
 		}
 	}
 }

@@ -74,16 +74,35 @@ const maxSize = 4 << 20
 // package os.
 func Load(file string) (*Config, error) {
 	var ps problems
-	doc, err := readAll(file, &ps)
+	_, c, err := load(file, &ps)
+	return c, err
+}
+
+// Preflight is Load that also warns of what the processes name and this machine
+// has not. Load leaves that to their start: it may be there by then, and a
+// database of users may take long to answer.
+func Preflight(file string) (*Config, error) {
+	var ps problems
+	doc, c, err := load(file, &ps)
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
-	}
-	c := build(doc, &ps)
-	c.Warnings = sorted(ps.warnings)
-	if err := ps.err(); err != nil {
 		return nil, err
 	}
+	warnOfMissing(doc, c, &ps)
+	c.Warnings = sorted(ps.warnings)
 	return c, nil
+}
+
+func load(file string, ps *problems) (document, *Config, error) {
+	doc, err := readAll(file, ps)
+	if err != nil {
+		return doc, nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	c := build(doc, ps)
+	c.Warnings = sorted(ps.warnings)
+	if err := ps.err(); err != nil {
+		return doc, nil, err
+	}
+	return doc, c, nil
 }
 
 // Check reads a gaffer.yaml that is in no file yet, and returns all that is wrong

@@ -222,6 +222,7 @@ func everythingDiffers(t *testing.T) {
 			t.Errorf("property %s has its default: give it another value in testdata/every.*", name)
 		}
 	}
+	all.Settings.TrustLoopback = true // TestTrustLoopback
 	for i, s := 0, reflect.ValueOf(all.Settings); i < s.NumField(); i++ {
 		name := s.Type().Field(i).Name
 		if served := strings.Contains(strings.Join(config.KeyNames("gaffer"), " "), snake(name)); served && s.Field(i).IsZero() {
@@ -307,7 +308,7 @@ func everything(t *testing.T) *config.Config {
 
 			MaxBody: 4 << 20, HeaderTimeout: 5 * time.Second, IdleTimeout: time.Hour,
 			MaxConnections: 500, MaxPeerConnections: 200, MaxPeerStreams: 100, MaxTokenGuesses: 7, MaxProcesses: 50, MaxNumProcesses: 20,
-			TokenFile: filepath.Join(dir, "tokens/admin"), RequireToken: true, TrustLoopback: true,
+			TokenFile: filepath.Join(dir, "tokens/admin"), RequireToken: true,
 			AuditLog: "/var/log/gaffer-audit.log",
 		},
 	}
@@ -436,6 +437,59 @@ port = 80
 	}
 	if len(c.Endpoints) > 0 {
 		t.Errorf("endpoints %v without http_endpoints, want none", c.Endpoints)
+	}
+}
+
+// TestTrustLoopback has it alone: in the files of TestEveryKey it would contradict
+// the others.
+func TestTrustLoopback(t *testing.T) {
+	if c := load(t, "[gaffer]\ntrust_loopback = true\n"); !c.Settings.TrustLoopback {
+		t.Errorf("settings %+v", c.Settings)
+	}
+}
+
+func TestPreflight(t *testing.T) {
+	unpack(t, txtar.Parse([]byte(`
+-- gaffer.yaml --
+processes:
+  web:
+    cmd: ./web
+    uid: no-such-user
+    gid: no-such-group
+    cwd: nowhere
+  worker:
+    cmd: ./worker
+    cwd: gaffer.yaml
+  odd: {cmd: ./odd, cwd: gaffer.yaml/below, uid: 4000000000}
+  fine: {cmd: ./fine, cwd: here, uid: 4000000000, gid: 4000000000}
+  default: {cmd: ./default}
+-- here/file --
+`)))
+	if c, err := config.Load("gaffer.yaml"); err != nil || len(c.Warnings) > 0 {
+		t.Errorf("Load asks the machine: %v, %v", err, c.Warnings)
+	}
+	c, err := config.Preflight("gaffer.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, w := range c.Warnings {
+		got = append(got, strings.TrimSuffix(strings.ReplaceAll(w.Error(), here, "HERE"), ": the process cannot be started unless that changes"))
+	}
+	want := []string{
+		`gaffer.yaml:4: processes.web.uid: there is no user "no-such-user" on this machine`,
+		`gaffer.yaml:5: processes.web.gid: there is no group "no-such-group" on this machine`,
+		`gaffer.yaml:6: processes.web.cwd: there is no directory HERE/nowhere on this machine`,
+		`gaffer.yaml:9: processes.worker.cwd: HERE/gaffer.yaml is not a directory`,
+		`gaffer.yaml:10: processes.odd.cwd: HERE/gaffer.yaml/below is not a directory`,
+		`gaffer.yaml:10: processes.odd.uid: user 4000000000 is not in the user database, so its group is not known: give gid too`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
 }
 

@@ -144,6 +144,7 @@ func TestSchemaRefusesWrongFiles(t *testing.T) {
 		"yaml_variables":     "variables that are not set",
 		"yaml_sizes":         "sizes and times out of range",
 		"yaml_streams":       "labels that do not go together",
+		"yaml_trust":         "settings that do not go together",
 	}
 	archives, err := filepath.Glob("testdata/wrong/*.txtar")
 	if err != nil {
