@@ -24,8 +24,9 @@ func splitWords(line string) ([]string, error) {
 // joinWords quotes words so that a shell reads each of them as it is.
 func joinWords(words []string) string { return shellquote.Join(words...) }
 
-// expand replaces $NAME and ${NAME} in word where env sets NAME. Every other $
-// stays as it is written, so that what is meant for the program reaches it.
+// expand replaces $NAME and ${NAME} in word where env sets NAME. Directly before
+// such a name $$ is one $ that stays, so that $$NAME is a $NAME for the program.
+// Every other $ stays as it is written, $$ too, which is a shell's own pid.
 func expand(word string, env map[string]string) string {
 	if !strings.Contains(word, "$") {
 		return word
@@ -37,14 +38,21 @@ func expand(word string, env map[string]string) string {
 		if !found {
 			return b.String()
 		}
-		name, rest := variable(after)
-		if value, set := env[name]; set && name != "" {
-			b.WriteString(value)
-			word = rest
-		} else {
-			b.WriteByte('$')
-			word = after
+		behind := strings.TrimLeft(after, "$")
+		dollars := 1 + len(after) - len(behind)
+		name, rest := variable(behind)
+		value, set := env[name]
+		if !set || name == "" {
+			b.WriteString(strings.Repeat("$", dollars))
+			word = behind
+			continue
 		}
+		b.WriteString(strings.Repeat("$", dollars/2))
+		if dollars%2 == 0 {
+			value = behind[:len(behind)-len(rest)]
+		}
+		b.WriteString(value)
+		word = rest
 	}
 }
 

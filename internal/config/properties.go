@@ -4,7 +4,7 @@ package config
 // for editors. docs/api.md says more.
 var propertyDocs = map[string]string{
 	"cmd":              "The program, or without args the whole command line, split as a shell splits words.",
-	"args":             "Its arguments: a list, or one text that is split as a shell splits words. $NAME and ${NAME} are replaced from the environment of the process.",
+	"args":             "Its arguments: a list, or one text that is split as a shell splits words. $NAME and ${NAME} are replaced from the environment of the process, where $$NAME is a $NAME that stays.",
 	"env":              "Variables of its environment.",
 	"os_env":           "Whether it also has the environment of gafferd.",
 	"uid":              "The user that it runs as, by name or number.",

@@ -87,8 +87,8 @@ func (c *compose) process(e entry) {
 		p.made.comment = commented(c.text(k))
 	}
 	p.replicas()
-	p.command()
 	p.settings()
+	p.command() // which asks what is in the environment
 	p.availability()
 	p.shutdown()
 	if k, ok := p.keys["depends_on"]; ok {
@@ -127,7 +127,7 @@ func (p *composeProcess) command() {
 		}
 		line := p.shellLine(k)
 		if p.shell != nil {
-			p.made.run(append(slices.Clone(p.shell), line), k.at)
+			p.made.run(append(slices.Clone(p.shell), p.made.literal(line)), k.at)
 			return
 		}
 		p.made.set("cmd", line, k.at)
@@ -138,7 +138,7 @@ func (p *composeProcess) command() {
 	case hasList && len(list.value.Content) > 0:
 		words := p.texts(list)
 		for i, word := range words {
-			words[i] = command(p.expanded(word))
+			words[i] = p.made.command(p.expanded(word))
 		}
 		p.made.run(words, list.at)
 	default:

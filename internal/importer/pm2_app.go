@@ -48,9 +48,9 @@ func (r *reading) pm2App(n *yaml.Node, at place) {
 		return
 	}
 	a.made = &process{name: a.name(script), at: at}
-	a.command(script)
-	a.count()
 	a.environment()
+	a.command(script) // which asks what is in the environment
+	a.count()
 	a.restarts()
 	a.plain()
 	r.processes = append(r.processes, a.made)
@@ -87,7 +87,7 @@ func (a *pm2App) command(e entry) {
 	script := a.text(e)
 	var words []string
 	if strings.Contains(script, " ") { // as pm2 has it: a line for bash
-		a.made.run([]string{"bash", "-c", script}, e.at)
+		a.made.run([]string{"bash", "-c", a.made.literal(script)}, e.at)
 		return
 	}
 	switch interpreter, given := a.keys["exec_interpreter"]; {
@@ -110,12 +110,17 @@ func (a *pm2App) command(e entry) {
 			words = append(words, a.words(options)...)
 		}
 	}
-	words = append(words, home(script))
+	program := len(words)
+	words = append(words, script)
 	if args, ok := a.keys["args"]; ok {
 		words = append(words, a.words(args)...)
 	}
+	a.warnOfDollars(e.at, a.made, strings.Join(words, " "))
+	for i, word := range words {
+		words[i] = a.made.literal(word)
+	}
+	words[program] = home(words[program])
 	a.made.run(words, e.at)
-	a.warnOfDollars(e.at, strings.TrimPrefix(strings.Join(words, " "), "$HOME"))
 }
 
 // isFile reports whether a script is a file beside the one that names it, rather

@@ -141,12 +141,12 @@ func (p *program) one(number int, name string, count any) {
 		group = p.name
 	}
 	made := &process{name: grouped(group, name), at: p.section.at}
-	p.command(made)
+	p.environment(made)
+	p.command(made) // which asks what is in the environment
 	if count != nil {
 		k, _ := p.section.get("numprocs")
 		made.set("numprocesses", count, k.at)
 	}
-	p.environment(made)
 	p.plain(made)
 	p.lifetime(made)
 	p.processes = append(p.processes, made)
@@ -178,7 +178,7 @@ func (p *program) wrongOnce(at place, text string) {
 
 func (p *program) command(made *process) {
 	k, _ := p.section.get("command")
-	line := command(p.pieces(k))
+	line := made.command(p.pieces(k))
 	if strings.Contains(line, "\n") {
 		if words, err := shellquote.Split(line); err == nil {
 			line = shellquote.Join(words...)
@@ -186,7 +186,7 @@ func (p *program) command(made *process) {
 	}
 	made.set("cmd", line, k.at)
 	if !slices.ContainsFunc(p.warnings, func(w *problem) bool { return w.Line == k.at.line && w.File == k.at.file }) {
-		p.warnOfDollars(k.at, k.value)
+		p.warnOfDollars(k.at, made, k.value)
 	}
 }
 
