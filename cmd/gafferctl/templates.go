@@ -6,8 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/http"
 	"net/url"
 	"os"
+	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -50,21 +55,70 @@ func (c *cli) addProcessCommand() *cobra.Command {
 }
 
 func (c *cli) updateProcessCommand() *cobra.Command {
-	var start bool
-	cmd := c.change("update_process [--start] [--wait[=SECONDS]] NAME CMDLINE", "Give a process another command line", "updating", 2, -1,
+	var start, keep bool
+	cmd := c.change("update_process [--start] [--keep] [--wait[=SECONDS]] NAME CMDLINE", "Give a process another command line", "updating", 2, -1,
 		func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
-			err := c.client.Update(ctx, args[0], commandLine(args[1:]), waits...)
+			reset, err := c.update(ctx, args[0], commandLine(args[1:]), keep, waits)
 			if start && err == nil {
 				err = c.client.Start(ctx, args[0], waits...)
 			}
-			return c.ok, err
+			return func() error {
+				if len(reset) > 0 {
+					c.complain(args[0] + " has its defaults again for " + strings.Join(reset, ", ") + "; --keep leaves what is not given as it is")
+				}
+				return c.ok()
+			}, err
 		})
 	cmd.Long = cmd.Short + ".\n\n" +
-		"The description is replaced as a whole: all other properties get their defaults.\n" +
+		"The description is replaced as a whole: all other properties get their defaults,\n" +
+		"and those that had another value are named. With --keep they stay as they are.\n\n" +
 		"Running instances are replaced one after the other; a stopped process stays\n" +
 		"stopped unless --start is given.\n\n" + fmt.Sprintf(commandLineHelp, "update_process")
 	cmd.Flags().BoolVar(&start, "start", false, "start it if it is stopped")
+	cmd.Flags().BoolVar(&keep, "keep", false, "leave all other properties as they are")
 	return c.complete(ofName(cmd), names)
+}
+
+// update gives a process another command line, and returns which of its other
+// properties that has changed.
+func (c *cli) update(ctx context.Context, name string, p client.Process, keep bool, waits []client.Waiting) (reset []string, err error) {
+	before, err := c.description(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if keep {
+		merged := maps.Clone(before)
+		delete(merged, "args")
+		merged["cmd"] = p.Cmd
+		if p.Args.List != nil {
+			merged["args"] = p.Args.List
+		}
+		return nil, c.client.UpdateJSON(ctx, name, merged, waits...)
+	}
+	if err := c.client.Update(ctx, name, p, waits...); err != nil {
+		return nil, err
+	}
+	after, err := c.description(ctx, name)
+	if err != nil {
+		return nil, nil // it is gone again: the update was done
+	}
+	for property, value := range before {
+		switch property {
+		case "cmd", "args", "start": // start has been followed, when the process was made
+		default:
+			if !reflect.DeepEqual(value, after[property]) {
+				reset = append(reset, property)
+			}
+		}
+	}
+	slices.Sort(reset)
+	return reset, nil
+}
+
+// description is what get_process prints.
+func (c *cli) description(ctx context.Context, name string) (properties map[string]any, err error) {
+	err = c.client.Do(ctx, http.MethodGet, "/processes/"+url.PathEscape(name), nil, nil, &properties)
+	return properties, err
 }
 
 func (c *cli) loadProcessCommand() *cobra.Command {

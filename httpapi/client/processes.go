@@ -63,7 +63,13 @@ func (c *Client) CreateJSON(ctx context.Context, description any, waits ...Waiti
 // stays stopped. A name in p is left out: a process cannot be renamed.
 func (c *Client) Update(ctx context.Context, name string, p Process, waits ...Waiting) error {
 	p.Name = ""
-	_, err := c.change(ctx, http.MethodPut, route("processes", name), p, waits)
+	return c.UpdateJSON(ctx, name, p, waits...)
+}
+
+// UpdateJSON is Update with a description that need not be known to this package,
+// as CreateJSON has it. A name in it must be that of the process.
+func (c *Client) UpdateJSON(ctx context.Context, name string, description any, waits ...Waiting) error {
+	_, err := c.change(ctx, http.MethodPut, route("processes", name), description, waits)
 	return err
 }
 
