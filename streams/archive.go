@@ -22,7 +22,7 @@ type Archive interface {
 	Last() Mark
 
 	// Search returns the offset where the first write begins for which after is
-	// true, if there is one.
+	// true, if there is one. If that may be one that is no longer kept, it is 0.
 	Search(after func(Mark) bool) (offset int64, ok bool)
 }
 

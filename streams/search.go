@@ -6,7 +6,8 @@ import "sort"
 // which after is true, or completed by nothing yet. It is the end when there is
 // none. Writes are in the order of their numbers and, unless the clock was set
 // back, of their times; after must be true for all that follow one for which it
-// is. If some of them are no longer kept, the offset is of what is missing. The end of a Log completes an unfinished line like a write.
+// is. If some of them are no longer kept, or that is not known, the offset is of
+// what is missing. The end of a Log completes an unfinished line like a write.
 func (l *Log) LineAfter(after func(Mark) bool) int64 {
 	l.mu.Lock()
 	end := Mark{Offset: l.store.end, UnixNano: l.endNano, Number: l.endNumber}

@@ -112,26 +112,35 @@ func (s stream) readSegment(seg *segment, offset int64) (c streams.Chunk, ok boo
 	return read(counted{log, &s.dir.bytesRead}, x, size, s.fd, offset)
 }
 
-// Search finds the first write for which after is true.
+// Search finds the first write for which after is true. When those were made that
+// are no longer kept is not known: if it is true for all that are, one of them may
+// have been the first.
 func (s stream) Search(after func(streams.Mark) bool) (offset int64, ok bool) {
 	s.mu.Lock()
 	segments, end := slices.Clone(s.segments), s.end[s.fd-1]
 	s.mu.Unlock()
+	all := true
 	for _, seg := range segments {
-		at, found, err := s.searchSegment(seg, after)
+		at, whole, found, err := s.searchSegment(seg, after)
+		all = all && (whole || err != nil)
 		if err == nil && found && at < end {
+			if all {
+				at = 0
+			}
 			return at, true
 		}
 	}
 	return 0, false
 }
 
-func (s stream) searchSegment(seg *segment, after func(streams.Mark) bool) (offset int64, ok bool, err error) {
+// searchSegment is Search in one segment. whole says that after is true for all that
+// is in it.
+func (s stream) searchSegment(seg *segment, after func(streams.Mark) bool) (offset int64, whole, ok bool, err error) {
 	s.mu.Lock()
 	log, x, err := seg.open(s.dir.root)
 	s.mu.Unlock()
 	if err != nil {
-		return 0, false, err
+		return 0, false, false, err
 	}
 	defer log.Close()
 	defer x.f.Close()
@@ -140,13 +149,13 @@ func (s stream) searchSegment(seg *segment, after func(streams.Mark) bool) (offs
 		return after(streams.Mark{Offset: e.at(s.fd), UnixNano: e.nano, Number: e.number})
 	})
 	if err != nil || i == x.count {
-		return 0, false, err
+		return 0, x.count == 0, false, err
 	}
 	es, err := x.entries(i, 1)
 	if err != nil {
-		return 0, false, err
+		return 0, false, false, err
 	}
-	return es[0].at(s.fd), true, nil
+	return es[0].at(s.fd), i == 0, true, nil
 }
 
 // putAway gives the segment that is being written a number, if it has none: the
