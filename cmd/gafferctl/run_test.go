@@ -27,6 +27,7 @@ func TestUsageErrors(t *testing.T) {
 		{"token rm", "gafferctl: there is no command \"token rm\"; did you mean token revoke?\n"},
 		{"kill -9 web", "gafferctl: -9: the signal comes last, without a dash: gafferctl kill NAME 9\n"},
 		{"kill web -TERM", "gafferctl: -TERM: the signal comes last, without a dash: gafferctl kill web TERM\n"},
+		{"add_process web sh -c true", "gafferctl: unknown shorthand flag: 'c' in -c: put -- before the command line if that is a flag of its own\n"},
 		{"kill -x web", "gafferctl: unknown shorthand flag: 'x' in -x\n"},
 		{"completion", "gafferctl: completion for which shell? bash, zsh, fish or powershell\n"},
 		{"completion tcsh", "gafferctl: there is no completion for \"tcsh\": want bash, zsh, fish or powershell\n"},

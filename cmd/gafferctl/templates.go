@@ -51,6 +51,15 @@ func (c *cli) addProcessCommand() *cobra.Command {
 		})
 	cmd.Long = cmd.Short + ".\n\n" + fmt.Sprintf(commandLineHelp, "add_process")
 	cmd.Flags().BoolVar(&start, "start", false, "start it too")
+	return ofCommandLine(cmd)
+}
+
+// ofCommandLine has cmd say how a command line is given whose own flags it does not
+// know.
+func ofCommandLine(cmd *cobra.Command) *cobra.Command {
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return cmd.Root().FlagErrorFunc()(cmd, fmt.Errorf("%w: put -- before the command line if that is a flag of its own", err))
+	})
 	return cmd
 }
 
@@ -76,7 +85,7 @@ func (c *cli) updateProcessCommand() *cobra.Command {
 		"stopped unless --start is given.\n\n" + fmt.Sprintf(commandLineHelp, "update_process")
 	cmd.Flags().BoolVar(&start, "start", false, "start it if it is stopped")
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave all other properties as they are")
-	return c.complete(ofName(cmd), names)
+	return c.complete(ofName(ofCommandLine(cmd)), names)
 }
 
 // update gives a process another command line, and returns which of its other
