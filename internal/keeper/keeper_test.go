@@ -321,7 +321,7 @@ func TestUpgradeFails(t *testing.T) {
 		{"state 2", self, "exit status 9"},
 		{"state 1", "/nowhere", "no such file or directory"},
 		{"state 1", text, "exec format error"},
-		{"state 1", "/bin/true", "it ended at once, with exit status 0, and took over nothing: is it a gafferd?"},
+		{"state 1", "/bin/true", "it ended with exit status 0 and took over nothing: is it a gafferd?"},
 	} {
 		d := startKeeper(t, "picky", "TEST_STATE="+c.state)
 		d.expect("worker 1")

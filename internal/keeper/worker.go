@@ -251,7 +251,7 @@ func (w *worker) reason(status unix.WaitStatus) string {
 	case status.Signaled():
 		return "killed by signal " + strconv.Itoa(int(status.Signal()))
 	case w.candidate && !w.greeted:
-		return fmt.Sprintf("it ended at once, with exit status %d, and took over nothing: is it a gafferd?", status.ExitStatus())
+		return fmt.Sprintf("it ended with exit status %d and took over nothing: is it a gafferd?", status.ExitStatus())
 	default:
 		return "exit status " + strconv.Itoa(status.ExitStatus())
 	}
