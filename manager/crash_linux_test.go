@@ -3,6 +3,7 @@ package manager
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"strings"
@@ -111,6 +112,51 @@ func TestHungLaunchIsResumed(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestFailedLaunchIsResumed holds that a launch that fails after its program has died
+// is told of as any other, and is not made again for that.
+func TestFailedLaunchIsResumed(t *testing.T) {
+	crashing(t, func(f *fixture, l *fakeLauncher, v *Vault) {
+		l.takes = time.Hour
+		if _, err := f.Create(quiet("hung", func(t *Template) { t.Restart = RestartNever })); err != nil {
+			f.Fatal(err)
+		}
+		synctest.Wait()
+		left := make(chan error, 1)
+		next := crashLeaving(f, v, left)
+		defer next.Shutdown(f.Context())
+		left <- errors.New("stale file handle")
+		synctest.Wait()
+		next.wantState("hung", StateFailed)
+		exits, err := next.Exits("hung")
+		if err != nil || len(exits) != 1 || exits[0].Reason != "start hung: stale file handle" || len(next.times) > 0 {
+			f.Errorf("exits %+v, %v, and %d launches", exits, err, len(next.times))
+		}
+	})
+}
+
+// TestLaunchEndsDuringResume holds that an instance is watched once, also if it is there
+// before all else has been taken over.
+func TestLaunchEndsDuringResume(t *testing.T) {
+	crashing(t, func(f *fixture, l *fakeLauncher, v *Vault) {
+		l.takes = time.Hour
+		if _, err := f.Create(quiet("hung")); err != nil {
+			f.Fatal(err)
+		}
+		for i := range 200 {
+			f.do(f.Create(quiet(fmt.Sprint("idle", i), func(t *Template) { t.Start = false })))
+		}
+		synctest.Wait()
+		left := make(chan error, 1)
+		left <- nil
+		next := crashLeaving(f, v, left)
+		synctest.Wait()
+		next.wantState("hung", StateRunning)
+		if err := next.Shutdown(f.Context()); err != nil {
+			f.Error(err)
+		}
+	})
 }
 
 // TestForgivenIsRecorded holds that a start by hand ends the back-off in the next

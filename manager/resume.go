@@ -135,6 +135,10 @@ func (m *Manager) goOn(all []*supervisor) {
 				s.watch(sl, sl.instance)
 			}
 		}
+		for _, takeOver := range s.later {
+			m.work.Go(takeOver)
+		}
+		s.later = nil
 		s.plan()
 		if n := len(s.exits); n > 0 && s.overForGood() {
 			m.endEssential(s.name, s.exits[n-1].exit.Exit)
@@ -262,7 +266,7 @@ func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorSnapshot)
 	file := s.reopen(inst, &spec)
 	claim, err := process.NewClaim(&spec, s.optionsFor(inst, file))
 	if err == nil && claim.Launching() {
-		s.m.work.Go(func() { s.takeOverLater(sl, inst, r, claim, file, &spec) })
+		s.later = append(s.later, func() { s.takeOverLater(sl, inst, claim, r.StartedAt, file, &spec) })
 		return nil
 	}
 	if err == nil {
@@ -292,8 +296,8 @@ func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorSnapshot)
 
 // takeOverLater brings back an instance that is still being started, once it is, which
 // nobody else is made to wait for.
-func (s *supervisor) takeOverLater(sl *slot, inst *instance, r slotRecord, claim *process.Claim, file *archive.File, spec *process.Spec) {
-	proc, err := claim.Adopt(process.Was{StartedAt: r.StartedAt})
+func (s *supervisor) takeOverLater(sl *slot, inst *instance, claim *process.Claim, at time.Time, file *archive.File, spec *process.Spec) {
+	proc, err := claim.Adopt(process.Was{StartedAt: at})
 	if err == nil {
 		inst.proc = proc
 		s.follow(inst, spec, file)
@@ -302,7 +306,7 @@ func (s *supervisor) takeOverLater(sl *slot, inst *instance, r slotRecord, claim
 	defer s.unlock()
 	if err != nil {
 		s.m.options.Logger.Warn("start failed", "process", s.name, "pid", inst.pid, "error", err)
-		s.missing(sl, inst, r)
+		s.refuse(sl, inst, err)
 	} else {
 		s.launched(sl, inst, spec.Detach)
 	}

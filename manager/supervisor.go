@@ -60,6 +60,7 @@ type supervisor struct {
 	refusal   error      // why it could not start something
 	cause     string     // why instances are replaced, for their exit
 
+	later     []func()    // take over what was still being started, when all else is taken over
 	stops     []stopOrder // given out when the mutex is free
 	discarded []*instance // of which nothing is kept any more, once that is recorded
 }

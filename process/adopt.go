@@ -55,7 +55,7 @@ func (c *Claim) Launching() bool { return c.child.Launching() }
 func (c *Claim) Adopt(was Was) (*Process, error) {
 	spec, o, child := c.spec, &c.options, c.child
 	if err := child.Started(); err != nil {
-		return nil, fmt.Errorf("take over %s: %w", spec.Name, err)
+		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
 	p := newProcess(spec, child, was.StartedAt)
 	if spec.Detach {

@@ -94,5 +94,7 @@ func (s *Spec) hide(c *Command, env map[string]string) {
 		delete(others, name)
 	}
 	words, _ := splitWords(s.Cmd) // argv has done so without an error
-	c.Display = expand(words[0], others)
+	if name := expand(words[0], others); name != c.Path {
+		c.Display = name
+	}
 }

@@ -62,7 +62,7 @@ func (c *Command) diagnose(path string, err error) error {
 	}
 	info, statErr := os.Stat(c.inDir(path))
 	name := path
-	if path == c.Path || c.DisplayPATH != "" {
+	if path == c.Path || c.Display != "" || c.DisplayPATH != "" {
 		name = cmp.Or(c.Display, c.Path)
 	}
 	switch {

@@ -28,6 +28,7 @@ func TestStartErrors(t *testing.T) {
 	broken := write("broken", "#!/no/such/interpreter\n", 0o755)
 	garbage := write("garbage", "\x7fELF nonsense", 0o755)
 	write("web", "#!/bin/sh\n", 0o755)
+	t.Setenv("PATH", os.Getenv("PATH")+":"+dir)
 
 	for _, test := range []struct {
 		mistake func(*Spec)
@@ -40,6 +41,7 @@ func TestStartErrors(t *testing.T) {
 		{func(s *Spec) { s.Cmd, s.Env = "plain", map[string]string{"PATH": dir} }, syscall.EACCES, "found in PATH, but not executable"},
 		{func(s *Spec) { s.Cmd, s.Env = "/none/$A/${HOME}/x $A", map[string]string{"A": "secret"} }, syscall.ENOENT, "start web: /none/$A/" + os.Getenv("HOME") + "/x: no such file"},
 		{func(s *Spec) { s.Cmd, s.Env = "$A$B", map[string]string{"A": dir, "B": "/broken"} }, syscall.ENOENT, "start web: $A$B: its interpreter"},
+		{func(s *Spec) { s.Cmd, s.Env = "$A", map[string]string{"A": "broken"} }, syscall.ENOENT, "start web: $A: its interpreter"},
 		{func(s *Spec) { s.Cmd, s.Env = "broken", map[string]string{"PATH": dir} }, syscall.ENOENT, "start web: broken: its interpreter"},
 		{func(s *Spec) { s.Cmd = plain }, syscall.EACCES, "chmod +x"},
 		{func(s *Spec) { s.Cmd = dir }, syscall.EACCES, "is a directory"},
