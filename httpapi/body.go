@@ -73,7 +73,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	// Left in place it would end the request when it comes: net/http reads on to
 	// notice that the client goes away.
 	_ = rc.SetReadDeadline(time.Time{})
-	return body, nil
+	return body, visitorOf(r).ended() // while it came
 }
 
 // skipBody reads a body that means nothing here, so that the connection can be

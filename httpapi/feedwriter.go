@@ -13,12 +13,13 @@ import (
 // broken off with a panic of http.ErrAbortHandler: nobody is left to tell, and
 // the missing last chunk says that this is not the end.
 type feedWriter struct {
-	w     http.ResponseWriter
-	rc    *http.ResponseController
-	to    deadliner // whose write deadline it is
-	stall time.Duration
-	lapse bool // the deadline does its work although nothing is being written
-	sse   bool // it is server-sent events
+	w       http.ResponseWriter
+	rc      *http.ResponseController
+	to      deadliner // whose write deadline it is
+	visitor *visitor  // after the end of whose token nothing is sent; nil: somebody else sees to that
+	stall   time.Duration
+	lapse   bool // the deadline does its work although nothing is being written
+	sse     bool // it is server-sent events
 
 	direct *direct                 // nil: by way of net/http
 	sit    func(from *events) bool // joins an audience, if it can; nil: it never can
@@ -30,15 +31,16 @@ type feedWriter struct {
 type deadliner interface{ SetWriteDeadline(time.Time) error }
 
 // startFeed sends the header of a feed.
-func (s *Server) startFeed(w http.ResponseWriter, contentType string) *feedWriter {
+func (s *Server) startFeed(w http.ResponseWriter, r *http.Request, contentType string) *feedWriter {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("X-Accel-Buffering", "no") // proxies that buffer would hold it back
 	rc := http.NewResponseController(w)
-	f := &feedWriter{w: w, rc: rc, to: rc, stall: s.stallTimeout, sse: contentType == sseType}
+	f := &feedWriter{w: w, rc: rc, to: rc, visitor: visitorOf(r), stall: s.stallTimeout, sse: contentType == sseType}
 	if a, ok := w.(*answer); ok {
 		f.lapse = a.lapse
 	}
+	context.AfterFunc(r.Context(), f.heed) // for a write that waits
 	w.WriteHeader(http.StatusOK)
 	f.flush()
 	return f
@@ -47,6 +49,7 @@ func (s *Server) startFeed(w http.ResponseWriter, contentType string) *feedWrite
 // put has p sent as a chunk of its own, together with what is sent next: at once,
 // unless that costs another write.
 func (f *feedWriter) put(p []byte) {
+	f.check()
 	if f.direct == nil {
 		f.send(p)
 	} else if f.direct.hold(p); len(f.direct.held) >= batch {
@@ -59,6 +62,7 @@ func (f *feedWriter) send(p []byte) {
 	if len(p) == 0 && (f.direct == nil || len(f.direct.held) == 0) {
 		return
 	}
+	f.check()
 	f.extend()
 	if f.direct != nil {
 		if f.direct.chunk(p) != nil {
@@ -107,6 +111,22 @@ func (f *feedWriter) extend() {
 	if f.deadline.Sub(now) < f.stall-f.stall/16 {
 		f.deadline = now.Add(f.stall)
 		_ = f.to.SetWriteDeadline(f.deadline)
+		f.heed() // what it has done may just have been undone
+	}
+}
+
+// check breaks the feed off after the end of its visitor's token, also if there is
+// always more to send.
+func (f *feedWriter) check() {
+	if f.visitor.ended() != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// heed ends the write under way after the end of the visitor's token.
+func (f *feedWriter) heed() {
+	if f.visitor.ended() != nil {
+		_ = f.to.SetWriteDeadline(past)
 	}
 }
 

@@ -63,7 +63,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) error {
 	if plainPath(r.URL) {
 		res, r = s.router.Load().find(r)
 	}
-	return lockedOut(r.Context(), s.serveResource(res, w, r))
+	return visitor.lockedOut(s.serveResource(res, w, r))
 }
 
 // fail answers err. The peer of a request whose body was not read to its end

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,6 +72,92 @@ func TestFeedsEndWithTheirToken(t *testing.T) {
 				t.Errorf("that of somebody else: %v", err)
 			}
 		})
+	}
+}
+
+// A feed with always more to send ends with its token too, whoever serves it.
+func TestBusyFeedsEndWithTheirToken(t *testing.T) {
+	d := newDaemon(t, Options{})
+	pid := d.create(map[string]any{"name": "busy", "cmd": "yes", "backpressure": true, "graceful_timeout": 0})
+	embedded := httptest.NewServer(d.server.Handler())
+	defer embedded.Close()
+	headers, end := d.lockedOut("revoked", tokens.Read)
+	open := func(path string) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", embedded.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set(headers[0], headers[1])
+		resp, err := embedded.Client().Do(r)
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatal(resp, err)
+		}
+		return resp
+	}
+	stream := fmt.Sprintf("/streams/%d/stdout", pid)
+	busy := []*http.Response{
+		open(stream + "?feed=continuous"), open(stream + "?feed=eventsource"),
+		d.open(stream+"?feed=eventsource", headers...), d.open(stream+"?feed=eventsource&encoding=base64", headers...),
+	}
+	stalled := open(stream + "?feed=continuous") // nobody reads it
+	socket := d.dial(fmt.Sprintf("/wstreams/%d?readonly=true", pid), headers...)
+	socket.SetReadLimit(-1)
+	var reads sync.WaitGroup
+	begun := make(chan struct{}, len(busy)+1)
+	for _, feed := range busy {
+		reads.Go(func() {
+			_, err := io.CopyN(io.Discard, feed.Body, 1<<20)
+			begun <- struct{}{}
+			pace := time.NewTicker(5 * time.Millisecond) // slower than what comes
+			defer pace.Stop()
+			for until := time.Now().Add(patience / 2); err == nil && time.Now().Before(until); <-pace.C {
+				_, err = io.CopyN(io.Discard, feed.Body, 64<<10)
+			}
+			if err == nil || err == io.EOF {
+				t.Errorf("%s: %v, want that it is broken off", feed.Request.URL, err)
+			}
+			feed.Body.Close()
+		})
+	}
+	reads.Go(func() {
+		_, _, err := socket.Read(t.Context())
+		begun <- struct{}{}
+		for until := time.Now().Add(patience / 2); err == nil && time.Now().Before(until); {
+			_, _, err = socket.Read(t.Context())
+		}
+		if websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
+			t.Errorf("the websocket: %v", err)
+		}
+	})
+	for range cap(begun) {
+		<-begun
+	}
+	end()
+	reads.Wait()
+	eventually(t, "that who does not read has no place any more", func() bool { return d.lasting() == 0 })
+	stalled.Body.Close()
+}
+
+// What a request asks for is not done if its token has ended while its body came.
+func TestSlowBodiesEndWithTheirToken(t *testing.T) {
+	d := newDaemon(t, Options{})
+	d.create(child("web", "hang"))
+	headers, end := d.lockedOut("revoked", tokens.Admin)
+	head := fmt.Sprintf(" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 40\r\n%s: %s\r\nExpect: 100-continue\r\n\r\n", headers[0], headers[1])
+	body := `{"name": "more", "scope": "admin"}      `
+	var conns []net.Conn
+	for _, request := range []string{"POST /tokens", "POST /processes/web/_stop"} {
+		conn := d.raw(request + head)
+		expect(t, conn, "HTTP/1.1 100 Continue\r\n\r\n") // it was let in, and its body is being read
+		conns = append(conns, conn)
+	}
+	end()
+	for _, conn := range conns {
+		io.WriteString(conn, body)
+		expect(t, conn, "HTTP/1.1 401 ")
+	}
+	if status, err := d.manager.Status("web"); err != nil || !status.Active || len(d.server.gate.Tokens.List()) > 0 {
+		t.Errorf("%+v, %v, tokens %v", status, err, d.server.gate.Tokens.List())
 	}
 }
 

@@ -72,7 +72,7 @@ func (s *Server) dumpLogs(w http.ResponseWriter, r *http.Request, reader *manage
 	for ; err == nil; line, err = reader.Next(r.Context(), 0) {
 		if len(buf) >= logBatch {
 			if out == nil {
-				out = s.startFeed(w, textType)
+				out = s.startFeed(w, r, textType)
 			}
 			out.send(buf)
 			buf = buf[:0]

@@ -21,7 +21,7 @@ func (s *Server) logsEventsource(w http.ResponseWriter, r *http.Request, req *lo
 	defer f.close()
 	shared, done := s.renderings.hold(mux.Vars(r)["app"])
 	defer done()
-	out := s.startFeed(w, sseType)
+	out := s.startFeed(w, r, sseType)
 	out.direct = newDirect(w, r)
 	var buf []byte
 	for {

@@ -42,6 +42,7 @@ var errPeerGone = errors.New("the client went away")
 // third, which waits for a pong. serve waits for all of them.
 type socket struct {
 	server  *Server
+	visitor *visitor
 	pid     int
 	binary  bool // no text messages
 	tellGap bool // in a message, rather than by closing
@@ -101,6 +102,9 @@ func (k *socket) serve(request context.Context, send func(ctx context.Context, p
 func (k *socket) send(ctx context.Context, parts *sync.WaitGroup) (websocket.StatusCode, string) {
 	ping := time.Now().Add(pingInterval)
 	for {
+		if err := k.visitor.ended(); err != nil { // also if there is always more to send
+			return websocket.StatusPolicyViolation, err.Error()
+		}
 		now := time.Now()
 		if !now.Before(ping) {
 			ping = now.Add(pingInterval)

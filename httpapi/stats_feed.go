@@ -111,7 +111,7 @@ func (s *Server) repeatStats(w http.ResponseWriter, r *http.Request, contentType
 	ctx := r.Context()
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	f := s.startFeed(w, contentType)
+	f := s.startFeed(w, r, contentType)
 	for {
 		text, err := json.Marshal(v)
 		if err != nil {

@@ -45,7 +45,7 @@ func (s *Server) continuous(w http.ResponseWriter, r *http.Request, req *reading
 	defer forget()
 	d := newDirect(w, r)
 	announceClose(w, r, d, log)
-	f := s.startFeed(w, streamType)
+	f := s.startFeed(w, r, streamType)
 	f.direct = d
 	if len(first.Data) > 0 {
 		f.send(first.Data)

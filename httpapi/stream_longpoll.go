@@ -109,7 +109,7 @@ func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, p *poll) err
 		case errors.Is(err, streams.ErrIdle) && !last:
 			if beats == nil {
 				w.Header().Set("Trailer", "Gaffer-Offset, Gaffer-Missed")
-				beats = s.startFeed(w, streamType)
+				beats = s.startFeed(w, r, streamType)
 			}
 			beats.send([]byte("\n"))
 		case errors.Is(err, streams.ErrIdle), errors.Is(err, io.EOF), errors.Is(err, ErrReplaced):

@@ -55,7 +55,7 @@ func (s *Server) eventsource(w http.ResponseWriter, r *http.Request, req *readin
 	defer forget()
 	d := newDirect(w, r)
 	announceClose(w, r, d, req.log)
-	f := s.startFeed(w, sseType)
+	f := s.startFeed(w, r, sseType)
 	f.direct = d
 	f.sit = sitter(w, r, d, req, heartbeat)
 	s.sendEvents(f, ctx, next, heartbeat)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -211,7 +212,7 @@ func TestHeartbeatsByTheClock(t *testing.T) {
 			defer close(done)
 			from := lineEvents(req, 0)
 			defer from.close()
-			s.sendEvents(s.startFeed(w, sseType), t.Context(), from, sseHeartbeat)
+			s.sendEvents(s.startFeed(w, httptest.NewRequest("GET", "/", nil), sseType), t.Context(), from, sseHeartbeat)
 		}()
 		time.Sleep(14 * time.Second)
 		io.WriteString(log, "a\n")

@@ -140,10 +140,17 @@ func (v *visitor) onEnd(f func(error)) (stop func() bool) {
 	return v.token.OnEnd(f)
 }
 
-// lockedOut is err, or if the request could not go on for that, why its token is not
-// good any more.
-func lockedOut(request context.Context, err error) error {
-	if why := context.Cause(request); errors.Is(why, tokens.ErrUnknown) && errors.Is(err, context.Canceled) {
+// ended is why the visitor's token is not good any more, nil while it is.
+func (v *visitor) ended() error {
+	if v == nil || v.token == nil {
+		return nil
+	}
+	return v.token.Ended()
+}
+
+// lockedOut is err, or if the request could not go on for that, ended.
+func (v *visitor) lockedOut(err error) error {
+	if why := v.ended(); why != nil && errors.Is(err, context.Canceled) {
 		return why
 	}
 	return err

@@ -112,7 +112,7 @@ func (s *Server) watchFeed(w http.ResponseWriter, r *http.Request, req *watching
 	}
 	ctx, forget := feedContext(r.Context())
 	defer forget()
-	f := s.startFeed(w, contentType)
+	f := s.startFeed(w, r, contentType)
 	var buf []byte
 	for {
 		ev, missed, err := req.cursor.Next(ctx, req.heartbeat)
@@ -165,7 +165,7 @@ func (s *Server) watchLongpoll(w http.ResponseWriter, r *http.Request, req *watc
 			return nil
 		case errors.Is(err, streams.ErrIdle) && !last:
 			if beats == nil {
-				beats = s.startFeed(w, "application/json")
+				beats = s.startFeed(w, r, "application/json")
 			}
 			beats.send([]byte("\n"))
 		case beats != nil && (last || errors.Is(err, io.EOF) || errors.Is(err, ErrReplaced)):

@@ -26,7 +26,7 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q := queryOf(r)
-	k := &socket{server: s, pid: pid, binary: q.flag("binary"), tellGap: q.flag("gap"), acks: q.flag("ack")}
+	k := &socket{server: s, visitor: visitorOf(r), pid: pid, binary: q.flag("binary"), tellGap: q.flag("gap"), acks: q.flag("ack")}
 	readonly, place := q.flag("readonly"), placeOf(r, q)
 	if q.err != nil {
 		return q.err

@@ -70,6 +70,7 @@ func (s *Set) Add(t Token) (secret string, err error) {
 		return "", err
 	}
 	t.Created, t.Fixed = now, false
+	t.Expires = t.Expires.Round(0) // by the clock, in this life of the program as in the next
 	if t.Subject == "" {
 		raw := make([]byte, secretSize)
 		rand.Read(raw) // never fails
@@ -182,6 +183,9 @@ func (s *Set) one(is func(*Token) bool) (*Token, error) {
 }
 
 func (t *Token) inTime() (*Token, error) {
+	if err := t.Ended(); err != nil { // for good, whatever the clock says
+		return nil, err
+	}
 	if t.expired(time.Now()) {
 		return nil, t.errExpired()
 	}

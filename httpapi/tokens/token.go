@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"time"
@@ -87,7 +88,23 @@ func (t *Token) ID() string {
 func (t *Token) begin() {
 	t.life, t.end = context.WithCancelCause(context.Background())
 	if !t.Expires.IsZero() {
-		t.expiry = time.AfterFunc(time.Until(t.Expires), func() { t.end(t.errExpired()) })
+		t.expiry = time.AfterFunc(math.MaxInt64, t.expire)
+		t.expiry.Reset(0)
+	}
+}
+
+// expiryLook is how often the clock is looked at, which may be set, and which goes on
+// while the machine sleeps and no timer does.
+const expiryLook = time.Minute
+
+// expire ends the token's life if its time is over, or looks again later.
+func (t *Token) expire() {
+	switch left := time.Until(t.Expires); {
+	case t.life.Err() != nil: // it was revoked
+	case left > 0:
+		t.expiry.Reset(min(left, expiryLook))
+	default:
+		t.end(t.errExpired())
 	}
 }
 
@@ -97,6 +114,14 @@ func (t *Token) revoke() {
 		t.expiry.Stop()
 	}
 	t.end(fmt.Errorf("%w: it was revoked", ErrUnknown))
+}
+
+// Ended is why the token is not good any more, an ErrUnknown, and nil while it is.
+func (t *Token) Ended() error {
+	if t.life == nil || t.life.Err() == nil {
+		return nil
+	}
+	return context.Cause(t.life)
 }
 
 // OnEnd has f called, in a goroutine of its own, when the token is revoked or

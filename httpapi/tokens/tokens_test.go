@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -56,19 +57,62 @@ func TestSecrets(t *testing.T) {
 }
 
 func TestExpiry(t *testing.T) {
-	s := newSet(t)
-	secret := add(t, s, Token{Name: "a", Scope: Read, Expires: time.Now().Add(time.Hour)})
-	if _, err := s.Find(secret); err != nil {
-		t.Error(err)
-	}
-	s.tokens[0].Expires = time.Now()
-	if _, err := s.Find(secret); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "expired at") {
-		t.Errorf("%v", err)
-	}
-	if _, err := s.OfID(s.tokens[0].ID()); !errors.Is(err, ErrUnknown) {
-		t.Errorf("by its ID: %v", err)
-	}
-	add(t, s, Token{Name: "a", Scope: Read}) // its name is free again
+	synctest.Test(t, func(t *testing.T) {
+		s := newSet(t)
+		secret := add(t, s, Token{Name: "a", Scope: Read, Expires: time.Now().Add(time.Hour)})
+		token, err := s.Find(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		token.Lend("lent", Read).OnEnd(func(err error) { ended <- err })
+		token.OnEnd(func(error) { t.Error("it was stopped") })()
+		time.Sleep(time.Hour - 1)
+		synctest.Wait()
+		if _, err := s.Find(secret); err != nil || token.Ended() != nil || len(ended) > 0 {
+			t.Errorf("before its time: %v, %v, %d", err, token.Ended(), len(ended))
+		}
+		time.Sleep(1)
+		synctest.Wait()
+		_, found := s.Find(secret)
+		_, byID := s.OfID(token.ID())
+		for name, err := range map[string]error{"Find": found, "OfID": byID, "Ended": token.Ended(), "OnEnd": <-ended} {
+			if !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "expired at") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		add(t, s, Token{Name: "a", Scope: Read}) // its name is free again
+	})
+}
+
+func TestRevoke(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSet(t)
+		secret := add(t, s, Token{Name: "a", Scope: Read, Expires: time.Now().Add(time.Hour)})
+		token, err := s.Find(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := make(chan error, 1)
+		token.OnEnd(func(err error) { told <- err })
+		if err := s.Revoke("a"); err != nil {
+			t.Fatal(err)
+		}
+		ended := <-told
+		if !errors.Is(ended, ErrUnknown) || !strings.Contains(ended.Error(), "was revoked") || token.Ended() != ended {
+			t.Errorf("%v, %v", ended, token.Ended())
+		}
+		late := make(chan error, 1)
+		token.OnEnd(func(err error) { late <- err })
+		if err := <-late; err != ended {
+			t.Errorf("who asks later: %v", err)
+		}
+		time.Sleep(2 * time.Hour) // nothing else happens when it would have expired
+		synctest.Wait()
+		if token.Ended() != ended {
+			t.Errorf("%v", token.Ended())
+		}
+	})
 }
 
 func TestRefusals(t *testing.T) {
