@@ -40,7 +40,9 @@ func (s *Server) startFeed(w http.ResponseWriter, r *http.Request, contentType s
 	if a, ok := w.(*answer); ok {
 		f.lapse = a.lapse
 	}
-	context.AfterFunc(r.Context(), f.heed) // for a write that waits
+	if f.visitor.token != nil {
+		context.AfterFunc(r.Context(), f.heed) // for a write that waits
+	}
 	w.WriteHeader(http.StatusOK)
 	f.flush()
 	return f

@@ -24,7 +24,6 @@ type seat struct {
 	raw       syscall.RawConn
 	fd        int32
 	guest     *guest
-	visitor   *visitor
 	stay      func() bool // ends the wait for the end of his token; nil: he has not taken over. Guarded by all.seating.
 	dropped   atomic.Bool
 	cancel    context.CancelFunc // ends the goroutine that he has; nil: none. Guarded by all.seating.
@@ -63,8 +62,8 @@ func sitter(w http.ResponseWriter, r *http.Request, d *direct, req *reading, hea
 		if from.place == nil {
 			return false
 		}
-		s := &seat{all: all, req: &reading{log: req.log, label: req.label, done: req.done}, heartbeat: heartbeat, conn: d.conn, guest: guestOf(r), visitor: visitorOf(r)}
-		seated := all.sit(s, from, func() bool { return s.takeOver(w) })
+		s := &seat{all: all, req: &reading{log: req.log, label: req.label, done: req.done}, heartbeat: heartbeat, conn: d.conn, guest: guestOf(r)}
+		seated := all.sit(s, from, func() bool { return s.takeOver(w, r) })
 		if seated {
 			req.done = func() {}
 		}
@@ -73,7 +72,7 @@ func sitter(w http.ResponseWriter, r *http.Request, d *direct, req *reading, hea
 }
 
 // takeOver makes the connection the seat's.
-func (s *seat) takeOver(w http.ResponseWriter) bool {
+func (s *seat) takeOver(w http.ResponseWriter, r *http.Request) bool {
 	if s.raw = rawConn(s.conn); s.raw == nil {
 		return false
 	}
@@ -84,7 +83,7 @@ func (s *seat) takeOver(w http.ResponseWriter) bool {
 	s.guest.seated = true
 	s.all.seating.Lock()
 	s.all.seats[s.fd] = s
-	s.stay = s.visitor.onEnd(func(error) { s.drop() })
+	s.stay = visitorOf(r).onEnd(func(error) { s.drop() })
 	s.all.seating.Unlock()
 	epoll, err := s.all.gone.SyscallConn()
 	if err == nil {
@@ -190,8 +189,8 @@ func walkOut(w http.ResponseWriter, r *http.Request, d *direct, req *reading, se
 	if all == nil || all.ctx.Err() != nil {
 		return false
 	}
-	s := &seat{all: all, req: &reading{done: req.done}, conn: d.conn, guest: guestOf(r), visitor: visitorOf(r)}
-	if !s.takeOver(w) {
+	s := &seat{all: all, req: &reading{done: req.done}, conn: d.conn, guest: guestOf(r)}
+	if !s.takeOver(w, r) {
 		return false
 	}
 	req.done = func() {}
