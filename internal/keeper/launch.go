@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -151,19 +152,25 @@ func refusal(id uint64, err error) message {
 	if err != error(errno) {
 		m.data = []byte(err.Error())
 	}
+	if step, ok := err.(*spawn.StepError); ok {
+		m.b = int64(len(step.Step))
+	}
 	return m
 }
 
-// refusedAs is the error that a refusal was made of, as far as errors.Is goes.
+// refusedAs is the error that a refusal was made of, as far as errors.Is goes, and
+// errors.As for a *spawn.StepError.
 func refusedAs(m message) error {
-	errno := syscall.Errno(m.a)
+	errno, text := syscall.Errno(m.a), string(m.data)
 	switch {
-	case len(m.data) == 0:
+	case text == "":
 		return errno
 	case errno == 0:
-		return errors.New(string(m.data))
+		return errors.New(text)
+	case m.b > 0 && m.b < int64(len(text)):
+		return &spawn.StepError{Step: text[:m.b], Err: &startError{strings.TrimPrefix(text[m.b:], ": "), errno}}
 	}
-	return &startError{string(m.data), errno}
+	return &startError{text, errno}
 }
 
 type startError struct {

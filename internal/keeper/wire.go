@@ -46,7 +46,7 @@ const (
 	child    kind = 67 // child id is kept, with the pid a and its files, whose numbers are data; b: see children.go
 	begin    kind = 68 // that was all
 	launched kind = 69 // child id has the pid a
-	refused  kind = 70 // child id could not be started; a: errno, data: what failed
+	refused  kind = 70 // child id could not be started; a: errno, data: what failed, b: how long the name of its step is
 	ended    kind = 71 // child id ended with the status a or by the signal b
 	yield    kind = 72 // to a worker: another one waits for its end; to a candidate: say ready if the state can be read
 	stays    kind = 73 // the upgrade failed; data: why
