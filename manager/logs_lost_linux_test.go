@@ -38,9 +38,7 @@ func TestLogsSinceATimeThatIsNoLongerKept(t *testing.T) {
 			fmt.Fprintln(errs, "failed")
 		}
 		fmt.Fprintf(out, "%d %s\n", i, strings.Repeat("x", 4<<10))
-		for f.Stdout().End() < out.End() {
-			time.Sleep(time.Millisecond) // each line is a write of its own
-		}
+		until(t, "the line is on disk, as a write of its own", func() bool { return f.Stdout().End() == out.End() })
 	}
 	out.Close()
 	errs.Close()
