@@ -51,7 +51,6 @@ func (s *Server) startFeed(w http.ResponseWriter, r *http.Request, contentType s
 // put has p sent as a chunk of its own, together with what is sent next: at once,
 // unless that costs another write.
 func (f *feedWriter) put(p []byte) {
-	f.check()
 	if f.direct == nil {
 		f.send(p)
 	} else if f.direct.hold(p); len(f.direct.held) >= batch {

@@ -127,8 +127,8 @@ func (s *Set) Empty() bool {
 }
 
 // Revoke makes a token good for nothing from now on, and ends what goes on with it:
-// see Token.OnEnd. The error is ErrNotFound,
-// ErrFixed, or that of the disk: then the token would come back at the next start.
+// see Token.OnEnd. The error is ErrNotFound, ErrFixed, or that of the disk: then the
+// token would come back at the next start.
 func (s *Set) Revoke(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

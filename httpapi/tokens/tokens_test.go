@@ -56,14 +56,21 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// hourly is a set with a token that is good for an hour.
+func hourly(t *testing.T) (s *Set, secret string, token *Token) {
+	t.Helper()
+	s = newSet(t)
+	secret = add(t, s, Token{Name: "a", Scope: Read, Expires: time.Now().Add(time.Hour)})
+	token, err := s.Find(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, secret, token
+}
+
 func TestExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSet(t)
-		secret := add(t, s, Token{Name: "a", Scope: Read, Expires: time.Now().Add(time.Hour)})
-		token, err := s.Find(secret)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s, secret, token := hourly(t)
 		ended := make(chan error, 1)
 		token.Lend("lent", Read).OnEnd(func(err error) { ended <- err })
 		token.OnEnd(func(error) { t.Error("it was stopped") })()
@@ -87,12 +94,7 @@ func TestExpiry(t *testing.T) {
 
 func TestRevoke(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSet(t)
-		secret := add(t, s, Token{Name: "a", Scope: Read, Expires: time.Now().Add(time.Hour)})
-		token, err := s.Find(secret)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s, _, token := hourly(t)
 		told := make(chan error, 1)
 		token.OnEnd(func(err error) { told <- err })
 		if err := s.Revoke("a"); err != nil {
