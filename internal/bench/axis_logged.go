@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -83,8 +84,12 @@ func runLogged(ctx context.Context, l *lab, s side, count, lines int) (values []
 		}
 		return nil
 	}
+	logs := filepath.Join(state, "logs")
 	if err := speak(2); err != nil { // until all are at it
 		return nil, err
+	}
+	if missing, err := awaitLines(ctx, logs, 2*count, 3*every); err != nil || missing > 0 {
+		return nil, cmp.Or(err, fmt.Errorf("%d of the first %d lines are not logged", missing, 2*count))
 	}
 	cpu, err := d.pids().cpu()
 	if err != nil {
@@ -103,7 +108,7 @@ func runLogged(ctx context.Context, l *lab, s side, count, lines int) (values []
 	if err != nil {
 		return nil, err
 	}
-	missing, err := awaitLines(ctx, filepath.Join(state, "logs"), count*(lines+2), 3*every)
+	missing, err := awaitLines(ctx, logs, count*(lines+2), 3*every)
 	return []float64{
 		(cpuThen - cpu).Seconds() / took * 100,
 		float64(after.all()-before.all()) / 1024 / float64(count),
