@@ -1,7 +1,6 @@
 package process
 
 import (
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,8 +25,8 @@ var grown atomic.Int32
 // pipeGrower gives a pipe more room in the kernel while it floods. Its methods
 // but shrink are the reader's to call.
 type pipeGrower struct {
-	file *os.File
-	full int // reads in a row that left something in the pipe
+	resize func(size int) bool
+	full   int // reads in a row that left something in the pipe
 
 	mu    sync.Mutex  // guards what follows, for shrink
 	timer *time.Timer // not nil: the pipe is grown
@@ -39,12 +38,17 @@ func (g *pipeGrower) flooded() {
 		return
 	}
 	g.full = 0
+	g.grow()
+}
+
+// grow gives it more room for a while, if there is any.
+func (g *pipeGrower) grow() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case g.timer != nil:
 		g.timer.Reset(floodPause)
-	case grown.Add(1) > maxGrown || !resizePipe(g.file, floodPipe):
+	case grown.Add(1) > maxGrown || !g.resize(floodPipe):
 		grown.Add(-1)
 	default:
 		g.timer = time.AfterFunc(floodPause, g.shrink)
@@ -61,7 +65,7 @@ func (g *pipeGrower) shrink() {
 	if g.timer == nil {
 		return
 	}
-	if !resizePipe(g.file, calmPipe) { // it holds too much, so it floods again
+	if !g.resize(calmPipe) { // it holds too much, so it floods again
 		g.timer.Reset(floodPause)
 		return
 	}

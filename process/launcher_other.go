@@ -5,6 +5,7 @@ package process
 import (
 	"errors"
 	"os"
+	"time"
 )
 
 // The sizes of a pipe while it floods and otherwise.
@@ -30,6 +31,18 @@ func (*LocalLauncher) Close() error { return nil }
 func outputPipe() (theirs, ours *os.File, err error) { return nil, nil, errUnsupported }
 func inputPipe() (theirs, ours *os.File, err error)  { return nil, nil, errUnsupported }
 func socketPair() (theirs, ours *os.File, err error) { return nil, nil, errUnsupported }
-func resizePipe(*os.File, int) bool                  { return false }
+func setPipeSize(int, int) error                     { return errUnsupported }
+func control(*os.File, func(int) error) error        { return errUnsupported }
 func buffered(int) int                               { return 0 }
 func shutdownWrite(*os.File) error                   { return errUnsupported }
+
+// pauses are short ones, of which there are none: nothing is read.
+type pauses struct{}
+
+func newPauses(time.Duration) (*pauses, error) { return nil, errUnsupported }
+
+func (*pauses) wait()  {}
+func (*pauses) close() {}
+
+func (*reader) leavePoller() error { return errUnsupported }
+func (*reader) joinPoller()        {}

@@ -57,14 +57,10 @@ func polled(theirs, ours int, name string) (*os.File, *os.File, error) {
 	return os.NewFile(uintptr(theirs), name), os.NewFile(uintptr(ours), name), nil
 }
 
-// resizePipe reports whether the pipe has that size now. It fails where the
-// user's limit is reached, and when the pipe holds more.
-func resizePipe(f *os.File, size int) bool {
-	err := control(f, func(fd int) error {
-		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, size)
-		return err
-	})
-	return err == nil
+// setPipeSize fails where the user's limit is reached, and when the pipe holds more.
+func setPipeSize(fd, size int) error {
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, size)
+	return err
 }
 
 // buffered is how many bytes can be read now.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -17,7 +18,6 @@ import (
 type reader struct {
 	ctx  context.Context // ends when the stream must end
 	log  *streams.Log
-	file *os.File
 	kept *durable // what outlives this program; nil: nothing does
 	grow pipeGrower
 
@@ -26,14 +26,22 @@ type reader struct {
 	unread func(lost int, err error) // Options.Unread, for this stream
 	told   bool                      // that something waits for memory
 
-	fd    int                       // while the runtime lends it
+	fd    int                       // while the runtime lends it, or is not to poll it
 	short bool                      // the last read took less than it could, and than a full pipe holds
 	fill  func([]byte) (int, error) // the method value, made once
+
+	pipe      bool // not a socket: it may be gathered
+	gathering gatherer
+	hurried   bool // it has become a flood of small writes
+
+	mu   sync.Mutex // guards what follows
+	file *os.File   // nil: fd has taken its place
+	cut  bool       // it has been interrupted
 }
 
 func newReader(ctx context.Context, log *streams.Log, f *os.File, kept *durable) *reader {
 	r := &reader{ctx: ctx, log: log, file: f, kept: kept, unread: func(int, error) {}}
-	r.grow.file = f
+	r.grow.resize = r.resize
 	r.fill = r.read
 	return r
 }
@@ -43,6 +51,18 @@ func (r *reader) run() {
 	if r.expected && r.kept != nil && r.kept.backing == nil && !r.kept.lost {
 		r.kept.begin(r.log)
 	}
+	for ended := false; !ended; {
+		ended = r.attend() || r.gather()
+	}
+	r.grow.release()
+	r.log.Close()
+	r.file.Close()
+}
+
+// attend reads whenever there is something. It reports whether it has come to the end:
+// otherwise the stream is to be gathered.
+func (r *reader) attend() (ended bool) {
+	r.hurried = false
 	conn, err := r.file.SyscallConn()
 	if err == nil {
 		err = conn.Read(r.drain)
@@ -50,12 +70,11 @@ func (r *reader) run() {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		conn.Control(r.rest) // fails only on a closed file, and it is ours to close
 	}
-	r.grow.release()
-	r.log.Close()
-	r.file.Close()
+	return !r.hurried
 }
 
-// drain takes all that can be read now. It reports true at the stream's end.
+// drain takes all that can be read now. It reports true at the stream's end, and when it
+// is to be gathered.
 //
 // It reads until there is nothing, even when the read before has emptied the
 // pipe: the end of the stream may have come with the last bytes, in one wake-up.
@@ -65,7 +84,7 @@ func (r *reader) drain(fd uintptr) bool {
 		if r.ctx.Err() != nil || r.log.Pace(r.ctx) != nil {
 			return false // the deadline that comes with it ends the wait
 		}
-		_, err := r.once()
+		n, err := r.once()
 		switch {
 		case err == syscall.EAGAIN:
 			return false
@@ -75,8 +94,12 @@ func (r *reader) drain(fd uintptr) bool {
 			return true
 		case r.short:
 			r.grow.calm()
+			if r.hurried = r.pipe && r.gathering.hurry(n); r.hurried {
+				return true
+			}
 		default:
 			r.grow.flooded()
+			r.gathering.bulk()
 		}
 	}
 }
@@ -151,7 +174,23 @@ func (r *reader) rest(fd uintptr) {
 	}
 }
 
-// interrupt makes run take what the pipe holds and end.
+// interrupt makes run take what the pipe holds and end. It needs that its context has
+// ended.
 func (r *reader) interrupt() {
-	r.file.SetReadDeadline(past) // fails only when run has ended
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cut = true
+	if r.file != nil {
+		r.file.SetReadDeadline(past) // fails only when run has ended
+	}
+}
+
+// resize gives the pipe another size, and reports whether it has it.
+func (r *reader) resize(size int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.file == nil {
+		return setPipeSize(r.fd, size) == nil
+	}
+	return control(r.file, func(fd int) error { return setPipeSize(fd, size) }) == nil
 }

@@ -63,6 +63,7 @@ func (s *stream) connectOutput(ctx context.Context, f *os.File, backpressure boo
 		return
 	}
 	s.reader = newReader(ctx, s.log, f, s.kept)
+	s.reader.pipe = s.fd < firstCustomFD
 	s.reader.expected = slices.Contains(o.Expected, s.label)
 	s.reader.unread = func(lost int, err error) { o.unread(s.label, lost, err) }
 	if s.fd >= firstCustomFD {

@@ -252,7 +252,7 @@ func TestPipesGrowInAFloodAndShrinkAfter(t *testing.T) {
 	defer theirs.Close()
 	defer ours.Close()
 	before := grown.Load()
-	g := pipeGrower{file: ours}
+	g := pipeGrower{resize: newReader(t.Context(), nil, ours, nil).resize}
 	for range floodReads {
 		g.flooded()
 	}
