@@ -77,7 +77,8 @@ type app struct {
 	outputs   []*output          // in the order in which they were added
 	forgotten []*output          // those of them that are not kept any more, the oldest first
 
-	gone map[series]int // how many forgotten ones there are of each
+	gone     map[series]int // how many forgotten ones there are of each
+	replaced int            // how many of these are not the last of their series
 }
 
 // after is where the outputs are that came after so many. outputs.mu must be held.
@@ -173,10 +174,16 @@ func (os *outputs) remove(a *app, gone []*output) {
 	defer os.mu.Unlock()
 	for _, o := range gone {
 		a.forgotten = append(a.forgotten, o)
-		a.gone[o.series()]++
+		if a.gone[o.series()]++; a.gone[o.series()] > 1 {
+			a.replaced++
+		}
 	}
 	for len(a.forgotten) > keptOutputs {
-		a.cut(max(0, slices.IndexFunc(a.forgotten, func(o *output) bool { return a.gone[o.series()] > 1 })))
+		oldest := 0
+		if a.replaced > 0 {
+			oldest = slices.IndexFunc(a.forgotten, func(o *output) bool { return a.gone[o.series()] > 1 })
+		}
+		a.cut(oldest)
 	}
 }
 
@@ -186,6 +193,8 @@ func (a *app) cut(n int) {
 	a.forgotten = slices.Delete(a.forgotten, n, n+1)
 	if a.gone[o.series()]--; a.gone[o.series()] == 0 {
 		delete(a.gone, o.series())
+	} else {
+		a.replaced--
 	}
 	i := a.after(o.added - 1)
 	a.outputs = slices.Delete(a.outputs, i, i+1)
