@@ -140,6 +140,9 @@ func (r *reader) gather() (ended bool) {
 		if !g.goes(n) {
 			return false
 		}
+		if g.reads == 0 { // it has come as fast for another stretch
+			r.grow.grow()
+		}
 		pause.wait()
 	}
 	return false
