@@ -11,7 +11,7 @@ import (
 
 const (
 	tickEvery = 100 * time.Millisecond
-	tickCount = 30
+	tickCount = 60
 )
 
 // heard is what listen says at the end.
