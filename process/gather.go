@@ -18,8 +18,12 @@ const (
 	floodPiece  = 12 << 10
 	floodBytes  = 16 << 20
 
-	// gatherRest is for how long a stream is not taken for a flood again that came more
-	// slowly at once when it was: that of a program that waits for answers.
+	// gatherGain is how many times as much a read has to bring. What comes in answers
+	// brings one at a time, however long it is not read.
+	gatherGain = 1.25
+
+	// gatherRest is for how long a stream is not taken for a flood again if it turned out
+	// to be none as soon as it was gathered.
 	gatherRest = 100 * time.Millisecond
 )
 
@@ -59,7 +63,8 @@ type gatherer struct {
 	gait
 	hurried int       // stretches of a flood in a row
 	rate    float64   // bytes a second of the last of them
-	lasting bool      // it has come as fast since it was gathered
+	piece   float64   // bytes a read
+	lasting bool      // it was one for a stretch since it is gathered
 	rest    time.Time // when it may be a flood again
 }
 
@@ -74,7 +79,7 @@ func (g *gatherer) hurry(n int) bool {
 		g.hurried = 0
 		return false
 	}
-	g.rate = bytes
+	g.rate, g.piece = bytes, bytes/reads
 	g.hurried++
 	return g.hurried >= stretches
 }
@@ -91,11 +96,11 @@ func (g *gatherer) begin() {
 
 // goes notes a read while gathering, and reports whether to go on.
 func (g *gatherer) goes(n int) bool {
-	_, bytes, ok := g.stretch(n)
+	reads, bytes, ok := g.stretch(n)
 	switch {
 	case !ok:
 		return true
-	case bytes > g.rate/2:
+	case bytes > g.rate/2 && bytes/reads > gatherGain*g.piece:
 		g.lasting = true
 		return true
 	case !g.lasting:
@@ -107,8 +112,8 @@ func (g *gatherer) goes(n int) bool {
 // halt has nothing taken for a flood for a while.
 func (g *gatherer) halt() { g.rest = time.Now().Add(gatherRest) }
 
-// gather reads a stream every gatherPause for as long as it comes fast. It reports whether
-// it is at its end.
+// gather reads a stream every gatherPause for as long as that is worth it. It reports
+// whether it has come to the end; otherwise it is to be attended.
 func (r *reader) gather() (ended bool) {
 	g := &r.gathering
 	g.begin()
@@ -122,7 +127,6 @@ func (r *reader) gather() (ended bool) {
 		g.halt()
 		return false
 	}
-	defer r.joinPoller()
 	r.grow.grow()
 	for r.ctx.Err() == nil && r.log.Pace(r.ctx) == nil {
 		n, err := r.once()
@@ -134,16 +138,18 @@ func (r *reader) gather() (ended bool) {
 			continue
 		case err != nil:
 			return true
-		case n >= floodPipe/2:
-			continue // the program would have to wait
+		case !r.short:
+			g.bytes += n
+			continue // there is more, or the program would have to wait
 		}
-		if !g.goes(n) {
+		if !g.goes(n) && r.joinPoller() {
 			return false
 		}
-		if g.reads == 0 { // it has come as fast for another stretch
+		if g.reads == 0 { // another stretch
 			r.grow.grow()
 		}
 		pause.wait()
 	}
-	return false
+	r.rest(uintptr(r.fd))
+	return true
 }

@@ -19,8 +19,12 @@ func newPauses(d time.Duration) (*pauses, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("timerfd_create", err)
 	}
+	file, err := newPolled(fd, "pause")
+	if err != nil {
+		return nil, err
+	}
 	next := unix.ItimerSpec{Value: unix.NsecToTimespec(d.Nanoseconds())}
-	return &pauses{os.NewFile(uintptr(fd), "pause"), next}, nil
+	return &pauses{file, next}, nil
 }
 
 // wait waits for one.
@@ -50,12 +54,44 @@ func (r *reader) leavePoller() error {
 	return nil
 }
 
-// joinPoller undoes that.
-func (r *reader) joinPoller() {
+// joinPoller undoes that, if there is a descriptor for it, and the kernel has room for one
+// more that is polled.
+func (r *reader) joinPoller() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.file = os.NewFile(uintptr(r.fd), "output")
+	fd, err := unix.FcntlInt(uintptr(r.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	if r.file, err = newPolled(fd, "output"); err != nil {
+		return false
+	}
+	unix.Close(r.fd)
 	if r.cut {
 		r.file.SetReadDeadline(past)
 	}
+	return true
+}
+
+// newPolled is os.NewFile, but fails if the runtime does not poll the descriptor, which is
+// closed then.
+func newPolled(fd int, name string) (*os.File, error) {
+	f := os.NewFile(uintptr(fd), name)
+	if err := f.SetReadDeadline(time.Time{}); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// close closes our end.
+func (r *reader) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.file == nil {
+		unix.Close(r.fd)
+		r.fd = -1
+		return
+	}
+	r.file.Close()
 }

@@ -85,7 +85,7 @@ func TestGather(t *testing.T) {
 				t.Error("a stream that has ended is not at its end")
 			}
 			complete(r)
-			r.run()
+			r.end()
 			select {
 			case <-r.log.Done():
 			default:
@@ -97,10 +97,25 @@ func TestGather(t *testing.T) {
 			r, theirs, cut = pipeReader(t, kept())
 			say(theirs, "four ")
 			cut()
-			if r.gather() {
-				t.Error("a stream that is cut is at its end")
+			if !r.gather() {
+				t.Error("a stream that is cut is not at its end")
 			}
-			r.run()
+			r.end()
+			complete(r)
+			theirs.Close()
+			r.log.Discard()
+
+			text.Reset()
+			r, theirs, cut = pipeReader(t, kept())
+			say(theirs, "five ")
+			if err := r.leavePoller(); err != nil {
+				t.Fatal(err)
+			}
+			cut()
+			if !r.joinPoller() {
+				t.Error("it cannot be polled again")
+			}
+			r.run() // ends, although it was not polled when it was cut
 			complete(r)
 			theirs.Close()
 			r.log.Discard()
@@ -111,22 +126,41 @@ func TestGather(t *testing.T) {
 	}
 }
 
-// TestFloodsOfSmallWritesAreGathered has lines written as fast as they can be.
+// floodWith writes lines as fast as it can, until stop or until nobody can read them.
+func floodWith(theirs *os.File, stop *atomic.Bool) {
+	line := append(bytes.Repeat([]byte("~"), 1023), '\n')
+	for !stop.Load() {
+		if _, err := theirs.Write(line); err != nil {
+			return
+		}
+	}
+}
+
 func TestFloodsOfSmallWritesAreGathered(t *testing.T) {
 	r, theirs, cut := pipeReader(t, nil)
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer cut()
 	work.Go(r.run)
-	line := append(bytes.Repeat([]byte("~"), 99), '\n')
-	var seen atomic.Bool
-	defer seen.Store(true)
-	work.Go(func() {
-		for !seen.Load() {
-			theirs.Write(line)
-		}
-	})
+	var stop atomic.Bool
+	work.Go(func() { floodWith(theirs, &stop) })
 	poll(t, "a flood that is gathered", r.isGathering)
-	seen.Store(true)
+	stop.Store(true)
 	poll(t, "its end", func() bool { return !r.isGathering() })
+}
+
+// TestCutWhileGathering cuts the stream of a program that goes on and on.
+func TestCutWhileGathering(t *testing.T) {
+	r, theirs, cut := pipeReader(t, nil)
+	var work sync.WaitGroup
+	work.Go(r.run)
+	work.Go(func() { floodWith(theirs, new(atomic.Bool)) })
+	poll(t, "a flood that is gathered", r.isGathering)
+	cut()
+	work.Wait()
+	select {
+	case <-r.log.Done():
+	default:
+		t.Error("its log is open")
+	}
 }

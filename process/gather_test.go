@@ -70,25 +70,29 @@ func TestAFloodBeginsAfterAFewStretches(t *testing.T) {
 }
 
 // TestAnswersAreNoFlood has a program say so much in each of its answers that it is taken
-// for a flood, until it gets no slower.
+// for a flood, until it is found to bring no more for being read seldom.
 func TestAnswersAreNoFlood(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const answer, trip = 4 << 10, 70 * time.Microsecond
-		var g gatherer
-		if !comes(&g, answer, trip, time.Second) {
-			t.Fatal("it is not taken for a flood")
-		}
-		g.begin()
-		if took := gathered(&g, answer, time.Second); took > 3*time.Millisecond {
-			t.Errorf("it takes %v to find that it is none", took)
-		}
-		if comes(&g, answer, trip, gatherRest-time.Millisecond) {
-			t.Error("it is taken for one again at once")
-		}
-		if !comes(&g, answer, trip, time.Second) {
-			t.Error("it is never taken for one again")
-		}
-	})
+	for _, c := range []struct {
+		answer int
+		trip   time.Duration
+	}{{4 << 10, 70 * time.Microsecond}, {8 << 10, 150 * time.Microsecond}, {11 << 10, 195 * time.Microsecond}} {
+		synctest.Test(t, func(t *testing.T) {
+			var g gatherer
+			if !comes(&g, c.answer, c.trip, time.Second) {
+				t.Fatalf("%+v is not taken for a flood", c)
+			}
+			g.begin()
+			if took := gathered(&g, c.answer, time.Second); took > 3*time.Millisecond {
+				t.Errorf("%+v: it takes %v to find that it is none", c, took)
+			}
+			if comes(&g, c.answer, c.trip, gatherRest-time.Millisecond) {
+				t.Errorf("%+v is taken for one again at once", c)
+			}
+			if !comes(&g, c.answer, c.trip, time.Second) {
+				t.Errorf("%+v is never taken for one again", c)
+			}
+		})
+	}
 }
 
 func TestAFloodLastsUntilItIsOver(t *testing.T) {

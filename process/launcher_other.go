@@ -45,4 +45,5 @@ func (*pauses) wait()  {}
 func (*pauses) close() {}
 
 func (*reader) leavePoller() error { return errUnsupported }
-func (*reader) joinPoller()        {}
+func (*reader) joinPoller() bool   { return true }
+func (r *reader) close()           { r.file.Close() }

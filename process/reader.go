@@ -54,9 +54,14 @@ func (r *reader) run() {
 	for ended := false; !ended; {
 		ended = r.attend() || r.gather()
 	}
+	r.end()
+}
+
+// end is what comes when all has been read.
+func (r *reader) end() {
 	r.grow.release()
 	r.log.Close()
-	r.file.Close()
+	r.close()
 }
 
 // attend reads whenever there is something. It reports whether it has come to the end:

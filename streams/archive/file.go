@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"github.com/gafferd/gaffer/streams"
 )
@@ -97,10 +100,7 @@ func (s stream) Read(offset int64) (c streams.Chunk, ok bool, err error) {
 }
 
 func (s stream) readSegment(seg *segment, offset int64) (c streams.Chunk, ok bool, err error) {
-	s.mu.Lock() // so that its name is not changed meanwhile
-	log, x, err := seg.open(s.dir.root)
-	size := seg.size
-	s.mu.Unlock()
+	log, x, size, err := s.open(seg)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, false, nil // old enough to be gone
 	}
@@ -110,6 +110,33 @@ func (s stream) readSegment(seg *segment, offset int64) (c streams.Chunk, ok boo
 	defer log.Close()
 	defer x.f.Close()
 	return read(counted{log, &s.dir.bytesRead}, x, size, s.fd, offset)
+}
+
+// How often, and how far apart, it is tried to open a segment when there are no
+// descriptors, or no memory.
+const (
+	openTries = 20
+	openPause = 100 * time.Millisecond
+)
+
+// open opens a segment for reading, of which size bytes count. In times of shortage it
+// tries for a while: what is kept must not look as if it were missing.
+func (s stream) open(seg *segment) (log *os.File, x *index, size int64, err error) {
+	for try := 1; ; try++ {
+		s.mu.Lock() // so that its name is not changed meanwhile
+		log, x, err = seg.open(s.dir.root)
+		size = seg.size
+		s.mu.Unlock()
+		if try == openTries || !isShortage(err) {
+			return log, x, size, err
+		}
+		time.Sleep(openPause)
+	}
+}
+
+// isShortage reports whether something may be there again a moment later.
+func isShortage(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
 
 // Search finds the first write for which after is true. When those were made that
@@ -136,9 +163,7 @@ func (s stream) Search(after func(streams.Mark) bool) (offset int64, ok bool) {
 // searchSegment is Search in one segment. whole says that after is true for all that
 // is in it.
 func (s stream) searchSegment(seg *segment, after func(streams.Mark) bool) (offset int64, whole, ok bool, err error) {
-	s.mu.Lock()
-	log, x, err := seg.open(s.dir.root)
-	s.mu.Unlock()
+	log, x, _, err := s.open(seg)
 	if err != nil {
 		return 0, false, false, err
 	}
