@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 func goroutines() (n int, stacks string) {
 	buf := make([]byte, 1<<20)
 	stacks = string(buf[:runtime.Stack(buf, true)])
-	kept := strings.Count(stacks, "created by github.com/gafferd/gaffer/process/spawn.onThread") +
+	kept := strings.Count(stacks, "created by github.com/gafferd/gaffer/process/spawn.newThread") +
 		strings.Count(stacks, "created by os/signal.Notify")
 	return strings.Count(stacks, "goroutine ") - strings.Count(stacks, "in goroutine ") - kept, stacks
 }

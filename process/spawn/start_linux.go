@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -24,15 +25,24 @@ func Start(a Attr) (pid, pidfd int, err error) {
 	if a.SetUser {
 		attr.Sys.Credential = &syscall.Credential{Uid: a.UID, Gid: a.GID, Groups: a.Groups}
 	}
-	pid, err = start(&a, attr)
+	state := threadState{umask: a.Umask, limits: a.Limits.ofThread()}
+	if a.crowded() {
+		apart := state
+		apart.apart = true
+		pid, pidfd, err = startApart(&a, attr, apart)
+		if _, no := errors.AsType[*apartError](err); !no {
+			return pid, pidfd, err
+		}
+		attr.Files, attr.Sys.CgroupFD, attr.Sys.PidFD = a.files(), a.Cgroup.N, &pidfd
+	}
+	pid, err = start(&a, attr, state)
 	if err != nil {
 		return 0, -1, err
 	}
 	return pid, pidfd, nil
 }
 
-func start(a *Attr, attr *syscall.ProcAttr) (pid int, err error) {
-	state := threadState{a.Umask, a.Limits.ofThread()}
+func start(a *Attr, attr *syscall.ProcAttr, state threadState) (pid int, err error) {
 	if state == (threadState{}) {
 		pid, _, err = syscall.StartProcess(a.Path, a.Args, attr)
 		return pid, err

@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"errors"
 	"runtime"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ import (
 type threadState struct {
 	umask  Value
 	limits threadLimits
+	apart  bool // it has descriptors of its own, and few: see apart
 }
 
 // threadLimits are the Limits that belong to threads.
@@ -23,85 +25,138 @@ type threadLimits struct {
 	caps, bounding uint64
 }
 
-// maxThreads is how many threads are kept for the next child.
-const maxThreads = 8
+const (
+	// maxThreads is how many threads are kept for the next child.
+	maxThreads = 8
+
+	// maxApart is how many there are at most that are apart.
+	maxApart = 4
+)
 
 // thread is a goroutine that waits for work, on a thread of its own that has a state.
 // That one runs nothing else and ends with it.
 type thread struct {
 	state threadState
 	work  chan func()
+	door  *door // nil: it shares our descriptors
 }
 
-// threads are those that wait, the one that was used last at the end. One is kept for
+// threads are those that wait, the one that was used last at the end. Some are kept for
 // each state: else each child would cost a thread, and Go ends a program that needs
 // another when its user, or the container, may have no more.
 var threads struct {
 	sync.Mutex
-	idle []thread
+	idle  []*thread
+	apart int // how many are apart, idle or not; maxApart once there can be none
 }
 
-// takeThread is the one that waits for work of that state; nil if none does.
-func takeThread(s threadState) (work chan func()) {
+var errBusy = errors.New("all threads that are apart are busy")
+
+// takeThread is one that waits for work of that state, or else a new one. It returns errBusy
+// if there can be no more.
+func takeThread(s threadState) (*thread, error) {
 	threads.Lock()
 	defer threads.Unlock()
-	if i := idleThread(s); i >= 0 {
-		work = threads.idle[i].work
+	if i := slices.IndexFunc(threads.idle, func(t *thread) bool { return t.state == s }); i >= 0 {
+		t := threads.idle[i]
 		threads.idle = slices.Delete(threads.idle, i, i+1)
+		return t, nil
 	}
-	return work
+	if s.apart {
+		if threads.apart == maxApart {
+			return nil, errBusy
+		}
+		threads.apart++
+	}
+	threads.Unlock()
+	t, err := newThread(s)
+	threads.Lock()
+	if err != nil && s.apart {
+		threads.apart = maxApart // it is forbidden, most likely, and each try takes a thread
+	}
+	return t, err
 }
 
 // keepThread has one wait for more, in the place of the one that has for the longest
 // if there are too many.
-func keepThread(s threadState, work chan func()) {
+func keepThread(t *thread) {
 	threads.Lock()
 	defer threads.Unlock()
-	if idleThread(s) >= 0 {
-		close(work)
+	if !t.state.apart && slices.ContainsFunc(threads.idle, func(other *thread) bool { return other.state == t.state }) {
+		t.end()
 		return
 	}
 	if len(threads.idle) >= maxThreads {
-		close(threads.idle[0].work)
+		threads.idle[0].end()
 		threads.idle = slices.Delete(threads.idle, 0, 1)
 	}
-	threads.idle = append(threads.idle, thread{s, work})
+	threads.idle = append(threads.idle, t)
 }
 
-// idleThread is the index of the one that waits for work of that state, or -1.
-// threads must be locked.
-func idleThread(s threadState) int {
-	return slices.IndexFunc(threads.idle, func(t thread) bool { return t.state == s })
-}
-
-// onThread has do run on a thread of that state.
-func onThread(s threadState, do func()) error {
-	work := takeThread(s)
-	if work == nil {
-		work = make(chan func())
-		ready := make(chan error)
-		go func() {
-			runtime.LockOSThread() // for good, so that the thread ends with this
-			err := s.set()
-			ready <- err
-			if err != nil {
-				return
-			}
-			for do := range work {
-				do()
-			}
-		}()
-		if err := <-ready; err != nil {
-			return err
+// newThread makes one of that state.
+func newThread(s threadState) (*thread, error) {
+	t := &thread{state: s, work: make(chan func())}
+	if s.apart {
+		var err error
+		if t.door, err = newDoor(); err != nil {
+			return nil, err
 		}
 	}
+	ready := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good, so that the thread ends with this
+		err := s.set()
+		if err == nil && s.apart {
+			err = t.door.goThrough()
+		}
+		ready <- err
+		if err != nil {
+			return
+		}
+		for do := range t.work {
+			do()
+		}
+	}()
+	err := <-ready
+	if s.apart {
+		unix.Close(t.door.theirs) // which the thread has of its own
+	}
+	if err != nil {
+		if s.apart {
+			unix.Close(t.door.ours)
+		}
+		return nil, err
+	}
+	return t, nil
+}
+
+// end ends a thread that has nothing to do. threads must be locked.
+func (t *thread) end() {
+	close(t.work)
+	if t.state.apart {
+		unix.Close(t.door.ours)
+		threads.apart--
+	}
+}
+
+// run has do run on the thread.
+func (t *thread) run(do func()) {
 	done := make(chan struct{})
-	work <- func() {
+	t.work <- func() {
 		defer close(done)
 		do()
 	}
 	<-done
-	keepThread(s, work)
+}
+
+// onThread has do run on a thread of that state.
+func onThread(s threadState, do func()) error {
+	t, err := takeThread(s)
+	if err != nil {
+		return err
+	}
+	t.run(do)
+	keepThread(t)
 	return nil
 }
 
