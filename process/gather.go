@@ -13,10 +13,12 @@ const (
 	gatherPause = 200 * time.Microsecond
 
 	// What makes such a flood: more reads than there would be, each of a small piece, and
-	// more bytes a second than any keystrokes, or answers to them.
+	// more bytes a second than any keystrokes, or answers to them, but no more than a
+	// quarter of the pipe in a pause.
 	floodPieces = float64(time.Second / gatherPause)
 	floodPiece  = 12 << 10
 	floodBytes  = 16 << 20
+	bulkBytes   = float64(floodPipe/4) * floodPieces
 
 	// gatherGain is how many times as much a read has to bring. What comes in answers
 	// brings one at a time, however long it is not read.
@@ -75,7 +77,8 @@ func (g *gatherer) hurry(n int) bool {
 	if !ok {
 		return false
 	}
-	if reads < floodPieces || bytes < floodBytes || bytes/reads > floodPiece || g.since.Before(g.rest) {
+	small := reads > floodPieces && bytes/reads < floodPiece
+	if !small || bytes < floodBytes || bytes > bulkBytes || g.since.Before(g.rest) {
 		g.hurried = 0
 		return false
 	}

@@ -40,6 +40,7 @@ func TestWhatMakesAFloodOfSmallWrites(t *testing.T) {
 		"answers to keystrokes": {64, 60 * time.Microsecond, false},
 		"a calm program":        {100, time.Millisecond, false},
 		"large writes":          {64 << 10, 100 * time.Microsecond, false},
+		"parts of large writes": {8 << 10, 10 * time.Microsecond, false},
 		"fast, but few":         {8 << 10, 300 * time.Microsecond, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -65,7 +65,7 @@ func TestChosenTwiceIsMeasuredOnce(t *testing.T) {
 	for _, a := range chosen {
 		names = append(names, a.name)
 	}
-	if strings.Join(names[:3], " ") != "boot flood-both flood-both-640mib" || len(names) != 1+len(floodAxes()) {
+	if strings.Join(names[:3], " ") != "boot flood-both flood-both-64mib" || len(names) != 1+len(floodAxes()) {
 		t.Errorf("%q", names)
 	}
 }
