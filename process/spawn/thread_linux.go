@@ -14,7 +14,7 @@ import (
 type threadState struct {
 	umask  Value
 	limits threadLimits
-	apart  bool // it has descriptors of its own, and few: see apart
+	apart  bool // it has descriptors of its own, and few: see startApart
 }
 
 // threadLimits are the Limits that belong to threads.
@@ -71,8 +71,11 @@ func takeThread(s threadState) (*thread, error) {
 	threads.Unlock()
 	t, err := newThread(s)
 	threads.Lock()
-	if err != nil && s.apart {
-		threads.apart = maxApart // it is forbidden, most likely, and each try takes a thread
+	if _, step := errors.AsType[*StepError](err); err != nil && s.apart {
+		threads.apart--
+		if !step { // to leave the others' descriptors is forbidden, most likely, and each try takes a thread
+			threads.apart = maxApart
+		}
 	}
 	return t, err
 }
