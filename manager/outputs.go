@@ -77,8 +77,7 @@ type app struct {
 	outputs   []*output          // in the order in which they were added
 	forgotten []*output          // those of them that are not kept any more, the oldest first
 
-	gone     map[series]int // how many forgotten ones there are of each
-	replaced int            // how many of these are not the last of their series
+	gone map[series]int // how many forgotten ones there are of each
 }
 
 // after is where the outputs are that came after so many. outputs.mu must be held.
@@ -174,13 +173,11 @@ func (os *outputs) remove(a *app, gone []*output) {
 	defer os.mu.Unlock()
 	for _, o := range gone {
 		a.forgotten = append(a.forgotten, o)
-		if a.gone[o.series()]++; a.gone[o.series()] > 1 {
-			a.replaced++
-		}
+		a.gone[o.series()]++
 	}
 	for len(a.forgotten) > keptOutputs {
 		oldest := 0
-		if a.replaced > 0 {
+		if len(a.forgotten) > len(a.gone) { // else each is the last of its series
 			oldest = slices.IndexFunc(a.forgotten, func(o *output) bool { return a.gone[o.series()] > 1 })
 		}
 		a.cut(oldest)
@@ -193,8 +190,6 @@ func (a *app) cut(n int) {
 	a.forgotten = slices.Delete(a.forgotten, n, n+1)
 	if a.gone[o.series()]--; a.gone[o.series()] == 0 {
 		delete(a.gone, o.series())
-	} else {
-		a.replaced--
 	}
 	i := a.after(o.added - 1)
 	a.outputs = slices.Delete(a.outputs, i, i+1)

@@ -121,7 +121,7 @@ func (d *door) goThrough() error {
 	}
 	for fd := range 3 {
 		if err := unix.Dup3(null, fd, 0); err != nil {
-			return os.NewSyscallError("dup2", err)
+			return os.NewSyscallError("dup3", err)
 		}
 	}
 	entries, err := os.ReadDir("/proc/thread-self/fd")

@@ -92,8 +92,8 @@ func (s stream) Read(offset int64) (c streams.Chunk, ok bool, err error) {
 	}
 	i := sort.Search(len(segments), func(i int) bool { return segments[i].start[s.fd-1] > offset })
 	for i = max(i-1, 0); i < len(segments); i++ {
-		if c, ok, err = s.readSegment(segments[i], offset); ok {
-			return c, true, nil
+		if c, ok, err = s.readSegment(segments[i], offset); ok || isShortage(err) {
+			return c, ok, err
 		}
 	}
 	return c, false, err
@@ -149,6 +149,9 @@ func (s stream) Search(after func(streams.Mark) bool) (offset int64, ok bool) {
 	all := true
 	for _, seg := range segments {
 		at, whole, found, err := s.searchSegment(seg, after)
+		if isShortage(err) {
+			break // of the others too, and each would be waited for
+		}
 		all = all && (whole || err != nil)
 		if err == nil && found && at < end {
 			if all {
