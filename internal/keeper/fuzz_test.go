@@ -49,7 +49,7 @@ func FuzzReceive(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.conn.Close()
+		defer l.close()
 		fds := make([]int, files)
 		for i := range fds {
 			fds[i] = theirs

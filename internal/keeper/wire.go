@@ -5,11 +5,6 @@ package keeper
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"net"
-	"os"
-	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -69,99 +64,29 @@ const (
 	headerSize = 1 + 3*8
 	maxData    = 32 << 10
 	maxFiles   = 200 // the kernel takes 253
-
-	// sendTime is how long the other side may take no message before it is
-	// given up.
-	sendTime = 5 * time.Second
 )
 
-// link is one end of the socket between keeper and worker. Any number of
-// goroutines may send, one may receive.
-type link struct {
-	conn *net.UnixConn
-
-	sending sync.Mutex // guards out
-	out     []byte
-	in, oob []byte // the receiver's
-}
-
-// newLink takes over fd, one end of a socket pair.
-func newLink(fd int) (*link, error) {
-	file := os.NewFile(uintptr(fd), "keeper")
-	defer file.Close()
-	conn, err := net.FileConn(file)
-	if err != nil {
-		return nil, err
-	}
-	uc, ok := conn.(*net.UnixConn)
-	if !ok {
-		conn.Close()
-		return nil, errors.New("not a unix socket")
-	}
-	return &link{conn: uc}, nil
-}
-
-// socketPair makes both ends: datagrams that keep their order, and an end of
-// file when the other side is gone.
-func socketPair() (ours, theirs int, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return -1, -1, os.NewSyscallError("socketpair", err)
-	}
-	return fds[0], fds[1], nil
-}
-
-func (l *link) send(m message) error {
-	l.sending.Lock()
-	defer l.sending.Unlock()
-	if len(m.data) > maxData || len(m.files) > maxFiles {
-		return fmt.Errorf("message %d with %d bytes and %d files is too large", m.kind, len(m.data), len(m.files))
-	}
-	b := append(l.out[:0], byte(m.kind))
+// append adds m, without its files, to b.
+func (m *message) append(b []byte) []byte {
+	b = append(b, byte(m.kind))
 	b = binary.LittleEndian.AppendUint64(b, m.id)
 	b = binary.LittleEndian.AppendUint64(b, uint64(m.a))
 	b = binary.LittleEndian.AppendUint64(b, uint64(m.b))
-	b = append(b, m.data...)
-	l.out = b[:0]
-	var rights []byte
-	if len(m.files) > 0 {
-		rights = unix.UnixRights(m.files...)
-	}
-	deadline := time.Now().Add(sendTime)
-	l.conn.SetWriteDeadline(deadline)
-	for {
-		_, _, err := l.conn.WriteMsgUnix(b, rights, nil)
-		// Descriptors under way count against the user's limit until they are received.
-		if errors.Is(err, unix.ETOOMANYREFS) && time.Now().Before(deadline) {
-			time.Sleep(time.Millisecond)
-			continue
-		}
-		return err
-	}
+	return append(b, m.data...)
 }
 
-// receive waits for the next message. Its data is valid until the next call.
-func (l *link) receive() (message, error) {
-	if l.in == nil {
-		l.in = make([]byte, headerSize+maxData)
-		l.oob = make([]byte, unix.CmsgSpace(4*maxFiles))
-	}
-	n, oobn, flags, _, err := l.conn.ReadMsgUnix(l.in, l.oob)
-	if err != nil {
-		return message{}, err
-	}
-	var m message
-	if oobn > 0 {
-		if m.files, err = filesOf(l.oob[:oobn]); err != nil {
+// parse is the message that b is, and oob its files. flags are those of recvmsg(2).
+func parse(b, oob []byte, flags int) (m message, err error) {
+	if len(oob) > 0 {
+		if m.files, err = filesOf(oob); err != nil {
 			return message{}, err
 		}
 	}
 	m.short = flags&unix.MSG_CTRUNC != 0
-	if n < headerSize || flags&unix.MSG_TRUNC != 0 {
+	if len(b) < headerSize || flags&unix.MSG_TRUNC != 0 {
 		m.close()
 		return message{}, errors.New("a message was cut off")
 	}
-	b := l.in[:n]
 	m.kind, m.id = kind(b[0]), binary.LittleEndian.Uint64(b[1:])
 	m.a, m.b = int64(binary.LittleEndian.Uint64(b[9:])), int64(binary.LittleEndian.Uint64(b[17:]))
 	m.data = b[headerSize:]

@@ -94,7 +94,7 @@ func (k *keeper) fork(program int) (*worker, error) {
 	})
 	runtime.KeepAlive(k)
 	if err != nil {
-		l.conn.Close()
+		l.close()
 		return nil, err
 	}
 	now := time.Now()
@@ -206,7 +206,7 @@ func (k *keeper) workerEnded(w *worker) {
 		}
 	}
 	unix.Close(w.pidfd)
-	w.link.conn.Close()
+	w.link.close()
 	if w == k.candidate {
 		k.candidateFailed(w.reason(status))
 		return
@@ -288,7 +288,7 @@ func (w *worker) beat(now time.Time) {
 func (w *worker) giveUp(now time.Time) {
 	if w.exited {
 		w.giveUpAt = time.Time{}
-		w.link.conn.Close() // which ends the messages
+		w.link.close() // which ends the messages
 		return
 	}
 	if !w.late && !w.candidate {
