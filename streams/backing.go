@@ -24,7 +24,7 @@ import (
 // punched out, and how many readers there are.
 //
 // Many programs say a few lines and no more. So the first page of records has room
-// for a small first block as well: such a stream takes one page.
+// for a small first block as well: such a stream takes one page, and one mapping.
 //
 // A Backing belongs to the one Log that it is given to, by NewLog's Options or Back, and
 // to its writer. Its file is closed when the Log is discarded.
@@ -34,6 +34,7 @@ type Backing struct {
 	// Guarded by Log.mu.
 	window   []byte // the part of the records that is mapped; nil: none
 	windowAt int64  // the first record in it
+	lent     bool   // the window is part of the first block's mapping
 	records  int64  // how many were written
 	next     int64  // where the next new block may lie
 	first    int64  // the first page of records that is kept
@@ -115,13 +116,22 @@ func (b *Backing) block(start int64, size int) *block {
 
 // lend gives a block its memory.
 func (b *Backing) lend(bl *block, size int) {
-	b.shared = b.shared || bl.place.at == firstBlockAt
-	if bl.data = b.mapped(bl.place.at, size); bl.data == nil {
+	first := bl.place.at == firstBlockAt
+	b.shared = b.shared || first
+	at, lead := bl.place.at, 0
+	if first {
+		at, lead = recordsBase, filePage/2
+	}
+	page := b.mapped(at, lead+size)
+	if page == nil {
 		bl.data = make([]byte, 0, size)
 		return
 	}
-	bl.data = bl.data[:0]
+	bl.data = page[lead:lead]
 	bl.place.mapped = true
+	if first && b.window == nil {
+		b.window, b.windowAt, b.lent = page[:lead], 0, true
+	}
 }
 
 // begin makes the next reads go to a block, which is empty.
@@ -142,7 +152,7 @@ func (b *Backing) mark(m Mark, end int64) {
 func (b *Backing) write(r record) {
 	at := b.records
 	b.count()
-	if b.window == nil || at >= b.windowAt+windowBytes/recordBytes {
+	if b.window == nil || at >= b.windowAt+int64(len(b.window)/recordBytes) {
 		b.unmapWindow()
 		b.windowAt = at / recordsInPage * recordsInPage
 		b.window = b.mapped(recordsBase+b.windowAt*recordBytes, windowBytes)
@@ -181,10 +191,10 @@ func recordsIn(page int64) int {
 func (b *Backing) close() { b.unmapWindow() }
 
 func (b *Backing) unmapWindow() {
-	if b.window != nil {
+	if b.window != nil && !b.lent {
 		unmap(b.window)
-		b.window = nil
 	}
+	b.window, b.lent = nil, false
 }
 
 // free gives back a block that nobody reads. Errors only cost memory.
@@ -196,6 +206,9 @@ func (b *Backing) free(bl *block) {
 	b.start = max(b.start, bl.end())
 	b.writeHeader() // first, for what is punched out reads as zeros
 	b.punch(bl.place.at, bl.place.at+size)
+	if b.lent && bl.place.at == firstBlockAt {
+		b.unmapWindow()
+	}
 	if bl.place.mapped {
 		unmap(bl.data[:size])
 	}

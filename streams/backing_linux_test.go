@@ -362,6 +362,37 @@ func TestSmallStream(t *testing.T) {
 	}
 }
 
+// TestQuietStreamIsMappedOnce holds that a stream of a few lines has one mapping, and that
+// its first block takes none along that is still needed.
+func TestQuietStreamIsMappedOnce(t *testing.T) {
+	before := mappings.Load()
+	b := newBacked(t, Options{Window: 1 << 20, MaxWindow: 1 << 20})
+	for i := range 5 {
+		b.put(t, fmt.Sprintln("line", i))
+	}
+	if got := mappings.Load() - before; got != 1 {
+		t.Errorf("five lines take %d mappings", got)
+	}
+	letter := 0
+	for b.Start() == 0 {
+		b.flood(t, &letter, 1)
+	}
+	if b.b.records >= int64(recordsIn(0)) {
+		t.Fatalf("the first block was kept until there were %d records", b.b.records)
+	}
+	b.put(t, "and on")
+	want, _ := b.Read(b.Start(), 2<<20)
+	other := mustRestore(t, b.b)
+	if got, missed := other.Read(b.Start(), 2<<20); !bytes.Equal(got, want) || missed != 0 {
+		t.Errorf("restored %d bytes, missed %d, that differ from the %d that were kept", len(got), missed, len(want))
+	}
+	other.Discard()
+	b.Discard()
+	if left := mappings.Load() - before; left != 0 {
+		t.Errorf("%d mappings are left", left)
+	}
+}
+
 // TestFirstBlockInHandStays has a reader stall at the beginning of a stream, whose
 // records go.
 func TestFirstBlockInHandStays(t *testing.T) {
