@@ -113,10 +113,12 @@ func (s *supervisor) takeOrders() []stopOrder {
 	default:
 	}
 	s.commit()
-	for _, inst := range s.discarded {
-		inst.discard()
+	if s.counts[due] == 0 { // else who is to be launched would have to wait
+		for _, inst := range s.discarded {
+			inst.discard()
+		}
+		s.discarded = nil
 	}
-	s.discarded = nil
 	s.m.saver.changed()
 	orders := s.stops
 	s.stops = nil

@@ -30,6 +30,7 @@ type cgroupRun struct {
 	path string // as /proc/<pid>/cgroup has it
 	last atomic.Int64
 	used atomic.Int64 // by how many children
+	next nextCgroup
 }
 
 // openCgroups prepares the launcher's cgroup. It returns nil where there is no
@@ -82,17 +83,22 @@ func (r *cgroupRun) create(name string) *cgroup {
 		if err == nil {
 			return c
 		}
-		if err != unix.ENOENT {
-			break
+		switch err { // a failure shows in the next try
+		case unix.ENOENT:
+			unix.Mkdir(r.dir, 0o755)
+		case unix.EEXIST:
+			unix.Rmdir(c.dir) // an earlier program has made it in advance
+		default:
+			r.unused()
+			return nil
 		}
-		unix.Mkdir(r.dir, 0o755) // its failure shows in the next try
 	}
 	r.unused()
 	return nil
 }
 
-// next is a name that no child of this program has had.
-func (r *cgroupRun) next() string { return strconv.FormatInt(r.last.Add(1), 10) }
+// name is one that no child of this program has had.
+func (r *cgroupRun) name() string { return strconv.FormatInt(r.last.Add(1), 10) }
 
 // named is the cgroup of a child that has one.
 func (r *cgroupRun) named(name string) *cgroup {
@@ -114,11 +120,16 @@ func (r *cgroupRun) close() { removeCgroup(r.dir) }
 type cgroup struct {
 	run       *cgroupRun
 	dir, path string
+	opened    int // a descriptor that open returns, once; 0: none
 	vanished  atomic.Bool
 }
 
 // open returns a descriptor that a process can be started in.
 func (c *cgroup) open() (int, error) {
+	if fd := c.opened; fd > 0 {
+		c.opened = 0
+		return fd, nil
+	}
 	fd, err := unix.Open(c.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	return fd, os.NewSyscallError("open cgroup", err)
 }
