@@ -120,16 +120,11 @@ func (r *cgroupRun) close() { removeCgroup(r.dir) }
 type cgroup struct {
 	run       *cgroupRun
 	dir, path string
-	opened    int // a descriptor that open returns, once; 0: none
 	vanished  atomic.Bool
 }
 
 // open returns a descriptor that a process can be started in.
 func (c *cgroup) open() (int, error) {
-	if fd := c.opened; fd > 0 {
-		c.opened = 0
-		return fd, nil
-	}
 	fd, err := unix.Open(c.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	return fd, os.NewSyscallError("open cgroup", err)
 }

@@ -3,8 +3,6 @@ package process
 import (
 	"strconv"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 // nextCgroup is the cgroup of the child that will be launched next, as far as can be
@@ -13,8 +11,8 @@ import (
 type nextCgroup struct {
 	mu      sync.Mutex // guards what follows
 	highest int
-	id      int // of the child that ready is for
-	ready   *cgroup
+	id      int     // of the child that ready is for
+	ready   *cgroup // nil: there is none
 }
 
 // createFor makes the cgroup of a child, unless it is ready. It returns nil when there is
@@ -49,17 +47,7 @@ func (r *cgroupRun) prepare() {
 	}
 	n.drop()
 	n.id = n.highest + 1
-	c := r.create(strconv.Itoa(n.id))
-	if c == nil {
-		return
-	}
-	fd, err := c.open()
-	if err != nil {
-		c.remove()
-		return
-	}
-	c.opened = fd
-	n.ready = c
+	n.ready = r.create(strconv.Itoa(n.id))
 }
 
 // dropNext removes the next cgroup.
@@ -71,7 +59,6 @@ func (r *cgroupRun) dropNext() {
 
 func (n *nextCgroup) drop() {
 	if n.ready != nil {
-		unix.Close(n.ready.opened)
 		n.ready.remove()
 		n.ready = nil
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	replaceKills = 30
+	replaceKills = 100
 	replaceAge   = 20 * time.Millisecond // of a child when it is killed
 )
 
