@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"fmt"
 	"os"
 	"syscall"
 	"testing"
@@ -16,7 +15,6 @@ import (
 type fakeKeeper struct {
 	fakeLauncher
 	forgotten func(pid int)
-	prepared  func()        // nil: nobody wants to know
 	kept      func(pid int) // is told of each file; nil: nobody is
 	left      chan error    // says that the one child of an earlier program is there now, or why not; nil: there is none
 }
@@ -41,13 +39,6 @@ func (k *fakeKeeper) Adopt(c process.Command) (process.KeptChild, error) {
 	}
 	return &fakeKept{&fakeChild{&k.fakeLauncher, "left-1", 999, nil, make(chan process.Status, 1)}, k, c.ID}, nil
 }
-
-func (k *fakeKeeper) PrepareNext() {
-	if k.prepared != nil {
-		k.prepared()
-	}
-}
-
 func (k *fakeKeeper) LetGoRest() int { return 0 }
 
 func (c *fakeKept) Keep(byte, *os.File) error {
@@ -131,46 +122,6 @@ func TestForgottenOnceRecorded(t *testing.T) {
 		synctest.Wait()
 		if err := m.Shutdown(t.Context()); err != nil || forgotten != 2 {
 			t.Errorf("%d are forgotten in the end, want both; %v", forgotten, err)
-		}
-	})
-}
-
-// TestLaunchComesFirst holds that an instance that has ended is followed by the next one
-// before the oldest is forgotten, and the one after that prepared.
-func TestLaunchComesFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		did := make(chan string, 100)
-		keeper := &fakeKeeper{
-			forgotten: func(pid int) { did <- fmt.Sprint("forget ", pid) },
-			prepared:  func() { did <- "prepare" },
-		}
-		keeper.refuse = func(c process.Command) error {
-			did <- fmt.Sprint("launch ", c.ID)
-			return nil
-		}
-		m := New(Options{Launcher: keeper, Environ: []string{}})
-		web := quiet("web")
-		web.Backoff.Initial = 0
-		if _, err := m.Create(web); err != nil {
-			t.Fatal(err)
-		}
-		for range keptExits {
-			synctest.Wait()
-			keeper.child("web-1").end(process.Status{})
-		}
-		synctest.Wait()
-		for len(did) > 0 {
-			<-did
-		}
-		keeper.child("web-1").end(process.Status{})
-		synctest.Wait()
-		for _, want := range []string{fmt.Sprint("launch ", keptExits+2), "forget 1", "prepare"} {
-			if got := <-did; got != want {
-				t.Errorf("%s, want %s", got, want)
-			}
-		}
-		if err := m.Shutdown(t.Context()); err != nil {
-			t.Error(err)
 		}
 	})
 }

@@ -31,9 +31,6 @@ func (s *supervisor) launchDue() {
 	}
 	s.keepLaunching()
 	others.Wait()
-	if keeper, ok := s.m.options.Launcher.(process.Keeper); ok {
-		keeper.PrepareNext() // while what was launched begins
-	}
 }
 
 // keepLaunching looks before each launch at what is wanted now, so that a stop

@@ -113,12 +113,10 @@ func (s *supervisor) takeOrders() []stopOrder {
 	default:
 	}
 	s.commit()
-	if s.counts[due] == 0 { // else who is to be launched would have to wait
-		for _, inst := range s.discarded {
-			inst.discard()
-		}
-		s.discarded = nil
+	for _, inst := range s.discarded {
+		inst.discard()
 	}
+	s.discarded = nil
 	s.m.saver.changed()
 	orders := s.stops
 	s.stops = nil

@@ -30,7 +30,6 @@ type cgroupRun struct {
 	path string // as /proc/<pid>/cgroup has it
 	last atomic.Int64
 	used atomic.Int64 // by how many children
-	next nextCgroup
 }
 
 // openCgroups prepares the launcher's cgroup. It returns nil where there is no
@@ -83,22 +82,17 @@ func (r *cgroupRun) create(name string) *cgroup {
 		if err == nil {
 			return c
 		}
-		switch err { // a failure shows in the next try
-		case unix.ENOENT:
-			unix.Mkdir(r.dir, 0o755)
-		case unix.EEXIST:
-			unix.Rmdir(c.dir) // an earlier program has made it in advance
-		default:
-			r.unused()
-			return nil
+		if err != unix.ENOENT {
+			break
 		}
+		unix.Mkdir(r.dir, 0o755) // its failure shows in the next try
 	}
 	r.unused()
 	return nil
 }
 
-// name is one that no child of this program has had.
-func (r *cgroupRun) name() string { return strconv.FormatInt(r.last.Add(1), 10) }
+// next is a name that no child of this program has had.
+func (r *cgroupRun) next() string { return strconv.FormatInt(r.last.Add(1), 10) }
 
 // named is the cgroup of a child that has one.
 func (r *cgroupRun) named(name string) *cgroup {

@@ -52,7 +52,6 @@ func (l *KeptLauncher) Close() error {
 	l.mu.Unlock()
 	l.telling.Wait()
 	if l.cgroups != nil {
-		l.cgroups.dropNext()
 		l.cgroups.close()
 		l.cgroups.unused()
 	}
@@ -85,7 +84,7 @@ func (l *KeptLauncher) Launch(c Command) (Child, error) {
 	}
 	child := &keptChild{lineage: lineage{marker: c.Marker}, launcher: l, detached: c.Detach}
 	if l.cgroups != nil && !c.Detach {
-		child.cgroup = l.cgroups.createFor(c.ID)
+		child.cgroup = l.cgroups.create(strconv.Itoa(c.ID))
 	}
 	if child.cgroup != nil {
 		dir, err := child.cgroup.open()
@@ -117,13 +116,6 @@ func (l *KeptLauncher) Launch(c Command) (Child, error) {
 	child.pid = child.kept.Pid()
 	family.add(child.pid)
 	return child, nil
-}
-
-// PrepareNext implements Keeper.
-func (l *KeptLauncher) PrepareNext() {
-	if l.cgroups != nil {
-		l.cgroups.prepare()
-	}
 }
 
 // Adopt implements Keeper.

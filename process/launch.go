@@ -28,10 +28,6 @@ type Keeper interface {
 	// there is none, or it was adopted before. It does not wait for the launch.
 	Adopt(c Command) (KeptChild, error)
 
-	// PrepareNext makes in advance what takes a launch long, for the one that comes
-	// next as far as can be told. It may be called any number of times.
-	PrepareNext()
-
 	// LetGoRest lets go of the children of earlier programs that nobody has
 	// adopted, and says how many there were. What of them still runs is on its
 	// own. Adopt and LetGoRest are for one goroutine.

@@ -93,7 +93,7 @@ func (l *LocalLauncher) Launch(c Command) (Child, error) {
 	attr.Files = l.files(c.Files)
 	child := &localChild{lineage: lineage{marker: c.Marker}, launcher: l, detached: c.Detach}
 	if l.cgroups != nil && !c.Detach {
-		child.cgroup = l.cgroups.create(l.cgroups.name()) // without one the child is contained by what /proc tells
+		child.cgroup = l.cgroups.create(l.cgroups.next()) // without one the child is contained by what /proc tells
 	}
 	if child.cgroup != nil {
 		dir, err := child.cgroup.open()
