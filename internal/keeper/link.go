@@ -27,11 +27,12 @@ type link struct {
 	messages *os.File // the epoll instance
 	arrived  syscall.RawConn
 
-	taking   func(uintptr) bool // the method value, made once
-	in, oob  []byte             // what it has received, the rest is of the last call
+	// The receiver's: its buffers, and what the last call has brought.
+	in, oob  []byte
 	n, oobn  int
 	flags    int
 	received error
+	taking   func(uintptr) bool // the method value of take, made once
 
 	sending sync.Mutex // guards what follows
 	closed  bool
