@@ -117,20 +117,20 @@ func (b *Backing) block(start int64, size int) *block {
 // lend gives a block its memory.
 func (b *Backing) lend(bl *block, size int) {
 	first := bl.place.at == firstBlockAt
-	b.shared = b.shared || first
 	at, lead := bl.place.at, 0
 	if first {
-		at, lead = recordsBase, filePage/2
+		b.shared = true
+		at, lead = recordsBase, filePage/2 // the records before it
 	}
-	page := b.mapped(at, lead+size)
-	if page == nil {
+	m := b.mapped(at, lead+size)
+	if m == nil {
 		bl.data = make([]byte, 0, size)
 		return
 	}
-	bl.data = page[lead:lead]
+	bl.data = m[lead:lead]
 	bl.place.mapped = true
 	if first && b.window == nil {
-		b.window, b.windowAt, b.lent = page[:lead], 0, true
+		b.window, b.windowAt, b.lent = m[:lead], 0, true
 	}
 }
 
