@@ -81,7 +81,9 @@ func socketPair() (ours, theirs int, err error) {
 	return fds[0], fds[1], nil
 }
 
-// send sends m. It waits for up to sendTime while there is no room for it.
+// send sends m. It waits for up to sendTime while there is no room for it, and returns
+// os.ErrDeadlineExceeded when there is none by then: EAGAIN means something else to those
+// who start programs.
 func (l *link) send(m message) error {
 	l.sending.Lock()
 	defer l.sending.Unlock()
@@ -111,6 +113,8 @@ func (l *link) send(m message) error {
 		}
 		left := deadline.Sub(now)
 		switch {
+		case left <= 0 && err == unix.EAGAIN:
+			return fmt.Errorf("the other side has taken no message for %v: %w", sendTime, os.ErrDeadlineExceeded)
 		case left <= 0:
 			return os.NewSyscallError("sendmsg", err)
 		case err == unix.EAGAIN:

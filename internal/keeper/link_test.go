@@ -105,7 +105,8 @@ func TestSendGivesUp(t *testing.T) {
 		err = l.send(message{kind: notify, data: make([]byte, maxData)})
 		last = time.Since(began)
 	}
-	if !errors.Is(err, unix.EAGAIN) || last < sendTime {
+	// Of a launch, EAGAIN would say that there are too many processes.
+	if !errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, unix.EAGAIN) || last < sendTime {
 		t.Errorf("after %v: %v", last, err)
 	}
 }
