@@ -36,7 +36,7 @@ func idleAxes() []axis {
 }
 
 func runIdle(ctx context.Context, l *lab, s side, count int) (values []float64, err error) {
-	c, err := newChildren(ctx, s)
+	c, err := newChildren(ctx, s, bareIdle)
 	if err != nil {
 		return nil, err
 	}
@@ -118,13 +118,9 @@ func runBoot(ctx context.Context, _ *lab, s side) (values []float64, err error) 
 		return nil, err
 	}
 	answered := time.Since(began)
-	of := group{cmd.Process.Pid}
-	worker, err := twinOf(cmd.Process.Pid)
+	of, err := pairOf(cmd.Process.Pid)
 	if err != nil {
 		return nil, err
-	}
-	if worker != 0 {
-		of = append(of, worker)
 	}
 	cpu, err := of.cpu()
 	if err != nil {

@@ -76,7 +76,7 @@ func keeperFanoutAxis() axis {
 
 func runKeeperStart(ctx context.Context, l *lab, s side, count int) (values []float64, err error) {
 	s, args := l.base(s)
-	c, err := newChildren(ctx, s, args...)
+	c, err := newChildren(ctx, s, bareIdle, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func runKeeperMemory(ctx context.Context, s side, count int) (values []float64, 
 	if s.raw() {
 		return []float64{unknown, unknown}, nil
 	}
-	c, err := newChildren(ctx, s)
+	c, err := newChildren(ctx, s, bareIdle)
 	if err != nil {
 		return nil, err
 	}

@@ -14,8 +14,13 @@ func keptAxes() []axis {
 		about:    "replace-logs, beside the least pair of processes of which one keeps what outlives the other",
 		measures: []measure{{name: "p50", unit: "ms"}, {name: "p99", unit: "ms"}, {name: "CPU", unit: "ms a replacement"}},
 		run: func(ctx context.Context, l *lab, s side) ([]float64, error) {
-			return runReplace(ctx, s, 1, l.amount(replaceKills, 5), listenToLogs, []string{"raw", "kept"})
+			return runReplace(ctx, s, 1, l.amount(replaceKills, 5), listenToLogs, []string{"raw", "kept", "greeter"})
 		},
+	}, {
+		name:     "kept-start-1000",
+		about:    "start-1000, beside such a pair of processes",
+		measures: startMeasures(goal{}, goal{}),
+		run:      idle{count: 1000, role: []string{"raw", "kept", "idle"}}.run,
 	}}
 	for _, kind := range echoKinds {
 		if !kind.judged {

@@ -21,7 +21,7 @@ func childMemoryAxes() []axis {
 			scale:    scale{"children in memory", float64(count)},
 			run: func(ctx context.Context, l *lab, s side) (values []float64, err error) {
 				count := l.amount(count, count/20)
-				c, err := newChildren(ctx, s)
+				c, err := newChildren(ctx, s, bareIdle)
 				if err != nil {
 					return nil, err
 				}

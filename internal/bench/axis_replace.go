@@ -135,7 +135,7 @@ func newGreetings(ctx context.Context, s side, count int, listen listener, role 
 
 type rawGreetings struct {
 	*helper
-	pair  group // it, and its worker if it has one
+	pair  group
 	conn  net.Conn
 	lines *bufio.Reader
 }
@@ -149,14 +149,10 @@ func newRawGreetings(ctx context.Context, role []string) (*rawGreetings, error) 
 	if err := h.hear(&addr); err != nil {
 		return nil, err
 	}
-	pair := h.pids()
-	worker, err := twinOf(pair[0])
+	pair, err := h.pair()
 	if err != nil {
 		h.end()
 		return nil, err
-	}
-	if worker != 0 {
-		pair = append(pair, worker)
 	}
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {

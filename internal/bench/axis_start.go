@@ -13,7 +13,19 @@ import (
 // idle are many children that do nothing, of which each has two pipes.
 type idle struct {
 	count int
-	file  bool // from the daemon's configuration, or else by one request
+	file  bool     // from the daemon's configuration, or else by one request
+	role  []string // of the bare loop
+}
+
+// bareIdle is the role of the loop that starts idle children and does nothing else.
+var bareIdle = []string{"raw", "children"}
+
+func startMeasures(started, stopped goal) []measure {
+	return []measure{
+		{name: "started", unit: "children/s", goal: started, growth: rate},
+		{name: "CPU", unit: "ms a child started", growth: each},
+		{name: "stop all", unit: "s", goal: stopped, growth: total},
+	}
 }
 
 func startAxes() []axis {
@@ -33,17 +45,12 @@ func startAxes() []axis {
 			case 2000:
 				started = goal{}
 			}
-			a := idle{count, from.file}
 			all = append(all, axis{
-				name:  fmt.Sprintf("%s-%d", from.name, count),
-				about: fmt.Sprintf("%d idle children %s", count, from.about),
-				measures: []measure{
-					{name: "started", unit: "children/s", goal: started, growth: rate},
-					{name: "CPU", unit: "ms a child started", growth: each},
-					{name: "stop all", unit: "s", goal: stopped, growth: total},
-				},
-				scale: scale{"children of " + from.name, float64(count)},
-				run:   a.run,
+				name:     fmt.Sprintf("%s-%d", from.name, count),
+				about:    fmt.Sprintf("%d idle children %s", count, from.about),
+				measures: startMeasures(started, stopped),
+				scale:    scale{"children of " + from.name, float64(count)},
+				run:      idle{count, from.file, bareIdle}.run,
 			})
 			if count == 2000 {
 				all[len(all)-1].maxPairs = 3
@@ -60,7 +67,7 @@ func (i idle) run(ctx context.Context, l *lab, s side) (values []float64, err er
 	if i.file {
 		c, err = i.configured(ctx, l, s)
 	} else {
-		c, err = newChildren(ctx, s)
+		c, err = newChildren(ctx, s, i.role)
 	}
 	if err != nil {
 		return nil, err
@@ -96,7 +103,7 @@ func (i idle) run(ctx context.Context, l *lab, s side) (values []float64, err er
 // configured is a side that starts the children without being asked.
 func (i idle) configured(ctx context.Context, l *lab, s side) (children, error) {
 	if s.raw() {
-		return newChildren(ctx, s)
+		return newChildren(ctx, s, i.role)
 	}
 	path := filepath.Join(l.dir, "idle.ini")
 	text := fmt.Sprintf("[process:idle]\ncmd = sleep\nargs = 1000000\nnumprocesses = %d\n", i.count)
@@ -115,16 +122,38 @@ type children interface {
 	end() error
 }
 
-func newChildren(ctx context.Context, s side, args ...string) (children, error) {
+// newChildren is a side without any yet: a bare loop of that role, or gafferd with
+// these arguments.
+func newChildren(ctx context.Context, s side, role []string, args ...string) (children, error) {
 	if s.raw() {
-		h, err := help(ctx, "raw", "children")
-		return &rawIdle{helper: h}, err
+		return newRawIdle(ctx, role)
 	}
 	d, err := startDaemon(ctx, s.gafferd, args...)
 	return &daemonIdle{d}, err
 }
 
-type rawIdle struct{ *helper }
+type rawIdle struct {
+	*helper
+	pair group
+}
+
+func newRawIdle(ctx context.Context, role []string) (*rawIdle, error) {
+	h, err := help(ctx, role...)
+	if err != nil {
+		return nil, err
+	}
+	r := &rawIdle{helper: h}
+	if err := r.order("0"); err != nil { // none is there to be stopped, but who answers is
+		return nil, err
+	}
+	if r.pair, err = h.pair(); err != nil {
+		h.end()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *rawIdle) pids() group { return r.pair }
 
 func (r *rawIdle) start(_ context.Context, count int) error { return r.order(strconv.Itoa(count)) }
 

@@ -55,13 +55,8 @@ func startDaemon(ctx context.Context, path string, args ...string) (*daemon, err
 		d.cmd.Wait() // its failure is in what it said
 		return nil, fmt.Errorf("%s ended: %s", path, d.said.Bytes())
 	}
-	worker, err := twinOf(d.cmd.Process.Pid)
-	if err != nil {
+	if d.group, err = pairOf(d.cmd.Process.Pid); err != nil {
 		return nil, errors.Join(err, d.end())
-	}
-	d.group = group{d.cmd.Process.Pid}
-	if worker != 0 {
-		d.group = append(d.group, worker)
 	}
 	return d, nil
 }

@@ -12,6 +12,18 @@ import (
 // or gafferd's keeper and its worker.
 type group []int
 
+// pairOf is a process with its twin, if it has one.
+func pairOf(pid int) (group, error) {
+	twin, err := twinOf(pid)
+	switch {
+	case err != nil:
+		return nil, err
+	case twin == 0:
+		return group{pid}, nil
+	}
+	return group{pid, twin}, nil
+}
+
 // memory is what processes hold.
 type memory struct {
 	pss   int64 // their share of what they share with others, and all of their own

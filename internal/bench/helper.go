@@ -46,6 +46,10 @@ func help(ctx context.Context, role ...string) (*helper, error) {
 
 func (h *helper) pids() group { return group{h.cmd.Process.Pid} }
 
+// pair is the helper with its worker, if it has one, which is there once it has said
+// something.
+func (h *helper) pair() (group, error) { return pairOf(h.cmd.Process.Pid) }
+
 // hear waits for the next thing that the helper says.
 func (h *helper) hear(v any) error {
 	if err := h.out.Decode(v); err != nil {

@@ -26,7 +26,7 @@ func TestQuick(t *testing.T) {
 	axes := []string{
 		"fanout-16k-10", "sse-10", "ws-10", "logs-10", "flood-both", "echo-10", "start-200", "start-file-200", "replace-10", "status-100",
 		"memory-eventsource-100", "listeners-1000", "logged-500", "idle-100", "boot", "keeper-fanout", "keeper-start-200",
-		"keeper-memory-100", "kept-replace", "kept-echo-1", "logs-write-10", "logs-grep-literal",
+		"keeper-memory-100", "kept-replace", "kept-start-1000", "kept-echo-1", "logs-write-10", "logs-grep-literal",
 	}
 	if err := run(t.Context(), []string{"-quick", "-axes", strings.Join(axes, ",")}, &table, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, &progress)

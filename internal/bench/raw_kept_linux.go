@@ -8,32 +8,41 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// A pair of processes that gives a greeter what gafferd and its keeper give, and does
-// nothing else: the child and what it says outlive the process that serves, nothing that
-// it has left behind lives on beside the next one, and what has happened is recorded.
-// What each of the two says to the other is a datagram: one of these, and a number.
+// A pair of processes that gives children what gafferd and its keeper give, and does
+// nothing else: a child and what it says outlive the process that serves, a stop misses
+// nothing that descends from it, nothing that it has left behind lives on after its end,
+// and what has happened is recorded.
+//
+// What each of the two says to the other is a datagram: one of these, the number of the
+// child that it is about, and another number.
 const (
 	sayLaunch  = 'l' // with the control group, if there is one, both outputs, and our ends of these
 	sayKeep    = 'k' // with a file
+	sayStop    = 's'
 	sayRelease = 'r' // the zombie
 	sayBegun   = 'b' // with the pid
 	sayEnded   = 'e'
 )
 
-// rawKept is the one that keeps.
-func rawKept([]string) error {
+// keptPrograms are what children of the pair can be.
+var keptPrograms = map[string][]string{"greeter": greeter, "idle": {"sleep", "1000000"}}
+
+// rawKept is the one that keeps. It ends when the worker does, whose standard input is its own.
+func rawKept(args []string) error {
+	if len(args) != 1 || keptPrograms[args[0]] == nil {
+		return fmt.Errorf("told %q: want greeter or idle", args)
+	}
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return os.NewSyscallError("socketpair", err)
 	}
 	ours, theirs := os.NewFile(uintptr(fds[0]), "link"), os.NewFile(uintptr(fds[1]), "link")
-	worker, err := startKeptWorker(theirs)
+	worker, err := startKeptWorker(args[0], theirs)
 	theirs.Close()
 	if err != nil {
 		return err
@@ -42,80 +51,77 @@ func rawKept([]string) error {
 	if err != nil {
 		return err
 	}
-	k := &keptGreeter{link: link}
-	go func() {
-		untilStdinEnds()
-		k.end()
-		link.Close()
-	}()
+	k := &keptChildren{link: link, program: keptPrograms[args[0]], running: make(map[int]*keptChild)}
+	defer k.end()
 	for {
-		what, _, files, err := link.hear()
+		m, err := link.hear()
 		if err != nil {
-			break // the worker has ended, or we have
+			break // the worker has ended
 		}
-		if err := k.obey(what, files); err != nil {
-			k.end()
+		if err := k.obey(m); err != nil {
 			return err
 		}
 	}
-	k.end()
-	return worker.Wait() // for it hears that we have ended
+	return worker.Wait()
 }
 
-func startKeptWorker(link *os.File) (*exec.Cmd, error) {
+func startKeptWorker(children string, link *os.File) (*exec.Cmd, error) {
 	path, err := self()
 	if err != nil {
 		return nil, err
 	}
-	worker := exec.Command(path, "raw", "kept-worker")
-	worker.Stdout, worker.Stderr = os.Stdout, os.Stderr
+	worker := exec.Command(path, "raw", "kept-worker", children)
+	worker.Stdin, worker.Stdout, worker.Stderr = os.Stdin, os.Stdout, os.Stderr
 	worker.ExtraFiles = []*os.File{link}
+	worker.SysProcAttr = dieWithUs()
 	return worker, worker.Start()
 }
 
-// keptGreeter is what is kept of the greeter that runs.
-type keptGreeter struct {
-	link *keptLink
-
-	mu    sync.Mutex // guards everything below
-	over  bool
-	pid   int // 0: none runs
-	pidfd *os.File
-	files []int // its own
-	other []int // that are no greeter's
+// keptChildren are what one goroutine keeps.
+type keptChildren struct {
+	link    *keptLink
+	program []string
+	running map[int]*keptChild
+	files   []int // that are no child's
 }
 
-func (k *keptGreeter) obey(what byte, files []int) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+type keptChild struct {
+	pid   int
+	pidfd *os.File
+	files []int
+}
+
+func (k *keptChildren) obey(m keptMessage) error {
+	child := k.running[m.number]
 	switch {
-	case what == sayLaunch && !k.over:
-		return k.launch(files)
-	case what == sayKeep && k.pid == 0:
-		k.other = append(k.other, files...)
-	case what == sayKeep:
-		k.files = append(k.files, files...)
-	case what == sayRelease:
-		k.release()
+	case m.what == sayLaunch:
+		return k.launch(m.number, m.files)
+	case m.what == sayKeep && child == nil:
+		k.files = append(k.files, m.files...)
+	case m.what == sayKeep:
+		child.files = append(child.files, m.files...)
+	case m.what == sayStop && child != nil:
+		unix.Kill(-child.pid, unix.SIGTERM)
+	case m.what == sayRelease && child != nil:
+		k.release(m.number)
 	}
 	return nil
 }
 
-func (k *keptGreeter) launch(files []int) error {
-	path, err := exec.LookPath(greeter[0])
+func (k *keptChildren) launch(number int, files []int) error {
+	path, err := exec.LookPath(k.program[0])
 	if err != nil {
 		return err
 	}
 	pidfd := -1
 	attr := dieWithUs()
 	attr.Setpgid, attr.PidFD = true, &pidfd
-	k.files = append(k.files, files[len(files)-2:]...)
 	theirs := files[:len(files)-2]
 	if len(theirs) > 2 {
 		attr.UseCgroupFD, attr.CgroupFD = true, theirs[0]
 	}
 	out, errs := theirs[len(theirs)-2], theirs[len(theirs)-1]
-	k.pid, _, err = syscall.StartProcess(path, greeter, &syscall.ProcAttr{
+	pid, _, err := syscall.StartProcess(path, k.program, &syscall.ProcAttr{
 		Env: os.Environ(), Files: []uintptr{0, uintptr(out), uintptr(errs)}, Sys: attr,
 	})
 	for _, fd := range theirs {
@@ -125,13 +131,14 @@ func (k *keptGreeter) launch(files []int) error {
 		return err
 	}
 	unix.SetNonblock(pidfd, true)
-	k.pidfd = os.NewFile(uintptr(pidfd), "pidfd")
-	go k.watch(k.pidfd)
-	return k.link.say(sayBegun, k.pid)
+	child := &keptChild{pid: pid, pidfd: os.NewFile(uintptr(pidfd), "pidfd"), files: files[len(files)-2:]}
+	k.running[number] = child
+	go k.watch(number, child.pidfd)
+	return k.link.say(sayBegun, number, pid)
 }
 
-// watch tells of the end of the greeter with that pidfd.
-func (k *keptGreeter) watch(pidfd *os.File) {
+// watch tells of the end of the child with that pidfd.
+func (k *keptChildren) watch(number int, pidfd *os.File) {
 	conn, err := pidfd.SyscallConn()
 	if err != nil {
 		return
@@ -142,37 +149,40 @@ func (k *keptGreeter) watch(pidfd *os.File) {
 		return n > 0 || err != nil && err != unix.EINTR
 	})
 	if err == nil {
-		k.link.say(sayEnded, 0)
+		k.link.say(sayEnded, number, 0)
 	}
 }
 
-// release forgets the greeter, which has ended. k.mu must be held.
-func (k *keptGreeter) release() {
-	if k.pid == 0 {
-		return
-	}
-	unix.Wait4(k.pid, nil, 0, nil)
-	k.pidfd.Close()
-	for _, fd := range k.files {
+// release forgets a child, which has ended.
+func (k *keptChildren) release(number int) {
+	child := k.running[number]
+	delete(k.running, number)
+	unix.Wait4(child.pid, nil, 0, nil)
+	child.pidfd.Close()
+	for _, fd := range child.files {
 		unix.Close(fd)
 	}
-	k.pid, k.files = 0, nil
 }
 
-func (k *keptGreeter) end() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.over = true
-	if k.pid > 0 {
-		unix.Kill(-k.pid, unix.SIGKILL)
+// end kills those that the worker has left.
+func (k *keptChildren) end() {
+	for number, child := range k.running {
+		unix.Kill(-child.pid, unix.SIGKILL)
+		k.release(number)
 	}
-	k.release()
+	k.link.Close()
 }
 
 // keptLink is one end of what the two say to each other. One goroutine may hear.
 type keptLink struct {
 	*net.UnixConn
 	in, oob [256]byte
+}
+
+type keptMessage struct {
+	what         byte
+	number, more int
+	files        []int
 }
 
 // newKeptLink takes f over.
@@ -190,29 +200,35 @@ func newKeptLink(f *os.File) (*keptLink, error) {
 	return &keptLink{UnixConn: unixConn}, nil
 }
 
-func (l *keptLink) say(what byte, number int, files ...int) error {
-	_, _, err := l.WriteMsgUnix(binary.LittleEndian.AppendUint64([]byte{what}, uint64(number)), unix.UnixRights(files...), nil)
+func (l *keptLink) say(what byte, number, more int, files ...int) error {
+	text := binary.LittleEndian.AppendUint64([]byte{what}, uint64(number))
+	_, _, err := l.WriteMsgUnix(binary.LittleEndian.AppendUint64(text, uint64(more)), unix.UnixRights(files...), nil)
 	return err
 }
 
-func (l *keptLink) hear() (what byte, number int, files []int, err error) {
+func (l *keptLink) hear() (m keptMessage, err error) {
 	n, oobn, _, _, err := l.ReadMsgUnix(l.in[:], l.oob[:])
 	switch {
 	case err != nil:
-		return 0, 0, nil, err
+		return m, err
 	case n == 0:
-		return 0, 0, nil, io.EOF
-	case n != 9:
-		return 0, 0, nil, fmt.Errorf("%d bytes were said", n)
+		return m, io.EOF
+	case n != 17:
+		return m, fmt.Errorf("%d bytes were said", n)
+	}
+	m = keptMessage{
+		what:   l.in[0],
+		number: int(binary.LittleEndian.Uint64(l.in[1:])),
+		more:   int(binary.LittleEndian.Uint64(l.in[9:])),
 	}
 	if oobn > 0 {
 		messages, err := unix.ParseSocketControlMessage(l.oob[:oobn])
 		if err != nil {
-			return 0, 0, nil, err
+			return m, err
 		}
-		if files, err = unix.ParseUnixRights(&messages[0]); err != nil {
-			return 0, 0, nil, err
+		if m.files, err = unix.ParseUnixRights(&messages[0]); err != nil {
+			return m, err
 		}
 	}
-	return l.in[0], int(binary.LittleEndian.Uint64(l.in[1:])), files, nil
+	return m, nil
 }

@@ -1,96 +1,70 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"net"
+	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// rawKeptWorker is the one that serves: it has one greeter launched after the other, and
-// what they say goes to the one connection that it waits for.
-func rawKeptWorker([]string) error {
+// keptWorker is the one that serves: it has children launched, and sees to what they leave.
+type keptWorker struct {
+	link   *keptLink // what is said when the other one has ended is lost: to hear fails then
+	groups string    // where each child gets its control group; "" without any
+
+	mu      sync.Mutex // guards what follows, and the pids of lives
+	journal *keptFile
+}
+
+// rawKeptWorker is a worker for children of one kind.
+func rawKeptWorker(args []string) error {
 	link, err := newKeptLink(os.NewFile(3, "link"))
 	if err != nil {
 		return err
 	}
-	conn, err := sayAndAccept()
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	w := &keptWorker{link: link, conn: conn, groups: groupOfKept()}
-	defer func() {
-		w.vacate()
-		os.Remove(w.groups)
-	}()
+	w := &keptWorker{link: link, groups: groupOfKept()}
+	defer os.Remove(w.groups)
 	if w.journal, err = newKeptFile(); err != nil {
 		return err
 	}
-	w.link.say(sayKeep, 0, w.journal.fd)
-	return w.run()
+	w.link.say(sayKeep, 0, 0, w.journal.fd)
+	if args[0] == "greeter" {
+		return replaceKept(w)
+	}
+	return idleKept(w)
 }
 
-type keptWorker struct {
-	link    *keptLink // what is said when the other one has ended is lost: to hear fails then
-	conn    net.Conn
-	groups  string // where each greeter gets its control group; "" without any
-	group   string // of the one that runs
-	count   int    // of greeters so far
-	journal *keptFile
+// note records what has happened to a child. w.mu must be held.
+func (w *keptWorker) note(number int, what string, detail int) {
+	w.journal.put(fmt.Appendf(nil, "%d child %d %s %d\n", time.Now().UnixNano(), number, what, detail))
+}
+
+// keptLife is that of one child.
+type keptLife struct {
+	number  int // from 1
+	pid     int // 0 until it is known
+	group   string
 	readers sync.WaitGroup
 }
 
-// run returns when the other one has ended, which has killed the last greeter.
-func (w *keptWorker) run() error {
-	if err := w.launch(); err != nil {
-		return err
-	}
-	for {
-		what, pid, _, err := w.link.hear()
-		if err != nil {
-			return w.vacate()
-		}
-		switch what {
-		case sayBegun:
-			w.note("begun", pid)
-		case sayEnded:
-			w.readers.Wait()
-			if err := w.vacate(); err != nil {
-				return err
-			}
-			w.note("ended", w.count)
-			w.link.say(sayRelease, 0)
-			if err := w.launch(); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// note records what has happened.
-func (w *keptWorker) note(what string, number int) {
-	w.journal.put(fmt.Appendf(nil, "%d greeter %d %s %d\n", time.Now().UnixNano(), w.count, what, number))
-}
-
-func (w *keptWorker) launch() error {
-	w.count++
-	w.note("launch", w.count)
-	var files []int // that are the greeter's
+// launch has a child launched, and brings what it says to a writer.
+func (w *keptWorker) launch(life *keptLife, to io.Writer) error {
+	w.mu.Lock()
+	w.note(life.number, "launch", 0)
+	w.mu.Unlock()
+	var files []int // that are the child's
 	if w.groups != "" {
-		w.group = filepath.Join(w.groups, strconv.Itoa(w.count))
-		if err := os.Mkdir(w.group, 0o755); err != nil {
+		life.group = filepath.Join(w.groups, strconv.Itoa(life.number))
+		if err := os.Mkdir(life.group, 0o755); err != nil {
 			return err
 		}
-		dir, err := unix.Open(w.group, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		dir, err := unix.Open(life.group, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return err
 		}
@@ -105,39 +79,68 @@ func (w *keptWorker) launch() error {
 		unix.SetNonblock(ends[0], true)
 		ours, files = append(ours, ends[0]), append(files, ends[1])
 	}
-	w.link.say(sayLaunch, w.count, append(files, ours...)...)
+	w.link.say(sayLaunch, life.number, 0, append(files, ours...)...)
 	for _, fd := range files {
 		unix.Close(fd)
 	}
 	for _, fd := range ours {
-		w.readers.Go(func() { w.bring(os.NewFile(uintptr(fd), "output")) })
+		life.readers.Go(func() { w.bring(life.number, os.NewFile(uintptr(fd), "output"), to) })
 	}
 	return nil
 }
 
-// vacate removes the control group of a greeter that has ended, in which nothing may
-// live any more.
-func (w *keptWorker) vacate() error {
-	if w.group == "" {
-		return nil
-	}
-	group := w.group
-	w.group = ""
-	return os.NewSyscallError("rmdir", unix.Rmdir(group))
+// begun notes that a child runs.
+func (w *keptWorker) begun(life *keptLife, pid int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	life.pid = pid
+	w.note(life.number, "begun", pid)
 }
 
-// bring brings to the connection what comes out of a pipe, by way of a file that is kept.
-func (w *keptWorker) bring(pipe *os.File) {
+// stop tells a child to end, and what descends from it.
+func (w *keptWorker) stop(life *keptLife) {
+	w.link.say(sayStop, life.number, 0)
+	if life.group == "" {
+		return
+	}
+	w.mu.Lock()
+	leader := life.pid
+	w.mu.Unlock()
+	members, _ := os.ReadFile(filepath.Join(life.group, "cgroup.procs")) // none when it has ended
+	for member := range bytes.FieldsSeq(members) {
+		if pid, err := strconv.Atoi(string(member)); err == nil && pid != leader {
+			unix.Kill(pid, unix.SIGTERM)
+		}
+	}
+}
+
+// ended sees to what a child leaves: what it has said is brought, and nothing may live any
+// more in its control group.
+func (w *keptWorker) ended(life *keptLife) error {
+	life.readers.Wait()
+	if life.group != "" {
+		if err := unix.Rmdir(life.group); err != nil {
+			return os.NewSyscallError("rmdir", err)
+		}
+	}
+	w.mu.Lock()
+	w.note(life.number, "ended", life.pid)
+	w.mu.Unlock()
+	return w.link.say(sayRelease, life.number, 0)
+}
+
+// bring brings to a writer what comes out of a pipe, by way of a file that is kept.
+func (w *keptWorker) bring(number int, pipe *os.File, to io.Writer) {
 	defer pipe.Close()
 	if !comes(pipe) {
 		return
 	}
 	file, err := newKeptFile()
 	if err != nil {
-		return // who waits for its greeting finds none
+		return // who waits for it finds nothing
 	}
 	defer file.close()
-	if w.link.say(sayKeep, 0, file.fd) != nil {
+	if w.link.say(sayKeep, number, 0, file.fd) != nil {
 		return
 	}
 	for {
@@ -145,7 +148,7 @@ func (w *keptWorker) bring(pipe *os.File) {
 		if err != nil {
 			return
 		}
-		w.conn.Write(said)
+		to.Write(said)
 	}
 }
 
@@ -162,45 +165,4 @@ func comes(pipe *os.File) (something bool) {
 		return polls[0].Revents != 0
 	})
 	return something
-}
-
-// groupOfKept makes a control group below this program's own; "" if it cannot, or if
-// nothing can be started in it.
-func groupOfKept() string {
-	own, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return ""
-	}
-	mounts, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(own)) {
-		path, ok := strings.CutPrefix(line, "0::")
-		if !ok {
-			continue
-		}
-		for line := range strings.Lines(string(mounts)) {
-			if fields := strings.Fields(line); len(fields) > 2 && fields[2] == "cgroup2" {
-				dir := filepath.Join(fields[1], strings.TrimSpace(path), fmt.Sprintf("gaffer-bench.%d", os.Getpid()))
-				if os.Mkdir(dir, 0o755) == nil && startsIn(dir) {
-					return dir
-				}
-				os.Remove(dir)
-			}
-		}
-	}
-	return ""
-}
-
-// startsIn reports whether a program can be started in a control group.
-func startsIn(dir string) bool {
-	f, err := os.Open(dir)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	probe := exec.Command("true")
-	probe.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(f.Fd())}
-	return probe.Run() == nil
 }
