@@ -217,3 +217,27 @@ func TestPIDsAreNotGivenTwice(t *testing.T) {
 		})
 	}
 }
+
+// TestUpdatedWhileStarting holds that the next worker replaces an instance of which it was
+// known when the last one died that it is of the description before.
+func TestUpdatedWhileStarting(t *testing.T) {
+	crashing(t, func(f *fixture, l *fakeLauncher, v *Vault) {
+		f.do(f.Create(quiet("left")))
+		l.takes = time.Hour
+		l.child("left-1").end(process.Status{ExitStatus: 1})
+		synctest.Wait()
+		f.wantState("left", StateStarting)
+		f.do(f.Update("left", quiet("left", command("/bin/other"))))
+		left := make(chan error, 2)
+		left <- nil // of the one that has ended
+		left <- nil // the other one is there, with the old program
+		l.takes = 0
+		next := crashLeaving(f, v, left)
+		defer next.Shutdown(f.Context())
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		if len(next.times) != 1 {
+			t.Errorf("it was replaced %d times, want once", len(next.times))
+		}
+	})
+}

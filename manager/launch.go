@@ -88,6 +88,7 @@ func (s *supervisor) prepare() (sl *slot, inst *instance, spec *process.Spec, wr
 	if sl == nil {
 		return nil, nil, nil, nil
 	}
+	sl.starting = slotStart{s.generation, time.Now()}
 	s.setState(sl, starting)
 	inst = &instance{pid: sl.pid, index: sl.index, generation: s.generation, owner: s}
 	s.note(s.key(".i%d", inst.pid), s.description())

@@ -240,6 +240,7 @@ func (s *supervisor) recall(inst *instance, made json.RawMessage) {
 // held.
 func (s *supervisor) resumeSlot(sl *slot, r slotRecord, saved *supervisorSnapshot) error {
 	sl.pid, sl.restarts, sl.failed, sl.refused, sl.retryAt = r.PID, r.Restarts, r.Failed, r.Refused, r.RetryAt
+	sl.starting = slotStart{r.Generation, r.StartedAt}
 	s.counts[sl.state]--
 	s.counts[r.State]++
 	sl.state = r.State

@@ -123,6 +123,8 @@ func (sv *saver) freeze() {
 		return
 	}
 	sv.save(true)
+	sv.saving.Lock() // a save under way would write them without what is being stopped
+	defer sv.saving.Unlock()
 	sv.mu.Lock()
 	defer sv.mu.Unlock()
 	sv.frozen = true

@@ -43,6 +43,7 @@ type slot struct {
 	pid      int       // of the next instance: given when it is due, so that pids go by the order in which instances were wanted
 	instance *instance // in running and stopping
 	queued   bool      // is in supervisor.due
+	starting slotStart // of the instance in starting
 	behind   bool      // the operation under way waits for it
 
 	restarts int       // in a row, none of which held
@@ -52,6 +53,12 @@ type slot struct {
 	stop     string    // in stopping: why
 	killAt   time.Time // in stopping: when it is to be killed
 	place    int       // in supervisor.retries, in waiting
+}
+
+// slotStart is what is recorded of an instance that is being started.
+type slotStart struct {
+	generation int
+	at         time.Time
 }
 
 // setState is the only assignment to a slot's state. It keeps what hangs on

@@ -163,7 +163,7 @@ func (s *supervisor) slotRecord(sl *slot) []byte {
 		r.Generation, r.StartedAt = inst.generation, inst.proc.StartedAt()
 		r.Stop, r.KillAt = sl.stop, sl.killAt
 	} else if sl.state == starting {
-		r.Generation, r.StartedAt = s.generation, time.Now()
+		r.Generation, r.StartedAt = sl.starting.generation, sl.starting.at
 	}
 	return r.encode()
 }

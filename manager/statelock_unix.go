@@ -26,7 +26,11 @@ func lockState(ctx context.Context, root *os.Root, self int, waiting func(pid in
 	for first := true; ; first = false {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
-			return f, claim(f, self)
+			if err = claim(f, self); err != nil {
+				f.Close()
+				return nil, err
+			}
+			return f, nil
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			f.Close()

@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gafferd/gaffer/streams"
 )
 
 // leftKeeper has one child, which an earlier program has left.
@@ -137,4 +139,39 @@ func TestAdoptedStopKeepsItsTime(t *testing.T) {
 	if exit := end(t, p); child.killed.Load() || exit.Reason != "update" {
 		t.Errorf("what was left was killed: %v; got %+v", child.killed.Load(), exit)
 	}
+}
+
+// TestAdoptWhatWasReadToItsEnd holds that the end of an instance does not wait for a stream
+// that has ended before.
+func TestAdoptWhatWasReadToItsEnd(t *testing.T) {
+	theirs, ours, err := outputPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	backing, err := streams.NewBacking("stdout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	earlier := streams.NewLog(streams.Options{Backing: backing})
+	theirs.WriteString("bye\n")
+	control(ours, func(fd int) error { _, _, err := earlier.Splice(fd); return err })
+	theirs.Close()
+	earlier.Close()
+	child := &leftChild{files: map[byte]*os.File{fileNumber(1, keptEnd): ours, fileNumber(1, keptBacking): backing.File()}}
+	claim, err := NewClaim(&Spec{Name: "web", RedirectOutput: []string{"stdout"}}, Options{Launcher: leftKeeper{child: child}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := claim.Adopt(Was{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := p.readable("stdout"); s.reader != nil {
+		t.Error("it is still read")
+	}
+	if got := output(t, p, "stdout"); got != "bye\n" {
+		t.Errorf("output %q", got)
+	}
+	go child.end(Status{})
+	end(t, p)
 }

@@ -77,15 +77,19 @@ func (r *cgroupRun) usable() bool {
 // create makes the cgroup of one child. It returns nil when there is no room.
 func (r *cgroupRun) create(name string) *cgroup {
 	c := r.named(name)
-	for range 10 { // the child before may be taking the launcher's away just now
+	for range 10 {
 		err := unix.Mkdir(c.dir, 0o755)
-		if err == nil {
+		switch err {
+		case nil:
 			return c
+		case unix.ENOENT: // the child before may be taking the launcher's away just now
+			err = unix.Mkdir(r.dir, 0o755)
+		case unix.EEXIST: // an earlier worker was killed before it had anything started there
+			err = unix.Rmdir(c.dir)
 		}
-		if err != unix.ENOENT {
+		if err != nil && err != unix.EEXIST {
 			break
 		}
-		unix.Mkdir(r.dir, 0o755) // its failure shows in the next try
 	}
 	r.unused()
 	return nil
@@ -93,6 +97,16 @@ func (r *cgroupRun) create(name string) *cgroup {
 
 // next is a name that no child of this program has had.
 func (r *cgroupRun) next() string { return strconv.FormatInt(r.last.Add(1), 10) }
+
+// existing is the cgroup of a child of an earlier worker; nil if it has none.
+func (r *cgroupRun) existing(name string) *cgroup {
+	c := r.named(name)
+	if unix.Access(c.dir, unix.F_OK) != nil {
+		r.unused()
+		return nil
+	}
+	return c
+}
 
 // named is the cgroup of a child that has one.
 func (r *cgroupRun) named(name string) *cgroup {

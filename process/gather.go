@@ -153,6 +153,6 @@ func (r *reader) gather() (ended bool) {
 		}
 		pause.wait()
 	}
-	r.rest(uintptr(r.fd))
+	r.rest()
 	return true
 }

@@ -164,3 +164,36 @@ func TestCutWhileGathering(t *testing.T) {
 		t.Error("its log is open")
 	}
 }
+
+// TestResizeWhileGathering has the detector of races look at both: a pipe may be made
+// smaller, by a timer, while what it holds is taken.
+func TestResizeWhileGathering(t *testing.T) {
+	theirs, ours, err := outputPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := newReader(ctx, streams.NewLog(streams.Options{}), ours, nil)
+	r.pipe = true
+	defer r.end()
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				r.grow.shrink()
+			}
+		}
+	}()
+	for range 1000 {
+		r.gather()
+		r.joinPoller()
+	}
+	close(stop)
+	<-done
+}

@@ -126,7 +126,7 @@ func (l *KeptLauncher) Adopt(c Command) (KeptChild, error) {
 	}
 	child := &keptChild{lineage: lineage{marker: c.Marker}, launcher: l, kept: kept, detached: c.Detach}
 	if l.cgroups != nil && !c.Detach && !kept.Released() {
-		child.cgroup = l.cgroups.named(strconv.Itoa(c.ID))
+		child.cgroup = l.cgroups.existing(strconv.Itoa(c.ID)) // without one the child is contained by what /proc tells
 	}
 	return child, nil
 }

@@ -19,8 +19,8 @@ const (
 // closing p.done, after every other goroutine of p.
 func (p *Process) end(status Status) {
 	p.leaderEnded(status)
-	cutoff := time.AfterFunc(drainTime, p.cutStreams)
 	p.sweep()
+	cutoff := time.AfterFunc(drainTime, p.cutStreams)
 	close(p.settled)
 	p.mu.Lock()
 	p.setState(draining)
@@ -31,6 +31,11 @@ func (p *Process) end(status Status) {
 		}
 	}
 	p.work.Wait()
+	for _, s := range p.streams {
+		if s.socket != nil {
+			s.socket.Close()
+		}
+	}
 	if cutoff.Stop() {
 		p.cut()
 	}

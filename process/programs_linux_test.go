@@ -57,8 +57,12 @@ var programs = map[string]func(args []string){
 	},
 	"descriptors": listDescriptors,
 	"echo-custom": echoCustom,
-	"escape":      escape,
-	"headless":    headless,
+	"half-close": func([]string) {
+		unix.Shutdown(firstCustomFD, unix.SHUT_WR)
+		io.Copy(os.Stdout, os.NewFile(firstCustomFD, "ctl"))
+	},
+	"escape":   escape,
+	"headless": headless,
 }
 
 func init() {

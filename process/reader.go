@@ -57,11 +57,13 @@ func (r *reader) run() {
 	r.end()
 }
 
-// end is what comes when all has been read.
+// end is what comes when all has been read. A socket can still be written to.
 func (r *reader) end() {
 	r.grow.release()
 	r.log.Close()
-	r.close()
+	if r.pipe {
+		r.close()
+	}
 }
 
 // attend reads whenever there is something. It reports whether it has come to the end:
@@ -73,7 +75,10 @@ func (r *reader) attend() (ended bool) {
 		err = conn.Read(r.drain)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		conn.Control(r.rest) // fails only on a closed file, and it is ours to close
+		conn.Control(func(fd uintptr) { // fails only on a closed file, and it is ours to close
+			r.fd = int(fd)
+			r.rest()
+		})
 	}
 	return !r.hurried
 }
@@ -161,8 +166,7 @@ func (r *reader) read(p []byte) (int, error) {
 
 // rest takes what the pipe holds, and no more, for something that escaped may
 // go on writing.
-func (r *reader) rest(fd uintptr) {
-	r.fd = int(fd)
+func (r *reader) rest() {
 	left := buffered(r.fd)
 	if r.kept != nil {
 		left += r.kept.underWay()

@@ -16,6 +16,7 @@ type stream struct {
 	log    *streams.Log // nil: it cannot be read
 	reader *reader      // nil: an earlier program has read it to its end
 	input  *Input       // nil: it cannot be written to
+	socket *os.File     // of a custom stream, for both directions, until the instance's end; nil: it is a pipe
 	kept   *durable     // nil: there is no Keeper
 }
 
@@ -48,8 +49,7 @@ func (s *stream) connectInput(f *os.File) {
 	})
 }
 
-// connectOutput begins with our end of what can be read; nil if an earlier program
-// has read it to its end.
+// connectOutput begins with our end of what can be read; nil if there is none any more.
 func (s *stream) connectOutput(ctx context.Context, f *os.File, backpressure bool, o *Options) {
 	s.log = s.openLog(backpressure, o)
 	if s.kept != nil {
@@ -62,13 +62,21 @@ func (s *stream) connectOutput(ctx context.Context, f *os.File, backpressure boo
 		s.log.Close()
 		return
 	}
-	s.reader = newReader(ctx, s.log, f, s.kept)
-	s.reader.pipe = s.fd < firstCustomFD
-	s.reader.expected = slices.Contains(o.Expected, s.label)
-	s.reader.unread = func(lost int, err error) { o.unread(s.label, lost, err) }
-	if s.fd >= firstCustomFD {
+	pipe := s.fd < firstCustomFD
+	if !pipe {
+		s.socket = f
 		s.input = newInput(f, s.kept, func() error { return shutdownWrite(f) })
 	}
+	if over(s.log) { // an earlier program has read it to its end
+		if pipe {
+			f.Close() // the Keeper has its own until the child is released
+		}
+		return
+	}
+	s.reader = newReader(ctx, s.log, f, s.kept)
+	s.reader.pipe = pipe
+	s.reader.expected = slices.Contains(o.Expected, s.label)
+	s.reader.unread = func(lost int, err error) { o.unread(s.label, lost, err) }
 }
 
 // openLog makes the log, with what an earlier program has read.
@@ -82,6 +90,16 @@ func (s *stream) openLog(backpressure bool, o *Options) *streams.Log {
 		s.kept.spoilt = log.Restore()
 	}
 	return log
+}
+
+// over reports whether nothing more is to be read into a log.
+func over(log *streams.Log) bool {
+	select {
+	case <-log.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 // cutStreams ends every stream that has not ended yet, with what its pipe

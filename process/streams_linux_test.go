@@ -280,3 +280,24 @@ func TestPipesGrowInAFloodAndShrinkAfter(t *testing.T) {
 		t.Errorf("one too many: it has %d bytes, %d are grown", got, grown.Load())
 	}
 }
+
+// TestCustomStreamShutByTheChild holds that a child that says no more through a custom
+// stream still hears what is written to it.
+func TestCustomStreamShutByTheChild(t *testing.T) {
+	s := program("half-close")
+	s.CustomStreams = []string{"ctl"}
+	p := run(t, s, Options{})
+	wait(t, log(t, p, "ctl").Done(), "the end of ctl")
+	in, err := p.Input("ctl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := in.Copy(t.Context(), strings.NewReader("hello"), -1); err != nil {
+		t.Error(err)
+	}
+	in.Close()
+	end(t, p)
+	if got := output(t, p, "stdout"); got != "hello" {
+		t.Errorf("the child heard %q", got)
+	}
+}

@@ -444,3 +444,36 @@ func TestRetiredGivesBack(t *testing.T) {
 		t.Errorf("nobody reads it any more, and its file is open: %v", err)
 	}
 }
+
+// What a stream counts as kept does not grow by going on with it in another program.
+func TestRestoredSize(t *testing.T) {
+	memory := NewMemory(1 << 30)
+	b := newBacked(t, Options{})
+	for range 5000 {
+		b.put(t, "0123456789\n")
+	}
+	l, err := restored(Options{Backing: again(t, b.b), Memory: memory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size int64
+	for _, b := range l.store.blocks {
+		size += b.size()
+	}
+	if l.store.size != size {
+		t.Errorf("size is %d, the blocks have %d", l.store.size, size)
+	}
+	l.Discard()
+	if memory.Used() != 0 {
+		t.Errorf("%d are used after Discard", memory.Used())
+	}
+}
+
+func TestNumberOfWhatIsNotKeptIsRestored(t *testing.T) {
+	b := newBacked(t, Options{})
+	b.put(t, "one\n")
+	b.release(1 << 30)
+	if l := mustRestore(t, b.b); l.Number() == 0 || l.Number() != b.Number() {
+		t.Errorf("the number of the last read is %d, want %d", l.Number(), b.Number())
+	}
+}

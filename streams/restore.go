@@ -72,11 +72,11 @@ func (l *Log) restore() (closed Mark, err error) {
 	if s.end > r.marked { // taken from the pipe, and then there was no time for a mark
 		m, last := l.sequence.mark(r.marked), s.last()
 		b.mark(m, s.end)
-		last.marks = append(last.marks, m)
+		s.mark(last, m)
 		r.end = Mark{}
 	}
+	s.number = max(s.number, r.number)
 	for _, kept := range s.blocks {
-		s.size += int64(cap(kept.marks)) * markSize
 		if n := len(kept.marks); n > 0 {
 			s.number = kept.marks[n-1].Number
 			if s.began.Number == 0 && s.lost.Number == 0 {

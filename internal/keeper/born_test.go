@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -63,5 +64,36 @@ func TestAbandon(t *testing.T) {
 	k.ended(1)
 	if !k.over || k.code == 0 {
 		t.Errorf("it is over: %v, with the code %d", k.over, k.code)
+	}
+}
+
+// Another worker takes the place of one whose end nobody would hear of.
+func TestWorkerThatCannotBeAwaited(t *testing.T) {
+	program, err := openOwn("/proc/self/exe", unix.O_PATH)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.Open("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	poll, err := root.SyscallConn() // of a file that nothing can be added to
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &keeper{
+		args: os.Args, env: append(os.Environ(), "TEST_WORKER=teller"), null: -1, poll: poll, program: program, previous: -1,
+		alarm: time.NewTimer(0), done: make(chan struct{}), children: make(map[uint64]*childEntry),
+	}
+	k.lives.served = true
+	k.do(func() { k.lives.startAt = time.Now() })
+	first := k.worker
+	for deadline := time.After(20 * time.Second); k.worker == first; k.do(func() {}) {
+		select {
+		case <-k.alarm.C:
+		case <-deadline:
+			t.Fatal("a worker that has ended is the worker still")
+		}
 	}
 }

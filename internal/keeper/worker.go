@@ -104,6 +104,7 @@ func (k *keeper) fork(program int) (*worker, error) {
 	}
 	if err := k.await(pidfd, w.id); err != nil {
 		w.kill(err.Error())
+		k.lookLater(w.id)
 	}
 	go func() {
 		for {

@@ -107,3 +107,36 @@ func TestNoStartAmongManyDescriptors(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Want of descriptors, which comes and goes, does not keep later children from being made
+// apart.
+func TestApartAfterAShortage(t *testing.T) {
+	if err := onThread(threadState{apart: true}, func() {}); err != nil {
+		t.Skip(err)
+	}
+	threads.Lock()
+	for _, th := range threads.idle {
+		th.end()
+	}
+	threads.idle = nil
+	threads.Unlock()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	short := limit
+	short.Cur = 3
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &short); err != nil {
+		t.Fatal(err)
+	}
+	err := onThread(threadState{apart: true}, func() {})
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err == nil {
+		t.Fatal("it was made without descriptors")
+	}
+	if err := onThread(threadState{apart: true}, func() {}); err != nil {
+		t.Errorf("with descriptors again: %v", err)
+	}
+}

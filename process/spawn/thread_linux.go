@@ -46,8 +46,9 @@ type thread struct {
 // another when its user, or the container, may have no more.
 var threads struct {
 	sync.Mutex
-	idle  []*thread
-	apart int // how many are apart, idle or not; maxApart once there can be none
+	idle      []*thread
+	apart     int  // how many are apart, idle or not
+	forbidden bool // to leave the others' descriptors
 }
 
 var errBusy = errors.New("all threads that are apart are busy")
@@ -63,7 +64,7 @@ func takeThread(s threadState) (*thread, error) {
 		return t, nil
 	}
 	if s.apart {
-		if threads.apart == maxApart {
+		if threads.forbidden || threads.apart == maxApart {
 			return nil, errBusy
 		}
 		threads.apart++
@@ -71,11 +72,11 @@ func takeThread(s threadState) (*thread, error) {
 	threads.Unlock()
 	t, err := newThread(s)
 	threads.Lock()
-	if _, step := errors.AsType[*StepError](err); err != nil && s.apart {
+	if err != nil && s.apart {
 		threads.apart--
-		if !step { // to leave the others' descriptors is forbidden, most likely, and each try takes a thread
-			threads.apart = maxApart
-		}
+		// Each try takes a thread: one is enough.
+		_, step := errors.AsType[*StepError](err)
+		threads.forbidden = threads.forbidden || !step && !errors.Is(err, unix.EMFILE) && !errors.Is(err, unix.ENFILE)
 	}
 	return t, err
 }

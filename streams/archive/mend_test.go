@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/gafferd/gaffer/streams"
 )
@@ -132,4 +133,36 @@ func TestIndexIsWrittenFirst(t *testing.T) {
 	must(t, w.flush())
 	w.close()
 	must(t, k.Close())
+}
+
+// An instance that says nothing more to the program that goes on with it did not end before
+// it began.
+func TestEndOfWhatWasTakenOver(t *testing.T) {
+	dir := t.TempDir()
+	k := open(t, dir, Limits{})
+	began := time.Now().Add(-time.Minute).UnixNano()
+	f, out, _ := k.start(7)
+	fmt.Fprintln(out, "hello")
+	waitFor(t, &k.bell, func() bool { return f.Stdout().End() == 6 })
+	k.Close() // as if the program had died
+
+	k = open(t, dir, Limits{})
+	defer k.Close()
+	f = k.Files("app:web")[0]
+	o := streams.Options{Sequence: &k.seq, Bell: &k.bell, Archive: f.Stdout()}
+	out = streams.NewLog(o)
+	o.Archive = f.Stderr()
+	errs := streams.NewLog(o)
+	k.Follow(f, out, errs)
+	out.Close()
+	errs.Close()
+	waitFor(t, &k.bell, func() bool {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return len(k.live) == 0
+	})
+	l := streams.Archived(f.Stdout())
+	if at := l.LineAfter(func(m streams.Mark) bool { return m.UnixNano >= began }); at != 0 {
+		t.Errorf("the first line since it began is at %d, want 0", at)
+	}
 }

@@ -271,7 +271,7 @@ func (w *writer) flush() error {
 	w.idxSize += int64(len(w.entries))
 	w.f.mu.Lock()
 	w.segment.size += int64(len(w.lines))
-	w.segment.nano = w.nano
+	w.segment.nano = max(w.segment.nano, w.nano)
 	w.f.end, w.f.number = w.offset, w.number
 	w.f.mu.Unlock()
 	w.batch.reset()

@@ -1,0 +1,86 @@
+package process
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// What descendants say while they are given the time of a graceful stop is read, even if
+// their leader has ended long before.
+func TestDescendantsAreHeardUntilTheyEnd(t *testing.T) {
+	s := NewSpec("test", "/bin/sh")
+	s.Args = []string{"-c", `sh -c 'trap "" TERM; echo up; sleep 1.5; echo flushing; sleep 0.1; echo saved' & wait`}
+	s.GracefulTimeout = 20 * time.Second
+	p := run(t, s, Options{})
+	saying(t, p, "stdout", "up")
+	p.Stop("")
+	end(t, p)
+	if got := output(t, p, "stdout"); got != "up\nflushing\nsaved\n" {
+		t.Errorf("output %q", got)
+	}
+}
+
+// A child that an earlier worker has started without a control group has descendants too.
+func TestAdoptedWithoutCgroup(t *testing.T) {
+	run := openCgroups()
+	if run == nil {
+		t.Skip("no cgroup v2 that can be written to")
+	}
+	defer run.close()
+	marker := markerName + "=adopted"
+	cmd := exec.Command("/bin/sh", "-c", "setsid sh -c 'echo; exec sleep 100' & wait")
+	cmd.Env = []string{marker}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	out.Read(make([]byte, 1))
+	child := lineage{pid: cmd.Process.Pid, marker: marker, cgroup: run.existing("7")}
+	defer child.SignalAll(syscall.SIGKILL)
+	if left := child.Descendants(); len(left) != 1 {
+		t.Errorf("descendants %v, want one", left)
+	}
+	if run.create("8") == nil {
+		t.Fatal("no control group can be made")
+	}
+	if c := run.existing("8"); c == nil {
+		t.Error("a control group that is there was not found")
+	} else {
+		c.remove()
+	}
+}
+
+// A worker that is killed between two steps does not keep the next one from using control
+// groups.
+func TestCgroupsLeftByAKilledWorker(t *testing.T) {
+	count := cgroupRuns.Load()
+	first := openCgroups()
+	if first == nil {
+		t.Skip("no cgroup v2 that can be written to")
+	}
+	defer first.close()
+	for _, name := range []string{"probe", "7"} {
+		if err := os.MkdirAll(filepath.Join(first.dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cgroupRuns.Store(count) // the next worker's have the same names
+	next := openCgroups()
+	if next == nil {
+		t.Fatal("the next worker has no control groups")
+	}
+	c := next.create("7")
+	if c == nil {
+		t.Fatal("the next worker has no control group for an instance")
+	}
+	c.remove()
+}
