@@ -2,6 +2,7 @@ package manager
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -49,10 +50,19 @@ func (s *supervisor) scale(o *Operation, to func(now int) (int, error)) (int, er
 	return n, nil
 }
 
-// supersede puts o in the place of the operation under way. s.mu must be held.
+// maxOvertaken is how many overtaken operations are kept, which is more than anybody
+// waits for: the oldest are over before.
+const maxOvertaken = 1000
+
+// supersede puts o in the place of the operation under way. Who waits for that one waits
+// for o: what it has begun, a stop for example, is not over yet. s.mu must be held.
 func (s *supervisor) supersede(o *Operation) {
 	if s.operation != nil {
-		s.operation.finish(nil)
+		s.overtaken = append(s.overtaken, s.operation)
+	}
+	if len(s.overtaken) > maxOvertaken {
+		s.overtaken[0].finish(nil)
+		s.overtaken = slices.Delete(s.overtaken, 0, 1)
 	}
 	s.operation = o
 	s.refusal = nil

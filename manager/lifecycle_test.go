@@ -78,11 +78,12 @@ func TestScale(t *testing.T) {
 		f.wantEvents("update web, reap web 2, reap web 3")
 		// Back up before they are gone: they are replaced in their slots.
 		m, up, err := f.Scale("web", 2)
-		f.over(o)
+		f.pending(o)
 		f.pending(f.do(up, err))
 		f.wantEvents("update web")
 		time.Sleep(time.Second)
 		synctest.Wait()
+		f.over(o)
 		f.over(up)
 		if got := f.pidsOf("web"); n != 1 || m != 2 || got != "web-1:1 web-2:4" {
 			t.Errorf("%d, %d: %s", n, m, got)
@@ -317,5 +318,37 @@ func TestRunIsStartedAgain(t *testing.T) {
 		if names := f.Names(); len(names) > 0 {
 			t.Errorf("%v are listed", names)
 		}
+	})
+}
+
+// Who waits for a stop is not told that it is over because somebody scales meanwhile.
+func TestOvertakenOperationIsOverWithTheLast(t *testing.T) {
+	bubble(t, &fakeLauncher{stopFor: time.Second}, func(f *fixture) {
+		f.over(f.do(f.Create(quiet("web", count(2)))))
+		stop := f.do(f.Stop("web"))
+		f.scale("web", 3)
+		f.scale("web", 4)
+		f.pending(stop)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		f.over(stop)
+		f.wantAlive("")
+	})
+}
+
+// How many wait for the last one has a bound.
+func TestOvertakenOperationsAreFew(t *testing.T) {
+	bubble(t, &fakeLauncher{stopFor: time.Second}, func(f *fixture) {
+		f.do(f.Create(quiet("web")))
+		first := f.do(f.Stop("web"))
+		second := f.do(f.Start("web"))
+		for range maxOvertaken {
+			f.do(f.Start("web"))
+		}
+		f.over(first)
+		f.pending(second)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		f.over(second)
 	})
 }

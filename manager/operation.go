@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Operation is something under way. It is over when it has happened, or when a
-// later operation on the same template has taken its place.
+// Operation is something under way. It is over when it has happened, or, if later
+// operations on the same template have taken its place, when the last of these has.
 //
 // An Operation is safe for concurrent use and may be dropped.
 type Operation struct {
@@ -43,7 +43,7 @@ func (o *Operation) finish(err error) {
 func (o *Operation) Done() <-chan struct{} { return o.done }
 
 // Wait waits until the operation is over. It returns nil when it has happened
-// or a later operation has taken its place; why a program could not be
+// or a later operation in its place has; why a program could not be
 // started, first of all templates that had that trouble; or ctx's cause.
 func (o *Operation) Wait(ctx context.Context) error {
 	select {

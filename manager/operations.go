@@ -3,6 +3,7 @@ package manager
 import (
 	"errors"
 	"fmt"
+	"math"
 	"syscall"
 
 	"github.com/gafferd/gaffer/process"
@@ -63,8 +64,7 @@ func (m *Manager) Add(name string, n int) (int, *Operation, error) {
 	if n < 0 {
 		return 0, nil, &rangeError{"numprocesses", fmt.Sprintf("cannot add %d, want 0 or more", n)}
 	}
-	n = min(n, m.options.MaxNumProcesses+1) // enough to be too many
-	return m.scale(name, func(now int) int { return now + n })
+	return m.scale(name, func(now int) int { return int(min(uint(now)+uint(n), math.MaxInt)) })
 }
 
 // Sub wants n instances fewer, but not fewer than none, and returns how many

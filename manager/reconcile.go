@@ -87,7 +87,10 @@ func (s *supervisor) conclude() {
 		return
 	}
 	s.operation.finish(s.refusal)
-	s.operation = nil
+	for _, o := range s.overtaken {
+		o.finish(nil)
+	}
+	s.operation, s.overtaken = nil, nil
 }
 
 // stuck reports whether all that the operation waits for are instances whose turn to

@@ -60,9 +60,10 @@ func TestRestartWhileRolling(t *testing.T) {
 		first := f.do(f.Restart("web"))
 		time.Sleep(1500 * time.Millisecond)
 		second := f.do(f.Restart("web"))
-		f.over(first)
+		f.pending(first) // its place was taken: it is over with the second
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
+		f.over(first)
 		f.over(second)
 		if got := f.pidsOf("web"); got != "web-2:5 web-1:6 web-3:7" {
 			t.Error(got)
@@ -75,9 +76,10 @@ func TestRestartStartsWhatIsStopped(t *testing.T) {
 		f.do(f.Create(quiet("web", count(2))))
 		stop := f.do(f.Stop("web"))
 		o := f.do(f.Restart("web"))
-		f.over(stop) // its place was taken
+		f.pending(stop) // its place was taken
 		time.Sleep(time.Second)
 		synctest.Wait()
+		f.over(stop)
 		f.over(o)
 		if got := f.pidsOf("web"); got != "web-1:3 web-2:4" && got != "web-2:3 web-1:4" {
 			t.Error(got)

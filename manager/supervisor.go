@@ -55,10 +55,11 @@ type supervisor struct {
 	instances sync.WaitGroup // those that have not ended
 
 	// The operation under way.
-	operation *Operation // nil if there is none
-	behind    int        // how many slots it waits for
-	refusal   error      // why it could not start something
-	cause     string     // why instances are replaced, for their exit
+	operation *Operation   // nil if there is none
+	overtaken []*Operation // those before it, which are over when it is, the oldest first
+	behind    int          // how many slots it waits for
+	refusal   error        // why it could not start something
+	cause     string       // why instances are replaced, for their exit
 
 	later     []func()    // take over what was still being started, when all else is taken over
 	stops     []stopOrder // given out when the mutex is free
