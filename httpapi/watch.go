@@ -114,6 +114,10 @@ func (s *Server) watchFeed(w http.ResponseWriter, r *http.Request, req *watching
 	defer forget()
 	f := s.startFeed(w, r, contentType)
 	var buf []byte
+	if missed := req.cursor.Missed(); missed > 0 { // told before there is anything else to tell
+		req.since += missed
+		f.send(encode(nil, manager.Gap(req.since, missed)))
+	}
 	for {
 		ev, missed, err := req.cursor.Next(ctx, req.heartbeat)
 		if missed > 0 {
@@ -144,6 +148,14 @@ func (s *Server) watchLongpoll(w http.ResponseWriter, r *http.Request, req *watc
 	}
 	ctx, forget := feedContext(r.Context())
 	defer forget()
+	if missed := req.cursor.Missed(); missed > 0 {
+		req.since += missed
+		body := eventLine(nil, manager.Gap(req.since, missed))
+		if ev, more, err := req.cursor.Next(ctx, 1); err == nil {
+			body = append(body, req.pending(ctx, ev, more)...)
+		}
+		return writeBody(w, http.StatusOK, "application/json", body)
+	}
 	var beats *feedWriter
 	timeout := time.Now().Add(req.timeout)
 	for {

@@ -207,15 +207,20 @@ func TestWatchTellsOfAGap(t *testing.T) {
 		}
 	}
 	missed := d.manager.Events().Last() - 10_000
-	resp := d.open("/watch?feed=eventsource&since=1")
-	m := readMessage(t, bufio.NewReader(resp.Body))
-	if m.event != "gap" || m.data != fmt.Sprintf(`{"missed": %d}`, missed-1) || m.id != fmt.Sprint(missed) {
-		t.Errorf("got %+v, missed %d", m, missed)
-	}
-	a := d.get("/watch?since=1")
-	var o map[string]any
-	first, _, _ := strings.Cut(a.body, "\n")
-	if err := json.Unmarshal([]byte(first), &o); err != nil || o["event"] != "gap" || o["missed"] != float64(missed-1) {
-		t.Errorf("longpoll: %s %v", first, err)
+	for path, lines := range map[string]int{"/watch": 1 + maxPolledEvents, "/watch/flap": 1} { // of which there is none
+		resp := d.open(path + "?feed=eventsource&since=1")
+		m := readMessage(t, bufio.NewReader(resp.Body))
+		if m.event != "gap" || m.data != fmt.Sprintf(`{"missed": %d}`, missed-1) || m.id != fmt.Sprint(missed) {
+			t.Errorf("%s: got %+v, missed %d", path, m, missed)
+		}
+		a := d.get(path + "?since=1&timeout=5")
+		var o map[string]any
+		first, _, _ := strings.Cut(a.body, "\n")
+		if err := json.Unmarshal([]byte(first), &o); err != nil || o["event"] != "gap" || o["missed"] != float64(missed-1) {
+			t.Errorf("%s: longpoll: %s %v", path, first, err)
+		}
+		if n := strings.Count(a.body, "\n"); n != lines {
+			t.Errorf("%s: %d lines, want %d", path, n, lines)
+		}
 	}
 }

@@ -25,6 +25,18 @@ func (c *EventCursor) Among(only func(name string) bool) *EventCursor {
 	return c
 }
 
+// Missed moves over the events that are no longer kept and says how many those are, wanted
+// or not, without waiting for an event that is. Next does not tell of them again.
+func (c *EventCursor) Missed() (missed uint64) {
+	e := c.events
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c.after, missed = e.kept(c.after)
+	missed += c.missed
+	c.missed = 0
+	return missed
+}
+
 // Next waits for the next event that is wanted. missed tells of events between
 // the last one and this that are no longer kept, wanted or not.
 //

@@ -160,10 +160,7 @@ func (e *Events) Subscribe(p Pattern, since uint64) *EventCursor {
 // the processes that only is true of, unless it is nil. after moves to it, or to the newest event, and missed counts those between
 // that are no longer kept. e.mu must be held.
 func (e *Events) next(p Pattern, only func(name string) bool, after uint64) (ev Event, found bool, last, missed uint64) {
-	if oldest := e.last() - 2*uint64(len(e.ring)); after < oldest {
-		missed = oldest - after
-		after = oldest
-	}
+	after, missed = e.kept(after)
 	for ; after < e.last(); after++ {
 		ev := &e.ring[after/2%happenings]
 		if named := after%2 == 1; p.matches(ev, named) && (only == nil || ev.Name != "" && only(ev.Name)) {
@@ -171,6 +168,13 @@ func (e *Events) next(p Pattern, only func(name string) bool, after uint64) (ev 
 		}
 	}
 	return Event{}, false, after, missed
+}
+
+// kept is the number after which all is kept, from the one given on, and how many events
+// there were between them. e.mu must be held.
+func (e *Events) kept(after uint64) (from, missed uint64) {
+	from = max(after, e.last()-2*uint64(len(e.ring)))
+	return from, from - after
 }
 
 // delivered is the event under one of its names.
