@@ -77,25 +77,30 @@ func (m *Manager) adopt(s *supervisor) {
 		return
 	}
 	for _, e := range m.options.State.exits.Exits[s.name] {
-		s.remember(e)
+		s.remember(s.endedInstance(e))
 	}
 	delete(m.options.State.exits.Exits, s.name)
 }
 
-// remember adds an exit of an earlier life of the daemon.
-func (s *supervisor) remember(e savedExit) *instance {
+// endedInstance is one that ended in an earlier life of the daemon, with what is kept of
+// its output.
+func (s *supervisor) endedInstance(e savedExit) *instance {
 	inst := &instance{pid: e.PID, index: e.Index, owner: s, exit: e.record()}
 	files := s.m.options.State.logs.Files(s.name)
 	if i := slices.IndexFunc(files, func(f *archive.File) bool { return f.PID() == e.PID }); i >= 0 {
 		_, inst.logs = recalled(files[i])
 	}
+	return inst
+}
+
+// remember adds the exit of an instance that ended in an earlier life of the daemon.
+func (s *supervisor) remember(inst *instance) {
 	s.mu.Lock()
 	s.exits = append(s.exits, inst)
 	s.noteExit(inst)
 	s.saved.exits = nil
 	s.mu.Unlock()
 	s.m.pids.add(inst)
-	return inst
 }
 
 // Restore creates the templates that were made over the API in an earlier life

@@ -146,10 +146,11 @@ func (s *supervisor) cutOff(was savedTemplate, now time.Time) {
 		PID: was.PID, Index: 1, OSPid: was.OSPid, StartedAt: was.Started, EndedAt: now,
 		ExitStatus: lostStatus, Reason: lost,
 	}
-	inst := s.remember(e)
+	inst := s.endedInstance(e)
 	if labels := s.template.RedirectOutput; len(labels) > 1 && inst.logs[labels[1]] != nil {
 		inst.exit.Stderr = process.LastLines(inst.logs[labels[1]])
 	}
+	s.remember(inst)
 	s.emit(Event{
 		Type: "exit", Name: s.name, PID: e.PID, OSPid: e.OSPid, Index: e.Index,
 		ExitStatus: e.ExitStatus, Reason: e.Reason,
