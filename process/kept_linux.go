@@ -102,7 +102,7 @@ func (l *KeptLauncher) Launch(c Command) (Child, error) {
 		}
 	}
 	err = c.execute(path, func(path string) (err error) {
-		attr.Path = path
+		attr.Path, attr.Slow = path, c.slow(path)
 		child.kept, err = l.conn.Start(uint64(c.ID), attr, kept, keptLater(c.Ours))
 		return err
 	})

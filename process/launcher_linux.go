@@ -106,7 +106,7 @@ func (l *LocalLauncher) Launch(c Command) (Child, error) {
 	}
 	var pidfd int
 	err = c.execute(path, func(path string) (err error) {
-		attr.Path = path
+		attr.Path, attr.Slow = path, c.slow(path)
 		child.pid, pidfd, err = family.launch(attr)
 		return err
 	})

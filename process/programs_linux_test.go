@@ -61,8 +61,9 @@ var programs = map[string]func(args []string){
 		unix.Shutdown(firstCustomFD, unix.SHUT_WR)
 		io.Copy(os.Stdout, os.NewFile(firstCustomFD, "ctl"))
 	},
-	"escape":   escape,
-	"headless": headless,
+	"escape":    escape,
+	"headless":  headless,
+	"slow-disk": slowDisk,
 }
 
 func init() {

@@ -36,6 +36,7 @@ const (
 const (
 	flagSetsid  = 1 << 0
 	flagSetpgid = 1 << 1
+	flagSlow    = 1 << 2 // which a keeper that does not know it ignores
 )
 
 // encode appends a to b. Descriptors are not in it: only which there are. A
@@ -64,7 +65,7 @@ func encode(b []byte, a *spawn.Attr) []byte {
 	for _, fd := range a.Files {
 		number(tagFile, uint64(btoi(fd >= 0)))
 	}
-	number(tagFlags, uint64(btoi(a.Setsid)*flagSetsid|btoi(a.Setpgid)*flagSetpgid))
+	number(tagFlags, uint64(btoi(a.Setsid)*flagSetsid|btoi(a.Setpgid)*flagSetpgid|btoi(a.Slow)*flagSlow))
 	if a.Umask.Set {
 		number(tagUmask, uint64(a.Umask.N))
 	}
@@ -152,7 +153,7 @@ func decode(b []byte, next func() (int, error), null int) (a spawn.Attr, err err
 			}
 			a.Files = append(a.Files, fd)
 		case tagFlags:
-			a.Setsid, a.Setpgid = number&flagSetsid != 0, number&flagSetpgid != 0
+			a.Setsid, a.Setpgid, a.Slow = number&flagSetsid != 0, number&flagSetpgid != 0, number&flagSlow != 0
 		case tagUmask:
 			a.Umask = spawn.To(int(number))
 		case tagUID:

@@ -339,7 +339,7 @@ func TestUpgradeFails(t *testing.T) {
 func TestAttr(t *testing.T) {
 	a := spawn.Attr{
 		Path: "/bin/\xff", Args: []string{"a", "", strings.Repeat("b", 1000)}, Env: []string{"A=\x01"}, Dir: "/tmp",
-		Files: []int{10, -1, 11}, Cgroup: spawn.To(9), Setsid: true, Setpgid: true, Umask: spawn.To(0),
+		Files: []int{10, -1, 11}, Cgroup: spawn.To(9), Setsid: true, Setpgid: true, Umask: spawn.To(0), Slow: true,
 		SetUser: true, UID: 1, GID: 1 << 31, Groups: []uint32{4, 5},
 		Limits: spawn.Limits{
 			Resources:   []spawn.Resource{{Number: 7, Soft: 1024, Hard: spawn.Infinity}, {Number: 1}},

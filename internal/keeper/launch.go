@@ -21,7 +21,7 @@ import (
 // is 1 when the rest of data did not fit in, and is in the first of the files.
 //
 // Other launches and everything else go on meanwhile: to execute a file can take
-// long.
+// long, and the worker says so (spawn.Attr.Slow) where it takes as long as somebody else.
 func (k *keeper) launch(m message) {
 	files, n := m.files, 0
 	if len(m.data) > 0 {

@@ -18,7 +18,7 @@ import (
 // helper sets its own limits, becomes the user, and then executes what was
 // asked for. It has the child's pid, process group, cgroup and descriptors from
 // the beginning. Why it could not do something it writes to a pipe, which the
-// kernel closes if all goes well.
+// kernel closes if all goes well. The same helper executes what may take long.
 //
 // Since every program that can start one has this package, the helper begins in
 // init: nothing of the program itself runs.
@@ -30,7 +30,7 @@ func init() {
 }
 
 const (
-	helperName = "gaffer: sets limits"
+	helperName = "gaffer: begins a program"
 	helperArgs = 4 // helperName, a helpRequest, the directory, and the file; then its argv
 
 	// helperPrefix keeps the child's environment from meaning anything to the
@@ -59,7 +59,7 @@ func startHelped(a *Attr) (pid, pidfd int, err error) {
 	})
 	theirs.Close()
 	if err != nil {
-		return 0, -1, &StepError{"limits: execute /proc/self/exe", err}
+		return 0, -1, &StepError{"execute /proc/self/exe", err}
 	}
 	failure, _ := io.ReadAll(report)
 	if len(failure) == 0 {

@@ -28,6 +28,11 @@ type Attr struct {
 	Groups   []uint32
 
 	Limits Limits
+
+	// Slow says that to execute the file may take long. A thread of Go's that waits for
+	// that cannot be stopped, and a collection of garbage would wait for it with all the
+	// others. So a helper executes it, as some Limits need one anyway.
+	Slow bool
 }
 
 // Limits are what a program may use and do. The zero value is the caller's own.

@@ -10,7 +10,7 @@ import (
 // be. The pid stays the child's until the caller has waited for it; the pidfd is
 // the caller's to close.
 func Start(a Attr) (pid, pidfd int, err error) {
-	if a.Limits.ofProcess() {
+	if a.Slow || a.Limits.ofProcess() {
 		return startHelped(&a)
 	}
 	pidfd = -1
