@@ -84,3 +84,37 @@ func TestCgroupsLeftByAKilledWorker(t *testing.T) {
 	}
 	c.remove()
 }
+
+// What a keeper has started, but has not lived to tell of, does not run on without anybody
+// who knows of it.
+func TestUntoldAreKilled(t *testing.T) {
+	for _, contained := range []bool{true, false} {
+		child := keptChild{lineage: lineage{marker: markerName + "=untold-1"}}
+		cmd := exec.Command("sleep", "100")
+		cmd.Env = []string{child.marker}
+		if contained {
+			run := openCgroups()
+			if run == nil {
+				t.Log("no cgroup v2 that can be written to")
+				continue
+			}
+			defer run.close()
+			child.cgroup = run.create("1")
+			defer child.cgroup.remove()
+			dir, err := os.Open(child.cgroup.dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer dir.Close()
+			cmd.Env, cmd.SysProcAttr = nil, &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		child.killUntold()
+		cmd.Wait()
+		if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGKILL {
+			t.Errorf("contained %v: it ended with %v", contained, cmd.ProcessState)
+		}
+	}
+}

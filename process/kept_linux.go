@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -107,6 +108,9 @@ func (l *KeptLauncher) Launch(c Command) (Child, error) {
 		return err
 	})
 	runtime.KeepAlive(c.Files)
+	if errors.Is(err, keeper.ErrGone) {
+		child.killUntold()
+	}
 	if err != nil {
 		if child.cgroup != nil {
 			child.cgroup.remove()
@@ -140,6 +144,21 @@ type keptChild struct {
 	launcher *KeptLauncher
 	kept     *keeper.Child
 	detached bool
+}
+
+// killUntold kills what a keeper has started but has not lived to tell of.
+func (c *keptChild) killUntold() {
+	if c.cgroup != nil {
+		c.cgroup.kill() // its failure leaves what nobody knows of
+		return
+	}
+	var now look
+	now.read()
+	for pid, p := range now.procs {
+		if p.alive() && marks(c.marker, readMarker(pid)) {
+			p.signal(syscall.SIGKILL)
+		}
+	}
 }
 
 func (c *keptChild) Launching() bool { return c.kept.Launching() }
