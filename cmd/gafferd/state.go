@@ -18,8 +18,9 @@ import (
 const predecessorTime = 30 * time.Second
 
 // openState opens the state directory. A signal to stop ends the waiting for a
-// predecessor, which waiting is told of.
-func openState(ctx context.Context, dir string, o manager.StateOptions, signals <-chan os.Signal, waiting func(), log *slog.Logger) (*manager.State, error) {
+// predecessor, which waiting is told of. It is there to be taken again if the
+// directory was open by then: what runs has yet to be stopped.
+func openState(ctx context.Context, dir string, o manager.StateOptions, signals chan os.Signal, waiting func(), log *slog.Logger) (*manager.State, error) {
 	var state *manager.State
 	opening := begin(func(stop context.Context) (err error) {
 		stop, cancel := context.WithTimeout(stop, predecessorTime)
@@ -30,21 +31,21 @@ func openState(ctx context.Context, dir string, o manager.StateOptions, signals 
 		})
 		return err
 	})
-	defer opening.cancel()
-	for {
+	select {
+	case <-opening.done:
+	case sig := <-signals:
+		opening.stop()
 		select {
-		case <-opening.done:
-			if errors.Is(opening.err, manager.ErrLocked) {
-				return nil, fmt.Errorf("%w: stop it, or choose another directory with --state-dir", opening.err)
-			}
-			return state, opening.err
-		case <-signals:
-			opening.cancel()
-		case <-ctx.Done():
-			opening.cancel()
-			<-opening.done
+		case signals <- sig:
+		default: // as many have come since as there is room for
 		}
+	case <-ctx.Done():
+		opening.stop()
 	}
+	if errors.Is(opening.err, manager.ErrLocked) {
+		return nil, fmt.Errorf("%w: stop it, or choose another directory with --state-dir", opening.err)
+	}
+	return state, opening.err
 }
 
 // survivorTime is how long what an earlier daemon has left behind may take to end.

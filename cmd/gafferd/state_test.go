@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/gafferd/gaffer/manager"
 )
 
 // post sends a body and returns the answer's status.
@@ -114,4 +117,23 @@ func TestSignalEndsWaitingForPredecessor(t *testing.T) {
 	cmd.Process.Signal(syscall.SIGINT)
 	cmd.Wait()
 	says(t, said.String(), "another program has it open", "choose another directory with --state-dir")
+}
+
+// TestSignalWhileStateIsOpened holds that a signal that comes too late to keep the
+// directory from being opened still stops the daemon.
+func TestSignalWhileStateIsOpened(t *testing.T) {
+	signals := make(chan os.Signal, 1)
+	for range 50 {
+		signals <- syscall.SIGTERM
+		state, err := openState(t.Context(), t.TempDir(), manager.StateOptions{}, signals, func() {}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		state.Close()
+		select {
+		case <-signals:
+		default:
+			t.Fatal("the signal is lost")
+		}
+	}
 }
