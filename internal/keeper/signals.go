@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -47,7 +48,8 @@ func withoutSIGCHLD() {
 }
 
 // signal passes signals on to the worker. None is lost when there is no worker, or
-// one that may be about to go: the next one gets it.
+// one that may be about to go: the next one gets it. A worker may be dying already
+// without anybody knowing, so what it is told of is noted until it is heard again.
 func (k *keeper) signal(s os.Signal) {
 	switch s {
 	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT:
@@ -58,14 +60,29 @@ func (k *keeper) signal(s os.Signal) {
 		}
 	default:
 		if k.worker == nil || !k.worker.greeted || k.candidate != nil {
-			if !slices.Contains(k.missed, s) {
-				k.missed = append(k.missed, s)
-			}
+			k.miss(s)
 			return
 		}
+		k.worker.told[s] = time.Now()
 	}
 	if k.worker != nil && k.worker.greeted {
 		k.worker.signal(s)
+	}
+}
+
+func (k *keeper) miss(s os.Signal) {
+	if !slices.Contains(k.missed, s) {
+		k.missed = append(k.missed, s)
+	}
+}
+
+// unheeded leaves to the next worker what one that has died may not have acted on. What
+// was passed on to that one is not told a third time: it may be what workers die of.
+func (k *keeper) unheeded(w *worker) {
+	for s := range w.told {
+		if s != syscall.SIGUSR2 || k.candidate == nil { // else the upgrade is under way
+			k.miss(s)
+		}
 	}
 }
 

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -62,4 +65,79 @@ func TestNoHandlerForSIGCHLD(t *testing.T) {
 	io.WriteString(d.stdin, "go\n")
 	d.expect("got hangup")
 	d.exit()
+}
+
+func init() { workers["heedless"] = heedless }
+
+// heedless says which signals it gets, and acts on none but one to stop.
+func heedless() int {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	c := connect()
+	n, _ := c.Worker()
+	c.Ready()
+	say("worker %d %d", n, os.Getpid())
+	for s := range signals {
+		say("%d got %v", n, s)
+		if s == syscall.SIGTERM {
+			break
+		}
+	}
+	c.Leave(0)
+	return 0
+}
+
+// TestSignalOfADyingWorker kills a worker that was told of signals and has not acted
+// on them. The next one is told of them, and the one after that is not.
+func TestSignalOfADyingWorker(t *testing.T) {
+	t.Parallel()
+	d := startKeeper(t, "heedless")
+	pid, err := strconv.Atoi(d.expect("worker 1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signals := []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2}
+	for _, s := range signals {
+		d.cmd.Process.Signal(s)
+		d.expect("1 got " + s.String())
+	}
+	unix.Kill(pid, unix.SIGKILL)
+	next := d.expect("worker 2")
+	var got, want []string
+	for _, s := range signals {
+		got, want = append(got, d.expect("2 got ")), append(want, s.String())
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("the next worker got %q, want %q", got, want)
+	}
+	pid, _ = strconv.Atoi(next)
+	unix.Kill(pid, unix.SIGKILL) // of that very signal, for all that is known
+	d.expect("worker 3")
+	d.cmd.Process.Signal(syscall.SIGTERM)
+	if got := d.expect("3 got "); got != "terminated" {
+		t.Errorf("the worker after that got %s", got)
+	}
+	d.exit()
+}
+
+// TestWhatAWorkerHasActedOn is known by what it says later, and of an upgrade by that
+// being under way.
+func TestWhatAWorkerHasActedOn(t *testing.T) {
+	told := map[os.Signal]time.Time{syscall.SIGUSR2: time.Now()}
+	w, k := &worker{told: told}, &keeper{}
+	w.beat(time.Now()) // said before the signal, perhaps
+	k.unheeded(w)
+	if !slices.Equal(k.missed, []os.Signal{syscall.SIGUSR2}) {
+		t.Errorf("the next worker is told of %v", k.missed)
+	}
+	k = &keeper{candidate: &worker{}}
+	k.unheeded(w)
+	k.candidate = nil
+	w.beat(time.Now().Add(2 * underWay))
+	k.unheeded(w)
+	if len(k.missed) > 0 {
+		t.Errorf("the next worker is told of %v again", k.missed)
+	}
 }

@@ -4,6 +4,7 @@ package keeper
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
 	"strconv"
@@ -18,6 +19,9 @@ import (
 const Variable = "GAFFER_KEEPER_FD"
 
 const workerFD = 3
+
+// underWay is far longer than a message is under way: what comes later was said later.
+const underWay = time.Second
 
 // workerIDs are the ids of workers among those of children, far above what a
 // daemon counts to.
@@ -37,6 +41,8 @@ type worker struct {
 	leaves    bool // it will end, and all is done then
 	code      int
 	failed    string // why it is to be killed, or was
+
+	told map[os.Signal]time.Time // when it was sent a signal, until it is known to have lived on
 
 	// Both have to come before its end is told: its last words may matter.
 	exited, closed bool
@@ -100,7 +106,7 @@ func (k *keeper) fork(program int) (*worker, error) {
 	now := time.Now()
 	w := &worker{
 		id: workerIDs + uint64(k.lives.begun), pid: pid, pidfd: pidfd, link: l,
-		started: now, heard: now, giveUpAt: now.Add(beatTime),
+		told: make(map[os.Signal]time.Time), started: now, heard: now, giveUpAt: now.Add(beatTime),
 	}
 	if err := k.await(pidfd, w.id); err != nil {
 		w.kill(err.Error())
@@ -226,6 +232,7 @@ func (k *keeper) workerEnded(w *worker) {
 		k.lives.last = "upgraded"
 		k.handOver()
 	default:
+		k.unheeded(w)
 		k.revert()
 		k.died(time.Since(w.started), w.reason(status))
 	}
@@ -279,6 +286,7 @@ func (w *worker) signal(s os.Signal) { unix.Kill(w.pid, s.(syscall.Signal)) }
 // beat notes that the worker is alive.
 func (w *worker) beat(now time.Time) {
 	w.heard, w.late = now, false
+	maps.DeleteFunc(w.told, func(_ os.Signal, at time.Time) bool { return now.Sub(at) > underWay })
 	if !w.candidate && w.failed == "" {
 		w.giveUpAt = now.Add(beatTime)
 	}
