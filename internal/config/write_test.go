@@ -31,6 +31,7 @@ func odd(t *testing.T) []manager.Template {
 			"restart": "never", "redirect_input": true, "backpressure": true, "shell": true},
 		{"name": "bound", "cmd": "x", "rlimits": map[string]any{"nofile": 100, "nproc": "1:2", "core": "unlimited"}, "nice": -3, "oom_score_adj": 0,
 			"no_new_privs": false, "capabilities": []any{"net_raw", "chown"}},
+		{"name": "procfile", "cmd": "export PORT=$((4999+GAFFER_INDEX)) PS=web.$GAFFER_INDEX; helper & exec server -p $PORT", "shell": true},
 		{"name": "bare", "cmd": "x", "rlimits": map[string]any{}, "capabilities": []any{}, "no_new_privs": true},
 	} {
 		d["cwd"] = "/srv"

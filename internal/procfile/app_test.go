@@ -2,6 +2,7 @@ package procfile
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -44,9 +45,20 @@ func TestOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "export PORT=$((6099+GAFFER_INDEX)) PS=worker.$GAFFER_INDEX && ./work"
+	want := "export PORT=$((6099+GAFFER_INDEX)) PS=worker.$GAFFER_INDEX; ./work"
 	if got := templates[1]; got.Name != "shop:worker" || got.Cmd != want || !got.Shell || got.NumProcesses != 1 {
 		t.Errorf("the second process is %+v", got)
+	}
+}
+
+// TestCommandWithABackgroundOne holds that all of a command has its variables.
+func TestCommandWithABackgroundOne(t *testing.T) {
+	a := &App{Entries: []Entry{{"web", "echo helper $PS & wait; echo server $PS $PORT"}}, port: 5000}
+	cmd := exec.Command("sh", "-c", a.Description(0, "web", 1)["cmd"].(string))
+	cmd.Env = append(os.Environ(), "GAFFER_INDEX=2")
+	out, err := cmd.Output()
+	if want := "helper web.2\nserver web.2 5001\n"; err != nil || string(out) != want {
+		t.Errorf("%s prints %q, %v, want %q", cmd.Args[2], out, err, want)
 	}
 }
 

@@ -17,12 +17,14 @@ func (a *App) Port(i int) int { return a.port + 100*i }
 //
 // One description stands for any number of instances, so it is the shell that
 // runs the command which finds out the PORT of an instance, and its PS (web.1),
-// the two variables by which Foreman's processes know who they are.
+// the two variables by which Foreman's processes know who they are. After && a
+// command with a & in it would be put into the background together with them; no
+// space stands before the ;, since a comment would begin there in INI.
 func (a *App) Description(i int, name string, instances int) map[string]any {
 	e := a.Entries[i]
 	return map[string]any{
 		"name":         name,
-		"cmd":          fmt.Sprintf("export PORT=$((%d+GAFFER_INDEX)) PS=%s.$GAFFER_INDEX && %s", a.Port(i)-1, e.Name, e.Command),
+		"cmd":          fmt.Sprintf("export PORT=$((%d+GAFFER_INDEX)) PS=%s.$GAFFER_INDEX; %s", a.Port(i)-1, e.Name, e.Command),
 		"shell":        true,
 		"cwd":          a.Root,
 		"env":          maps.Clone(a.Env),

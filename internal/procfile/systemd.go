@@ -27,7 +27,7 @@ var (
 // shop-web@5000.service and shop-web@5001.service. The processes run as user, as
 // whoever runs systemd if that is empty.
 func (a *App) Units(group string, f Formation, user string) ([]Unit, error) {
-	if err := a.suitsUnits(); err != nil {
+	if err := a.suitsUnits(user); err != nil {
 		return nil, err
 	}
 	group = notInUnits.ReplaceAllLiteralString(group, "_")
@@ -65,17 +65,20 @@ func (a *App) service(i int, target, user string) string {
 			fmt.Fprintf(&b, "Environment=%s\n", word(name+"="+a.Env[name]))
 		}
 	}
-	command := fmt.Sprintf("export PS=%s.$((PORT-%d)) && %s", e.Name, a.Port(i)-1, e.Command)
+	command := fmt.Sprintf("export PS=%s.$((PORT-%d)); %s", e.Name, a.Port(i)-1, e.Command)
 	fmt.Fprintf(&b, "Environment=PORT=%%i\nExecStart=/bin/sh -c %s\n", strings.ReplaceAll(word(command), "$", "$$"))
 	b.WriteString("Restart=always\nRestartSec=1\nKillMode=mixed\nTimeoutStopSec=10\n")
 	return b.String()
 }
 
-// suitsUnits reports what systemd would pass over with no more than a warning.
-func (a *App) suitsUnits() error {
+// suitsUnits reports what systemd would pass over with no more than a warning, or
+// take for something else.
+func (a *App) suitsUnits(user string) error {
 	var errs []error
-	if !printable(a.Root) {
-		errs = append(errs, fmt.Errorf("%q cannot be written to a unit: systemd takes no control characters", a.Root))
+	for _, f := range []struct{ what, text string }{{"folder", a.Root}, {"user", user}} {
+		if !endsLine(f.text) {
+			errs = append(errs, fmt.Errorf("the %s %q cannot be written to a unit: systemd takes one line of UTF-8, without control characters, space at its ends and a \\ at its end", f.what, f.text))
+		}
 	}
 	for _, e := range a.Entries {
 		if !printable(e.Command) {
@@ -95,6 +98,12 @@ func (a *App) suitsUnits() error {
 
 func printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\t' && r != '\n' })
+}
+
+// endsLine reports whether systemd reads text at the end of a line as it is, and
+// what comes next as another line.
+func endsLine(s string) bool {
+	return printable(s) && !strings.Contains(s, "\n") && strings.TrimSpace(s) == s && !strings.HasSuffix(s, `\`)
 }
 
 // escaped is text in which systemd finds no specifiers.

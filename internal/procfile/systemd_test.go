@@ -40,7 +40,7 @@ func TestUnits(t *testing.T) {
 		"# my_shop-web@.service\n", "# my_shop-worker_2@.service\n",
 		"\nPartOf=my_shop.target\n", "\nUser=somebody\n", "\nWorkingDirectory=/tmp/my app 100%%i\n", "\nEnvironment=PORT=%i\n",
 		`Environment="B=\"q\" 'r' \\ %% $X"`, `Environment="C=two\nlines\tand a tab"`,
-		`ExecStart=/bin/sh -c "export PS=web.$$((PORT-4999)) && echo \"$$PORT\" '100%%' \\\\n; ./web --size 5%%i $${X}"`,
+		`ExecStart=/bin/sh -c "export PS=web.$$((PORT-4999)); echo \"$$PORT\" '100%%' \\\\n; ./web --size 5%%i $${X}"`,
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %s in\n%s", want, all)
@@ -55,6 +55,22 @@ func TestUnits(t *testing.T) {
 		"the variable dotted.name cannot be written to a unit: systemd takes names of letters, digits and _"
 	if _, err := a.Units("shop", f, ""); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// TestUnitsOfOddNames holds that no name becomes a directive.
+func TestUnitsOfOddNames(t *testing.T) {
+	for _, c := range []struct{ root, user, want string }{
+		{"/srv\nExecStartPre=!id", "web", `the folder "/srv\nExecStartPre=!id" cannot`},
+		{"/srv", "web\nUser=root", `the user "web\nUser=root" cannot`},
+		{`/srv\`, "web", `the folder "/srv\\" cannot`},
+		{"/srv ", "web", `the folder "/srv " cannot`},
+	} {
+		a := awkward()
+		a.Root = c.root
+		if _, err := a.Units("shop", Formation{}, c.user); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("in %q as %q: %v, want %s", c.root, c.user, err, c.want)
+		}
 	}
 }
 
