@@ -133,7 +133,7 @@ func readAll(file string, ps *problems) (document, error) {
 					read[path] = true
 				}
 				_, at := get[[]any](s, key)
-				more, err := readFile(name, ps)
+				more, err := readIncluded(name, ps)
 				if err != nil {
 					ps.add(at.at, s, at.name, "%v", err)
 				}
@@ -162,7 +162,8 @@ func included(s section, key string, ps *problems) []string {
 			ps.add(at.at, s, at.name, "%v", err)
 		}
 		for _, entry := range entries {
-			if !entry.IsDir() && (isYAML(entry.Name()) || strings.EqualFold(filepath.Ext(entry.Name()), ".ini")) {
+			hidden := strings.HasPrefix(entry.Name(), ".") // an editor's, mostly
+			if !hidden && !entry.IsDir() && (isYAML(entry.Name()) || strings.EqualFold(filepath.Ext(entry.Name()), ".ini")) {
 				files = append(files, filepath.Join(name, entry.Name()))
 			}
 		}
@@ -182,6 +183,15 @@ func withoutGaffer(sections []section, ps *problems) []section {
 		kept = append(kept, s)
 	}
 	return kept
+}
+
+// readIncluded is readFile for what others may put into a folder: to open a pipe
+// would wait for somebody who writes to it.
+func readIncluded(name string, ps *problems) ([]section, error) {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, &os.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
+	}
+	return readFile(name, ps)
 }
 
 func readFile(name string, ps *problems) ([]section, error) {
