@@ -19,8 +19,9 @@ import (
 // manager follow it. One reload follows the other, each with the file as it is
 // when its turn comes: so the last one to begin is the one that counts.
 type reloader struct {
-	options options                    // set by newReloader, never changed, like the rest
-	running *config.Config             // as the daemon was started with
+	options options        // set by newReloader, never changed, like the rest
+	running *config.Config // as the daemon was started with
+	read    func() (*config.Config, error)
 	keep    func(*config.Config) error // leaves to later workers what is in effect
 	manager *manager.Manager
 	hooks   *webhooks.Webhooks
@@ -31,7 +32,8 @@ type reloader struct {
 
 // newReloader is one that waits for begin.
 func newReloader(s setup, m *manager.Manager, hooks *webhooks.Webhooks) *reloader {
-	return &reloader{*s.options, s.config, s.keepConfig, m, hooks, s.log, s.service, make(chan struct{}, 1)}
+	read := func() (*config.Config, error) { return readAgain(*s.options) }
+	return &reloader{*s.options, s.config, read, s.keepConfig, m, hooks, s.log, s.service, make(chan struct{}, 1)}
 }
 
 // begin lets reloads happen: the file has been loaded for the first time.
@@ -53,14 +55,21 @@ func (r *reloader) reload(ctx context.Context, planOnly bool) (httpapi.Reloaded,
 	case <-ctx.Done():
 		return httpapi.Reloaded{}, context.Cause(ctx)
 	}
-	cfg, err := r.read()
-	if err != nil {
-		return httpapi.Reloaded{}, &httpapi.ConfigurationError{Err: err}
+	var cfg *config.Config
+	reading := begin(func(context.Context) (err error) { cfg, err = r.read(); return err })
+	select {
+	case <-reading.done:
+	case <-ctx.Done(): // a file system may be dead, and the daemon has yet to stop
+		return httpapi.Reloaded{}, context.Cause(ctx)
+	}
+	if reading.err != nil {
+		return httpapi.Reloaded{}, &httpapi.ConfigurationError{Err: reading.err}
 	}
 	done := httpapi.Reloaded{NeedsRestart: needRestart(r.running, cfg)}
 	for _, w := range cfg.Warnings {
 		done.Warnings = append(done.Warnings, w.Error())
 	}
+	var err error
 	if planOnly {
 		done.Webhooks = r.hooks.Plan(hooksOf(cfg))
 		done.Plan, err = r.manager.Plan(cfg.Templates)
@@ -76,23 +85,23 @@ func (r *reloader) reload(ctx context.Context, planOnly bool) (httpapi.Reloaded,
 	inEffect := *r.running
 	inEffect.Webhooks = cfg.Webhooks
 	if err := r.keep(&inEffect); err != nil {
-		return httpapi.Reloaded{}, err
+		done.Warnings = append(done.Warnings, fmt.Sprintf("after a crash the webhooks would be those from before: %v", err))
 	}
 	r.tell(done)
 	return done, nil
 }
 
-// read reads the file, unless that cannot be done twice: the end of a pipe looks
+// readAgain reads the file, unless that cannot be done twice: the end of a pipe looks
 // like a file from which everything was deleted.
-func (r *reloader) read() (*config.Config, error) {
-	info, err := os.Stat(r.options.config)
+func readAgain(o options) (*config.Config, error) {
+	info, err := os.Stat(o.config)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read the configuration: %s is not a file that can be read again: start gafferd with one", r.options.config)
+		return nil, fmt.Errorf("read the configuration: %s is not a file that can be read again: start gafferd with one", o.config)
 	}
-	return configuration(r.options)
+	return configuration(o)
 }
 
 func (r *reloader) tell(done httpapi.Reloaded) {

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,8 +15,12 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/gafferd/gaffer/httpapi/webhooks"
 	"github.com/gafferd/gaffer/internal/config"
+	"github.com/gafferd/gaffer/internal/systemd"
+	"github.com/gafferd/gaffer/manager"
 )
 
 // rewrite replaces a file that a daemon reads.
@@ -210,4 +217,55 @@ func TestNeedRestart(t *testing.T) {
 			t.Errorf("%q needs a restart for\n%s\nwant %q", got, c.text, c.want)
 		}
 	}
+}
+
+// reloading is a reloader of a file with one process, which is stopped, and its log.
+func reloading(t *testing.T) (*reloader, *watched) {
+	t.Helper()
+	m := manager.New(manager.Options{Logger: slog.New(slog.DiscardHandler)})
+	t.Cleanup(func() { m.Shutdown(context.Background()) })
+	hooks := webhooks.New(webhooks.Options{})
+	if err := m.StartApps(hooks); err != nil {
+		t.Fatal(err)
+	}
+	said := newWatched()
+	o := options{config: file(t, "gaffer.ini", "[process:web]\ncmd = true\nstart = no\n")}
+	r := newReloader(setup{options: &o, config: &config.Config{}, log: slog.New(slog.NewTextHandler(said, nil))}, m, hooks)
+	r.begin()
+	return r, said
+}
+
+// TestReloadIsNotWaitedFor has a file that is never read to its end.
+func TestReloadIsNotWaitedFor(t *testing.T) {
+	r, _ := reloading(t)
+	begun, forever := make(chan struct{}), make(chan struct{})
+	defer close(forever)
+	r.read = func() (*config.Config, error) {
+		close(begun)
+		<-forever
+		return nil, errors.New("too late")
+	}
+	hangUps := make(chan os.Signal, 1)
+	hangUps <- syscall.SIGHUP
+	r.service = &service{log: r.log, notifier: &systemd.Notifier{}}
+	reloading := begin(func(ctx context.Context) error { r.onHangUp(ctx, hangUps); return nil })
+	<-begun
+	reloading.cancel()
+	select {
+	case <-reloading.done:
+	case <-time.After(patience):
+		t.Error("the daemon would never stop")
+	}
+}
+
+// TestReloadThatIsNotKept has the keeper refuse what is in effect now.
+func TestReloadThatIsNotKept(t *testing.T) {
+	r, said := reloading(t)
+	r.keep = func(*config.Config) error { return errors.New("no memory") }
+	done, err := r.reload(t.Context(), false)
+	if err != nil || len(done.Plan.Added) != 1 {
+		t.Errorf("reloaded %+v, %v", done, err)
+	}
+	says(t, strings.Join(done.Warnings, "\n"), "no memory")
+	says(t, said.String(), "configuration reloaded", "no memory")
 }
