@@ -429,7 +429,7 @@ port = 80
 	}
 	want := []string{
 		`gaffer.ini:4: [endpoint:spare]: is not used, because http_endpoints of [gaffer] does not name it`,
-		`gaffer.ini:10: [process:web] cmd: goes on with "numprocesses = 2", because the line is indented: move it to the left if it is a key of its own`,
+		`gaffer.ini:10: [process:web] cmd: goes on with "numprocesses = …", because the line is indented: move it to the left if it is a key of its own`,
 		`gaffer.ini:12: [env:wbe]: is not used, because there is no [process:wbe]; the nearest is [process:web]`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

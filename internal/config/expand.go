@@ -11,7 +11,8 @@ type lookup func(name string) (value string, set bool)
 
 // expand replaces ${NAME} and ${NAME:-default} in a value. Every other $ stays
 // as it is written, and $${ is a ${ that is not replaced. What a variable holds
-// is text: it is never split, and never looked through for more variables.
+// is text: it is never split, and never looked through for more variables. Errors
+// have nothing of the value, which may be a secret.
 func (env lookup) expand(s string) (string, error) {
 	var (
 		b    strings.Builder
@@ -31,7 +32,7 @@ func (env lookup) expand(s string) (string, error) {
 		}
 		inner, rest, closed := strings.Cut(after, "}")
 		if !closed {
-			return "", errors.Join(append(errs, fmt.Errorf("%s has no closing }: write ${NAME}, or $${ for a ${ that is to stay", quote("${"+after)))...)
+			return "", errors.Join(append(errs, errors.New("has a ${ without a closing }: write ${NAME}, or $${ for a ${ that is to stay"))...)
 		}
 		value, err := env.variable(inner)
 		if err != nil {
@@ -46,7 +47,7 @@ func (env lookup) expand(s string) (string, error) {
 func (env lookup) variable(inner string) (string, error) {
 	name, standard, hasDefault := strings.Cut(inner, ":-")
 	if !isVariable(name) {
-		return "", fmt.Errorf("%s names no variable: write ${NAME} or ${NAME:-default}, or $${ for a ${ that is to stay", quote("${"+inner+"}"))
+		return "", errors.New("has a ${…} that names no variable: write ${NAME} or ${NAME:-default}, or $${ for a ${ that is to stay")
 	}
 	value, set := env(name)
 	switch {

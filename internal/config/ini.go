@@ -97,11 +97,12 @@ func (s *section) readEntry(e entry, env lookup, ps *problems) {
 
 	// gaffer read an indented key as part of the value above it, silently.
 	for i, line := range e.lines[1:] {
-		key, _, ok := strings.Cut(strings.TrimSpace(line), "=")
-		key, _, known := s.keyOf(strings.TrimSpace(key))
+		written, _, ok := strings.Cut(line, "=")
+		written = strings.TrimSpace(written)
+		key, _, known := s.keyOf(written)
 		if ok && known && s.lists(key) {
 			ps.warn(place{s.at.file, e.line + 1 + i}, *s, e.key,
-				"goes on with %s, because the line is indented: move it to the left if it is a key of its own", quote(strings.TrimSpace(line)))
+				"goes on with %s, because the line is indented: move it to the left if it is a key of its own", quote(written+" = …")) // its value may be a secret
 		}
 	}
 }

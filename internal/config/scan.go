@@ -28,7 +28,8 @@ type entry struct {
 	lines []string // what stands after the =, then a string for each line of the file that continues it
 }
 
-// mistake is a line that cannot be understood.
+// mistake is a line that cannot be understood. Its text has no more of the line than a
+// key: what else is in it may be a secret, and the text goes to the log.
 type mistake struct {
 	line int
 	text string
@@ -88,11 +89,11 @@ func scan(text string) (blocks []block, mistakes []mistake) {
 		key = strings.TrimSpace(key)
 		switch {
 		case !ok && asYAML.MatchString(bare):
-			wrong(number, quote(bare)+" is no key = value: write "+asYAML.ReplaceAllString(bare, "$1 = $2"))
+			wrong(number, asYAML.ReplaceAllString(bare, `"$1: …" is no key = value: write $1 = …`))
 		case !ok:
-			wrong(number, quote(bare)+" is neither [section] nor key = value; indent it deeper than its key if it continues a value")
+			wrong(number, "is neither [section] nor key = value; indent it deeper than its key if it continues a value")
 		case key == "":
-			wrong(number, quote(bare)+" has no key before the =")
+			wrong(number, "has no key before the =")
 		case len(blocks) == 0:
 			wrong(number, quote(key)+" stands before the first section: put a line such as [gaffer] or [process:NAME] above it")
 		default:

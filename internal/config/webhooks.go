@@ -64,7 +64,7 @@ func receivers(k setting, value any, secret string, s section, ps *problems) []W
 			break
 		}
 		if u, err := url.Parse(v); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return wrong("%s is not a URL: write http://host/path or https://host/path", quote(v))
+			return wrong("is not a URL: write http://host/path or https://host/path") // nor shown: it may be a secret
 		}
 		return []Webhook{{Pattern: k.key, URL: v, Secret: secret}}
 	}

@@ -82,7 +82,7 @@ func (r *yamlReader) parse(content string) (root *yaml.Node, ok bool) {
 	}
 	root = doc.Content[0]
 	if root.Kind != yaml.MappingNode {
-		r.wrong(root, section{}, "", "got %s, want keys such as gaffer: and processes:", r.came(root))
+		r.wrong(root, section{}, "", "has no keys such as gaffer: and processes:")
 		return nil, false
 	}
 	return root, true
@@ -231,7 +231,7 @@ func (r *yamlReader) section(s section, n *yaml.Node) section {
 		if !ok || isNull(value) && s.kind != "webhooks" {
 			continue // as in the API, null is as good as leaving it out
 		}
-		if s.kind == "process" && key.Value == "env" && value.Kind == yaml.MappingNode {
+		if s.kind == "process" && key.Value == "env" && value.Kind != yaml.SequenceNode {
 			r.environment(&s, value)
 			continue
 		}
@@ -270,6 +270,10 @@ func (r *yamlReader) formOf(s section, key *yaml.Node) (form, bool) {
 
 // environment adds each variable of a process as the setting that INI has too.
 func (r *yamlReader) environment(s *section, n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode { // of which nothing is shown: it may be a secret
+		r.wrong(n, *s, "env", "got text, want an object of strings; write each as NAME: value")
+		return
+	}
 	for key, value := range r.entries(n, *s, "env.") {
 		name := "env." + key.Value
 		if value.Kind != yaml.ScalarNode || isNull(value) {
