@@ -94,6 +94,9 @@ func bareValue(n *yaml.Node) (any, error) {
 	case "!!null":
 		return nil, nil
 	case "!!bool", "!!int":
+		if v, err := strconv.Atoi(n.Value); err == nil {
+			return v, nil // 010 is ten, as in INI and in YAML 1.2, and not eight
+		}
 		var v any
 		if err := n.Decode(&v); err != nil {
 			return nil, fmt.Errorf("got %s: %w", quote(n.Value), err)
