@@ -139,7 +139,11 @@ func demandAccess(l net.Listener, e config.Endpoint, s config.Settings) error {
 		"have clients show certificates (cacert of the endpoint), or listen on 127.0.0.1 or on a unix socket", l.Addr(), tokenVariable)
 }
 
-var errTrust = errors.New("trust_loopback lets users of this machine in without a token, and token_file, require_token or " + tokenVariable + " lets nobody in without: leave one out")
+// Errors of checkAccess.
+var (
+	errTrust  = errors.New("trust_loopback lets users of this machine in without a token, and token_file, require_token or " + tokenVariable + " lets nobody in without: leave one out")
+	errNobody = errors.New("nobody could come in: a token is required and there is none. Give the daemon one with --token-file or " + tokenVariable + ", or a unix socket (--bind 127.0.0.1:5000,unix:/run/gaffer.sock), over which gafferctl token add makes one")
+)
 
 // checkAccess refuses what contradicts itself, and a daemon that nobody could
 // reach.
@@ -149,7 +153,7 @@ func (s setup) checkAccess(a httpapi.Access) error {
 	}
 	unix := slices.ContainsFunc(s.listeners, func(l listener) bool { return l.Addr().Network() == "unix" })
 	if a.RequireToken && !unix && a.Tokens.Empty() {
-		return errors.New("nobody could come in: a token is required and there is none. Give the daemon one with --token-file or " + tokenVariable + ", or a unix socket (--bind 127.0.0.1:5000,unix:/run/gaffer.sock), over which gafferctl token add makes one")
+		return errNobody
 	}
 	for _, l := range s.listeners {
 		if beyondThisMachine(l) && !strings.HasPrefix(l.url, "https:") {

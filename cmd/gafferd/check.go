@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
+
+	"github.com/gafferd/gaffer/internal/config"
 )
 
 // check is gafferd --check: it reads the configuration as the daemon would,
-// starts nothing, and sums up what it says. The error has every mistake, and
-// stderr gets what is odd or not there yet.
+// starts nothing, and sums up what it says. The error has every mistake in the file,
+// or else all that would keep the daemon from starting, and stderr gets what is
+// odd or not there yet.
 func check(o options, stdout, stderr io.Writer) error {
 	if o.config == "" {
 		return usageError{errors.New("--check wants a configuration file: gafferd --check FILE")}
@@ -18,11 +22,11 @@ func check(o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if s := cfg.Settings; s.TrustLoopback && (s.RequireToken || s.TokenFile != "") { // of the command line: the file's have a line
-		return errTrust
-	}
 	for _, w := range cfg.Warnings {
 		fmt.Fprintf(stderr, "warning: %v\n", w)
+	}
+	if err := (setup{options: &o, config: cfg, log: newLogger(stderr, o)}).checkStart(); err != nil {
+		return err
 	}
 	var addresses []string
 	for _, e := range cfg.Endpoints {
@@ -40,6 +44,53 @@ func check(o options, stdout, stderr io.Writer) error {
 		count(len(cfg.Templates), "process", "processes"), count(instances, "instance", "instances"),
 		count(len(cfg.Webhooks), "webhook", "webhooks"), strings.Join(addresses, ", "))
 	return err
+}
+
+// checkStart finds what would keep the daemon from starting, as far as that can be
+// told without opening or making anything.
+func (s setup) checkStart() error {
+	var errs []error
+	for _, e := range s.config.Endpoints {
+		secure, err := tlsConfig(e, s.log)
+		errs = append(errs, err)
+		for _, a := range e.Bind {
+			l, err := wouldListen(a)
+			if err == nil {
+				s.listeners = append(s.listeners, front(l, secure))
+				err = demandAccess(l, e, s.config.Settings)
+			}
+			errs = append(errs, err)
+		}
+	}
+	_, closing, err := s.access()
+	if err == nil {
+		err = closing()
+	}
+	if s.config.Settings.StateDir == "" || !errors.Is(err, errNobody) { // there may be tokens in it
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// unopened is a listener that is none yet: it has an address, and nothing else.
+type unopened struct {
+	net.Listener
+	addr net.Addr
+}
+
+// Addr implements net.Listener.
+func (u unopened) Addr() net.Addr { return u.addr }
+
+// wouldListen is what listen would open.
+func wouldListen(a config.Address) (net.Listener, error) {
+	if a.Network == "unix" {
+		return unopened{addr: &net.UnixAddr{Name: a.Address, Net: "unix"}}, nil
+	}
+	addr, err := net.ResolveTCPAddr(family(a.Address), a.Address)
+	if err != nil {
+		return nil, explain(a, err)
+	}
+	return unopened{addr: addr}, nil
 }
 
 func count(n int, one, more string) string {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -42,4 +44,39 @@ func TestCheck(t *testing.T) {
 	if code := run(t.Context(), []string{"--check", "/nowhere/gaffer.yaml"}, &stdout, &stderr); code != exitFailed {
 		t.Errorf("no such file: exit code %d, want %d", code, exitFailed)
 	}
+}
+
+// TestCheckWhatKeepsFromStarting holds that --check says what the start would say.
+func TestCheckWhatKeepsFromStarting(t *testing.T) {
+	t.Setenv(tokenVariable, "")
+	ini := func(gaffer, endpoint string) string {
+		return "[gaffer]\nhttp_endpoints = a\n" + gaffer + "\n[endpoint:a]\n" + endpoint + "\n"
+	}
+	for _, c := range []struct{ text, want string }{
+		{ini("", "bind = 127.0.0.1:0\ncertfile = none.pem"), "certificate of a: open "},
+		{ini("", "bind = 0.0.0.0:7740"), "0.0.0.0:7740 can be reached from other machines"},
+		{ini("", "bind = 127.0.0.1:0, :7740"), ":7740 can be reached from other machines"},
+		{ini("token_file = none", "bind = 127.0.0.1:0"), "token file: open "},
+		{ini("require_token = true", "bind = 127.0.0.1:0"), "nobody could come in"},
+		{ini("require_token = true\nstate_dir = state", "bind = 127.0.0.1:0"), ""}, // there may be tokens
+		{ini("require_token = true", "bind = 127.0.0.1:0, unix:sock"), ""},
+		{ini("require_token = true", "bind = unix:sock"), ""},
+	} {
+		path := file(t, "gaffer.ini", c.text)
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), []string{"--check", path}, &stdout, &stderr)
+		if want := c.want != ""; want != (code == exitFailed) {
+			t.Errorf("%s exits with %d, %s", c.text, code, &stderr)
+		}
+		says(t, stderr.String(), c.want)
+		if names, err := os.ReadDir(filepath.Dir(path)); err != nil || len(names) > 1 {
+			t.Errorf("%s leaves %v, %v", c.text, names, err)
+		}
+		if c.want != "" {
+			says(t, fails(t, exitFailed, path), c.want)
+		}
+	}
+	t.Setenv(tokenVariable, "secret")
+	trusting := file(t, "gaffer.ini", ini("trust_loopback = true", "bind = 127.0.0.1:0"))
+	says(t, fails(t, exitFailed, "--check", trusting), "leave one out")
 }

@@ -76,6 +76,7 @@ func endpoints(doc document, in section, ps *problems) []Endpoint {
 			ps.warn(s.at, s, "", "is not used, because http_endpoints of %s does not name it", s.spell("gaffer", ""))
 		}
 	}
+	refuseSameAddress(doc, names, ps)
 	var used []Endpoint
 	for i, n := range names {
 		name := fmt.Sprint(n)
@@ -88,6 +89,29 @@ func endpoints(doc document, in section, ps *problems) []Endpoint {
 		}
 	}
 	return used
+}
+
+// refuseSameAddress reports addresses that two endpoints of those names have, or one
+// twice: nobody can listen there a second time. Port 0 is another one each time.
+func refuseSameAddress(doc document, names []any, ps *problems) {
+	first := map[string]section{}
+	for _, s := range doc.sections {
+		if s.kind != "endpoint" || !slices.Contains(names, any(s.name)) {
+			continue
+		}
+		binds, at := get[[]any](s, "bind")
+		for _, b := range binds {
+			a, err := ParseAddress(fmt.Sprint(b), s.dir)
+			if err != nil || strings.HasSuffix(a.Address, ":0") {
+				continue
+			}
+			if other, taken := first[a.String()]; taken {
+				ps.add(at.at, s, at.name, "%v is an address of %s already: leave out one of the two", b, other)
+				continue
+			}
+			first[a.String()] = s
+		}
+	}
 }
 
 func endpoint(s section, ps *problems) Endpoint {
