@@ -185,7 +185,9 @@ func listenUnix(path string, mode int) (net.Listener, error) {
 
 // lockFolder takes the lock of a folder, which closing the folder gives back.
 // It waits for no longer than two daemons that start at once take, by asking again
-// and again: flock(2) knows no deadline.
+// and again: flock(2) knows no deadline. Then it goes on without: whoever may read the
+// folder can have the lock for as long as he likes, and only who starts together
+// with another one needs it.
 func lockFolder(path string) (*os.File, error) {
 	folder, err := os.Open(path)
 	if err != nil {
@@ -193,10 +195,11 @@ func lockFolder(path string) (*os.File, error) {
 	}
 	for end := time.Now().Add(3 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		err := unix.Flock(int(folder.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
+		taken := errors.Is(err, unix.EWOULDBLOCK)
+		switch {
+		case err == nil, taken && time.Now().After(end):
 			return folder, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(end) {
+		case !taken:
 			folder.Close()
 			return nil, fmt.Errorf("lock the folder %s: %w", path, err)
 		}

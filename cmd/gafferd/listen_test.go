@@ -87,6 +87,23 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
+// TestLockedFolder holds that nobody can keep the daemon from its socket by the lock of
+// the folder, and that a socket with a listener is left alone nevertheless.
+func TestLockedFolder(t *testing.T) {
+	t.Parallel()
+	folder, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_SH); err != nil {
+		t.Fatal(err)
+	}
+	bind := "--bind=unix:" + filepath.Join(folder.Name(), "gaffer.sock")
+	start(t, nil, bind)
+	says(t, fails(t, exitFailed, bind), "address already in use")
+}
+
 // TestUnixSocketMode holds that a socket is made with its endpoint's mode,
 // whatever the mask of the daemon is.
 func TestUnixSocketMode(t *testing.T) {
