@@ -37,16 +37,7 @@ func serveDebug(ctx context.Context, l net.Listener, api *httpapi.Server, log *s
 	if l == nil {
 		return nil
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	server := &http.Server{
-		Handler: api.Guard(mux), ConnContext: api.ConnContext,
-		ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+	server := debugServer(api, log)
 	defer context.AfterFunc(ctx, func() { server.Close() })()
 	log.Info("profiles are served", "url", "http://"+l.Addr().String()+"/debug/pprof/")
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -54,4 +45,19 @@ func serveDebug(ctx context.Context, l net.Listener, api *httpapi.Server, log *s
 		return err
 	}
 	return nil
+}
+
+// debugServer keeps no connection that does nothing: nobody counts them.
+func debugServer(api *httpapi.Server, log *slog.Logger) *http.Server {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	const patience = 10 * time.Second
+	return &http.Server{
+		Handler: api.Guard(mux), ConnContext: api.ConnContext,
+		ReadHeaderTimeout: patience, IdleTimeout: patience, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
 }

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/gafferd/gaffer/httpapi"
+	"github.com/gafferd/gaffer/manager"
 )
 
 func TestDebugAddress(t *testing.T) {
@@ -42,6 +46,17 @@ func TestDebugAddress(t *testing.T) {
 		if resp.StatusCode != c.want {
 			t.Errorf("%s %s: %d, want %d", c.header, c.value, resp.StatusCode, c.want)
 		}
+	}
+}
+
+// TestIdleProfileReaders holds that connections which nobody uses do not add up.
+func TestIdleProfileReaders(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	m := manager.New(manager.Options{Logger: log})
+	defer m.Shutdown(t.Context())
+	server := debugServer(httpapi.New(m, httpapi.Options{Logger: log}), log)
+	if server.IdleTimeout <= 0 || server.ReadHeaderTimeout <= 0 {
+		t.Errorf("a connection may do nothing for %v, a head may take %v", server.IdleTimeout, server.ReadHeaderTimeout)
 	}
 }
 
