@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -85,6 +86,25 @@ func (o *options) run(ctx context.Context, args []string, stdout, stderr io.Writ
 	return exitFailed
 }
 
+// queue is the value of --backlog.
+type queue int
+
+// String implements pflag.Value.
+func (q *queue) String() string { return strconv.Itoa(int(*q)) }
+
+// Set implements pflag.Value.
+func (q *queue) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return errors.New("want the number of connections that may wait, such as 128")
+	}
+	*q = queue(n)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (q *queue) Type() string { return "int" }
+
 func newCommand(o *options, args []string, stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gafferd [CONFIG]",
@@ -121,9 +141,6 @@ stop, with 1 for an error and with 2 for wrong usage.`,
 			if o.logFormat != logText && o.logFormat != logJSON {
 				return usageError{fmt.Errorf("--log-format %q: want %s or %s", o.logFormat, logText, logJSON)}
 			}
-			if o.backlog < 0 {
-				return usageError{fmt.Errorf("--backlog %d: the queue cannot be shorter than nothing", o.backlog)}
-			}
 			if o.check {
 				return check(*o, stdout, stderr)
 			}
@@ -158,7 +175,7 @@ stop, with 1 for an error and with 2 for wrong usage.`,
 	f.StringSliceVar(&o.bind, "bind", nil, "listen on `ADDR[,ADDR…]` instead of what the file says: host:port, [v6]:port or unix:/path")
 	f.StringVar(&o.certFile, "certfile", "", "serve TLS on TCP addresses, with the certificates in `FILE`")
 	f.StringVar(&o.keyFile, "keyfile", "", "the key of --certfile, when it is not in the same `FILE`")
-	f.IntVar(&o.backlog, "backlog", 0, "queue at most `N` new connections (the system's limit)")
+	f.Var((*queue)(&o.backlog), "backlog", "queue at most `N` new connections (the system's limit)")
 	f.StringVar(&o.pidFile, "pidfile", "", "keep the process id in `FILE`, and refuse to start while another gafferd holds it")
 	f.StringVar(&o.stateDir, "state-dir", "", "keep processes made over the API, exits and logs in the directory `D`, for the next start")
 	f.StringVarP(&o.pluginsDir, "plugins-dir", "p", "", "serve the folders of the directory `D` as pages below /_plugin/")

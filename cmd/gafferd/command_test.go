@@ -17,8 +17,8 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"--chekc"}, "unknown flag: --chekc"},
 		{[]string{"--bind"}, "flag needs an argument"},
 		{[]string{"--bind", "5000"}, `--bind: "5000" is not an address`},
-		{[]string{"--backlog", "many"}, "invalid argument"},
-		{[]string{"--backlog", "-1"}, "--backlog"},
+		{[]string{"--backlog", "many"}, `invalid argument "many" for "--backlog" flag: want the number of connections that may wait`},
+		{[]string{"--backlog", "-1"}, `invalid argument "-1" for "--backlog" flag: want the number`},
 		{[]string{"a.ini", "b.ini"}, "one configuration file at most"},
 		{[]string{"a.ini", "-c", "b.ini"}, "two configuration files, b.ini and a.ini"},
 	} {
