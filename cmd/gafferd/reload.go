@@ -19,10 +19,10 @@ import (
 // manager follow it. One reload follows the other, each with the file as it is
 // when its turn comes: so the last one to begin is the one that counts.
 type reloader struct {
-	options options        // set by newReloader, never changed, like the rest
-	running *config.Config // as the daemon was started with
-	read    func() (*config.Config, error)
-	keep    func(*config.Config) error // leaves to later workers what is in effect
+	options options                        // set by newReloader, never changed, like the rest
+	running *config.Config                 // as the daemon was started with
+	read    func() (*config.Config, error) // what the file says now
+	keep    func(*config.Config) error     // leaves to later workers what is in effect
 	manager *manager.Manager
 	hooks   *webhooks.Webhooks
 	log     *slog.Logger

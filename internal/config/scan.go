@@ -80,7 +80,7 @@ func scan(text string) (blocks []block, mistakes []mistake) {
 		if bare[0] == '[' {
 			title, ok := sectionTitle(bare)
 			if !ok {
-				wrong(number, quote(bare)+" is not a section: write [name]")
+				wrong(number, "is not a section: write [name]")
 			}
 			blocks = append(blocks, block{title: title, line: number})
 			continue
