@@ -50,8 +50,8 @@ var (
 	// ErrNotDone: what was asked for is under way, but did not happen within
 	// the time given to WaitFor.
 	ErrNotDone = errors.New("accepted, but not done within the time given")
-	// ErrReplaced: the stream that was being followed is no longer there; the
-	// daemon has been restarted and another has taken its place.
+	// ErrReplaced: the stream that was being followed or written to is no longer
+	// there; the daemon has been restarted and another has taken its place.
 	ErrReplaced = errors.New("the daemon was restarted and this stream is gone")
 	// ErrShared: somebody else wrote to the stream that an Input counts on
 	// having for itself, so not all of the last Write is in it.

@@ -16,7 +16,9 @@ import (
 // is repeated from where it stopped and no byte is written twice.
 //
 // That needs the stream for itself. Where others write too a Write returns
-// ErrShared, and WriteInput is the one to use.
+// ErrShared, and WriteInput is the one to use. A stream that is found to be
+// shorter than it was is another's, of a daemon that has been restarted: the
+// Write returns ErrReplaced.
 //
 // An Input is for one goroutine at a time.
 type Input struct {
@@ -129,6 +131,10 @@ func (in *Input) repeat(p []byte, query url.Values) error {
 		}
 		if _, err = in.post(nil, url.Values{}); err == nil {
 			again.connected()
+			if in.offset < start {
+				in.offset = start // of what is gone: a later Write finds a hole
+				return ErrReplaced
+			}
 			if in.offset > start {
 				again.alive()
 			}

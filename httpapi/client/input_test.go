@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -77,5 +78,35 @@ func TestWriteInput(t *testing.T) {
 	}
 	if _, err := c.WriteInput(t.Context(), 1, "stdin", strings.NewReader("late"), true); client.Code(err) != "conflict" {
 		t.Errorf("got %v, want conflict", err)
+	}
+}
+
+// After a restart of the daemon another process has the number of the one that was
+// written to. It is not given the rest.
+func TestInputIsNotForAnotherProcess(t *testing.T) {
+	first, second := &daemon{}, &daemon{stdin: []byte("new")}
+	restarted := false
+	in, err := connect(t, serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case restarted:
+			second.ServeHTTP(w, r)
+		case r.FormValue("at") == "6":
+			restarted = true
+			panic(http.ErrAbortHandler)
+		default:
+			first.ServeHTTP(w, r)
+		}
+	}))).Input(t.Context(), 1, "stdin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(in, "BEGIN;"); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.WriteString(in, "COMMIT;"); n != 0 || !errors.Is(err, client.ErrReplaced) {
+		t.Errorf("wrote %d bytes: %v, want ErrReplaced", n, err)
+	}
+	if in.Offset() != 6 || string(second.stdin) != "new" {
+		t.Errorf("offset %d, and the other process was written to: %q", in.Offset(), second.stdin)
 	}
 }
