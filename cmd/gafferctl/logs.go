@@ -90,7 +90,8 @@ Without -n the last 100 lines are shown, 10 with -f, and all that there are if
 or local as "2015-02-16 02:02", "02:02") or how long ago (10m, 1h30m, 7d).
 
 With -f the log goes on until it is interrupted, also over a lost connection and a
-restart of the daemon: no line is lost then, and none is shown twice.`
+restart of the daemon: no line is lost then, and none is shown twice. With --until
+it ends at that time.`
 	f := cmd.Flags()
 	f.BoolVarP(&follow, "follow", "f", false, "go on with what comes")
 	f.StringVarP(&count, "lines", "n", "", "only the last `N` lines of what there is, or all")
@@ -154,7 +155,11 @@ func (l *logsReader) read(ctx context.Context, follow bool) error {
 		}
 	}
 	if l.all {
-		following.Go(func() { cancel(a.watch(ctx)) })
+		following.Go(func() {
+			if err := a.watchUntil(ctx, l.wanted.Until); err != nil {
+				cancel(err)
+			}
+		})
 	}
 	following.Wait()
 	return context.Cause(ctx)

@@ -50,6 +50,23 @@ type allApps struct {
 	full  bool                  // it was told that there are too many
 }
 
+// errOver ends the looking for apps that come: nothing of theirs would be wanted.
+var errOver = errors.New("the time until which lines are wanted has come")
+
+// watchUntil is watch, and ends without an error at a time by the daemon's clock,
+// unless that is zero.
+func (a *allApps) watchUntil(ctx context.Context, until time.Time) error {
+	if until.IsZero() {
+		return a.watch(ctx)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, until.Sub(a.since), errOver)
+	defer cancel()
+	if err := a.watch(ctx); !errors.Is(err, errOver) {
+		return err
+	}
+	return nil
+}
+
 // watch follows each app that comes, until ctx ends.
 func (a *allApps) watch(ctx context.Context) error {
 	c := a.reader.cli

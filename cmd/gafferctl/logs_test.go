@@ -245,3 +245,16 @@ func TestParseMoment(t *testing.T) {
 		}
 	}
 }
+
+// With a time to end at, what is followed ends then: an app, an instance, all.
+func TestLogsUntil(t *testing.T) {
+	serve(t)
+	must(t, "add_process", "--start", "--wait", "web", "--", "sh", "-c", "echo up; exec sleep 1000")
+	soon := time.Now().Add(time.Second).UTC().Format(time.RFC3339Nano)
+	for _, args := range [][]string{{"web"}, {"1"}, {}, {"web", "web"}} {
+		f := follow(t, append([]string{"logs", "-f", "--until", soon}, args...)...)
+		if code := f.end(t); code != exitOK || f.stderr.Len() > 0 || !strings.Contains(f.text(), "[web-1] up\n") {
+			t.Errorf("logs -f %q: exit %d, %q: %s", args, code, f.text(), f.stderr.String())
+		}
+	}
+}

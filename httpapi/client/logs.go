@@ -21,7 +21,7 @@ const None = -1
 // all that is kept.
 type LogOptions struct {
 	N      int      // only the last so many of what there is; 0: all; None
-	Follow bool     // then what comes, without an end
+	Follow bool     // then what comes, until Until, or without an end
 	Ends   bool     // with Follow: an end when the app is gone, with all of its instances
 	Filter []string // only these process types (web) or single instances (worker-2)
 	Stream string   // only "stdout" or "stderr"
@@ -59,7 +59,8 @@ type LogLine struct {
 
 // Logs reads the output of all instances of an app as one log, line by line in
 // the order in which the lines were completed. Without Follow the loop ends with
-// what there is now; with it only an error does, or with Ends the end of the app.
+// what there is now; with it only an error does, or Until when that time has come,
+// or with Ends the end of the app.
 //
 // A broken connection is made again and the log goes on behind the last line:
 // the loop sees every line once. An error is the last thing the loop sees, as
@@ -117,6 +118,7 @@ func (r *logReader) connect(ctx context.Context, again *retry) error {
 		return err
 	}
 	defer resp.Body.Close()
+	answered := time.Now()
 	again.connected()
 	if !r.connected {
 		r.connected = true
@@ -131,7 +133,7 @@ func (r *logReader) connect(ctx context.Context, again *retry) error {
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return context.Cause(ctx)
-		case err == io.EOF && !r.options.Follow:
+		case err == io.EOF && r.isOver(resp.Header, time.Since(answered)):
 			return nil
 		case err == io.EOF:
 			return r.client.lost(errors.New("the daemon ended the log"))
@@ -144,6 +146,20 @@ func (r *logReader) connect(ctx context.Context, again *retry) error {
 			return err
 		}
 	}
+}
+
+// isOver reports whether an answer that has ended in good order, which took so long,
+// was the last one. One that follows may have ended because the daemon stops: then
+// it was too early for Until, by the daemon's clock. What is not known to be too
+// early is the end. If that is not seen, since a clock was set, the next answer,
+// which ends at once, has the right time.
+func (r *logReader) isOver(h http.Header, took time.Duration) bool {
+	if !r.options.Follow {
+		return true
+	}
+	begun, err := http.ParseTime(h.Get("Date"))
+	latest := begun.Add(took + 2*time.Second) // Date leaves out what is less than a second
+	return !r.options.Until.IsZero() && (err != nil || !latest.Before(r.options.Until))
 }
 
 func (r *logReader) deliver(msg message, again *retry) error {

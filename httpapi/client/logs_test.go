@@ -162,6 +162,38 @@ func TestLogsFromNowOn(t *testing.T) {
 	}
 }
 
+// A feed that is to end at a time is over when it ends then, by the daemon's clock.
+// One that ends before, as with a daemon that stops, is connected again.
+func TestLogsThatEndAtATime(t *testing.T) {
+	until := logTime.Truncate(time.Second)
+	tests := []struct {
+		name  string
+		dates []time.Time // of the answers; zero: it does not say
+	}{
+		{"at once", []time.Time{until.Add(time.Hour)}},
+		{"within the second", []time.Time{until.Add(-time.Second)}},
+		{"no clock", []time.Time{{}}},
+		{"after two restarts", []time.Time{until.Add(-time.Hour), until.Add(-time.Minute), until}},
+	}
+	for _, tt := range tests {
+		answers := 0
+		c := connect(t, serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if answers == len(tt.dates) {
+				panic(http.ErrAbortHandler)
+			}
+			w.Header()["Date"] = nil
+			if date := tt.dates[answers]; !date.IsZero() {
+				w.Header().Set("Date", date.Format(http.TimeFormat))
+			}
+			answers++
+			fmt.Fprintf(w, "id: %d\r\ndata: %s\r\n\r\n", answers, logged{instance: "web-1", text: "line"}.message(answers))
+		})), client.WithPatience(time.Second))
+		if got := logs(t, c, client.LogOptions{Follow: true, Until: until}); len(got) != len(tt.dates) {
+			t.Errorf("%s: %d lines of %d answers", tt.name, len(got), len(tt.dates))
+		}
+	}
+}
+
 func TestLogsErrors(t *testing.T) {
 	d := &logDaemon{}
 	c := connect(t, serve(t, d))
