@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,7 +47,7 @@ func (f *follower) followProcess(ctx context.Context, name string) error {
 		return err
 	}
 	if len(f.labels) == 0 {
-		f.labels = description.RedirectOutput
+		f.labels = slices.Compact(description.RedirectOutput) // a label that is there twice is one stream
 	}
 	if len(f.labels) == 0 {
 		return fmt.Errorf("%s: its output goes nowhere: redirect_output is empty", name)

@@ -50,6 +50,19 @@ func TestStreamsOfSeveral(t *testing.T) {
 	}
 }
 
+// A stream that has both outputs is shown once.
+func TestStreamsOfMergedOutput(t *testing.T) {
+	serve(t)
+	must(t, "load_process", "--start", "--wait", write(t, "p.json",
+		`{"name": "web", "redirect_output": ["log", "log"], "cmd": "sh", "args": ["-c", "echo out; echo err >&2; exec sleep 1000"]}`))
+	f := follow(t, "streams", "web")
+	f.until(t, "err\n")
+	must(t, "del_process", "--wait", "web")
+	if code := f.end(t); code != exitOK || f.text() != "out\nerr\n" {
+		t.Errorf("exit %d, %q: %s", code, f.text(), f.stderr.String())
+	}
+}
+
 func TestStreamsIsInterrupted(t *testing.T) {
 	serve(t)
 	must(t, "add_process", "--start", "--wait", "web", "--", "sh", "-c", "echo up; exec sleep 1000")
