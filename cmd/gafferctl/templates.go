@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -134,40 +130,15 @@ func (c *cli) loadProcessCommand() *cobra.Command {
 	var start bool
 	cmd := c.change("load_process [--start] [--wait[=SECONDS]] FILE|-", "Add a process from a JSON file, stopped unless --start is given", "starting", 1, 1,
 		func(ctx context.Context, args []string, waits []client.Waiting) (report, error) {
-			description, err := c.readDescription(args[0])
+			description, err := c.readDescription(args[0], start)
 			if err != nil {
 				return nil, err
 			}
-			description["start"] = start
 			return c.ok, c.client.CreateJSON(ctx, description, waits...)
 		})
 	cmd.Long = cmd.Short + ".\n\nThe file holds what get_process prints; - is the standard input."
 	cmd.Flags().BoolVar(&start, "start", false, "start it too")
 	return cmd // the shell completes file names
-}
-
-// readDescription reads a JSON object. What is in it is the daemon's to judge.
-func (c *cli) readDescription(file string) (description map[string]any, err error) {
-	in := c.stdin
-	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in = f
-	}
-	text, err := io.ReadAll(in)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if err = json.Unmarshal(text, &description); err == nil && description == nil {
-		err = errors.New("null")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: want one JSON object, such as {\"name\": \"web\", \"cmd\": \"./server\"}: %w", file, err)
-	}
-	return description, nil
 }
 
 func (c *cli) delProcessCommand() *cobra.Command {
