@@ -2,6 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -94,6 +97,45 @@ func TestWatchLines(t *testing.T) {
 		if !line.MatchString(strings.TrimSuffix(text, "\n")) {
 			t.Errorf("line %q", text)
 		}
+	}
+}
+
+func TestWatchAudits(t *testing.T) {
+	serve(t)
+	f := follow(t, "watch", "audit")
+	for f.text() == "" {
+		gafferctl(t, "", "start", "nosuch")
+	}
+	f.interrupt()
+	f.end(t)
+	if want := regexp.MustCompile(`^\d\d:\d\d:\d\d nosuch \| audit .+ at 127\.0\.0\.1:\d+: POST /processes/nosuch/_start 404 not_found\n`); !want.MatchString(f.text()) {
+		t.Errorf("got %q", f.text())
+	}
+}
+
+// A feed that breaks is told of once, and that it goes on. What is about the daemon
+// has its name.
+func TestWatchIsConnectedAgain(t *testing.T) {
+	answers := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Gaffer-Seq", "0")
+		switch answers++; answers {
+		case 1: // and its end
+		case 2:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		default:
+			fmt.Fprint(w, "id: 1\r\ndata: {\"event\": \"worker\", \"os_pid\": 7, \"reason\": \"upgraded\", \"time\": \"2015-02-16T02:02:43Z\"}\r\n\r\n")
+			http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}
+	}))
+	t.Cleanup(s.Close)
+	f := follow(t, "--connect", s.URL, "watch")
+	f.until(t, "3 gafferd | worker os_pid=7 (upgraded)\n")
+	f.interrupt()
+	f.end(t)
+	if got := f.stderr.String(); !strings.HasSuffix(got, "; trying again\ngafferctl: connected again\n") {
+		t.Errorf("told %q", got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
@@ -17,14 +18,18 @@ import (
 )
 
 // events are all that can be watched by itself.
-var events = []string{"create", "start", "stop", "restart", "update", "delete", "spawn", "reap", "exit", "stop_pid", "flap"}
+var events = []string{
+	"create", "start", "stop", "restart", "update", "delete", "spawn", "reap", "exit", "stop_pid", "flap",
+	"log_failed", "log_resumed", "keep_failed", "read_failed", "worker", "audit",
+}
 
 func (c *cli) watchCommand() *cobra.Command {
 	var heartbeat string
 	var colorize bool
 	cmd := c.following("watch [--heartbeat[=SECONDS]] [--colorize] [A.B.C]", "Follow what happens", 0, 1,
 		func(ctx context.Context, args []string) error {
-			o := client.WatchOptions{Since: client.Latest}
+			c.tellBack = true
+			o := client.WatchOptions{Since: client.Latest, Ready: c.back}
 			switch heartbeat {
 			case "":
 			case "true":
@@ -45,7 +50,10 @@ func (c *cli) watchCommand() *cobra.Command {
 		})
 	cmd.Long = "Follow what happens, until it is interrupted.\n\n" +
 		"A.B.C picks events: exit, all of a process with proc.NAME, one kind of one process\n" +
-		"with proc.NAME.exit. The events are " + strings.Join(events, ", ") + "."
+		"with proc.NAME.exit. What is about no process is gafferd's. The events are\n" +
+		strings.Join(events[:11], ", ") + ",\n" +
+		strings.Join(events[11:], ", ") + ". An audit is a request;\n" +
+		"they are shown only when they are asked for."
 	cmdline.Optional(cmd, &heartbeat, "heartbeat", "SECONDS", "have the daemon keep an idle connection alive every so many seconds (60)")
 	cmd.Flags().BoolVar(&colorize, "colorize", false, "use colours even if the output is not a terminal")
 	return c.complete(cmd, func(ctx context.Context, c *client.Client) ([]string, error) {
@@ -120,14 +128,20 @@ func eventLine(ev client.Event, colors bool) string {
 		return fmt.Sprintf("-------- %d events were missed", ev.Missed)
 	}
 	kind := ev.Event[strings.LastIndexByte(ev.Event, '.')+1:]
-	name := ev.Name
+	name := cmp.Or(ev.Name, "gafferd")
 	if colors {
 		name = paint(name, nameColor(name))
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s | %s", ev.Time.Local().Format(time.TimeOnly), name, kind)
 	if ev.PID > 0 {
-		fmt.Fprintf(&b, " pid=%d os_pid=%d", ev.PID, ev.OSPid)
+		fmt.Fprintf(&b, " pid=%d", ev.PID)
+	}
+	if ev.PID > 0 || ev.OSPid > 0 {
+		fmt.Fprintf(&b, " os_pid=%d", ev.OSPid)
+	}
+	if kind == "audit" {
+		fmt.Fprintf(&b, " %s at %s: %s %s", ev.Who, ev.From, ev.Request, ev.Result)
 	}
 	if kind == "exit" {
 		if ev.TermSignal > 0 {

@@ -190,8 +190,10 @@ func (a *Attachment) ended(err error) error {
 		err = broken // rather than in which of its functions the library was
 	}
 	switch {
-	case !ok || closed.Code == websocket.StatusServiceRestart:
+	case !ok:
 		return a.client.lost(err)
+	case closed.Code == websocket.StatusServiceRestart:
+		return a.client.lost(errRestarting)
 	case closed.Code == websocket.StatusNormalClosure:
 		a.reason = closed.Reason
 		return io.EOF

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"github.com/gafferd/gaffer/httpapi/client"
 	"github.com/gafferd/gaffer/internal/badlink"
 )
@@ -268,4 +270,31 @@ func TestReceiveIsGivenUp(t *testing.T) {
 	}
 	say(t, a, "two\n")
 	expect(t, a, "two\n")
+}
+
+// A daemon that is restarting says so, and is not told of as one that is not there.
+func TestAttachmentToARestartingDaemon(t *testing.T) {
+	closings := []websocket.CloseError{
+		{Code: websocket.StatusServiceRestart, Reason: "another worker goes on"}, {Code: websocket.StatusNormalClosure, Reason: "exit 0"},
+	}
+	address := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Gaffer-Offset", "0")
+		conn, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		closing := closings[0]
+		closings = closings[1:]
+		conn.Close(closing.Code, closing.Reason)
+	}))
+	var lost []error
+	c := connect(t, address, client.WithRetryHook(func(err error, _ time.Duration) { lost = append(lost, err) }))
+	a := attach(t, c, 1, client.AttachOptions{ReadOnly: true})
+	if _, err := a.Receive(t.Context()); err != io.EOF || a.Reason() != "exit 0" {
+		t.Errorf("got %v and %q, want EOF and exit 0", err, a.Reason())
+	}
+	if len(lost) != 1 || !errors.Is(lost[0], client.ErrUnreachable) || lost[0].Error() != "gafferd at "+address+" is restarting" {
+		t.Errorf("told %v", lost)
+	}
 }

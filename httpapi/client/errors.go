@@ -64,7 +64,13 @@ type unreachable struct {
 	cause   error
 }
 
+// errRestarting is why a daemon that is there has ended a connection.
+var errRestarting = errors.New("the daemon is restarting")
+
 func (u *unreachable) Error() string {
+	if u.cause == errRestarting {
+		return fmt.Sprintf("gafferd at %s is restarting", u.address)
+	}
 	return fmt.Sprintf("cannot reach gafferd at %s: %v", u.address, u.cause)
 }
 

@@ -29,6 +29,12 @@ type Event struct {
 	Seq        uint64    `json:"seq,omitempty"`
 	Time       time.Time `json:"time,omitzero"`
 
+	// Of an audit, which tells of a request, and never comes unless it is asked for.
+	Who     string `json:"who,omitempty"`
+	From    string `json:"from,omitempty"`
+	Request string `json:"request,omitempty"`
+	Result  string `json:"result,omitempty"`
+
 	// Missed is set in an event "gap": so many events before the next one
 	// were no longer kept, or -1 when the daemon was restarted and nobody knows.
 	Missed int64 `json:"missed,omitempty"`
