@@ -74,8 +74,8 @@ func (c *cli) logsCommand() *cobra.Command {
 			case err != nil:
 				return err
 			}
-			if !follow && !l.print.some {
-				l.tellAbsent(ctx, false)
+			if !follow && !l.print.some && l.tellAbsent(ctx, false) {
+				return exitCode(exitFailed)
 			}
 			return l.print.finish()
 		})
@@ -166,29 +166,32 @@ func (l *logsReader) read(ctx context.Context, follow bool) error {
 }
 
 // tellAbsent tells of targets that there are not, but perhaps will be: a name may
-// be mistyped.
-func (l *logsReader) tellAbsent(ctx context.Context, waiting bool) {
+// be mistyped. It reports whether there are such.
+func (l *logsReader) tellAbsent(ctx context.Context, waiting bool) (some bool) {
 	if l.all {
 		if len(l.targets) == 0 {
 			fmt.Fprintln(l.cli.stderr, "gafferctl: there are no processes yet; waiting for one")
 		}
-		return
+		return len(l.targets) == 0
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	names, err := l.cli.client.Processes(ctx)
 	if err != nil {
-		return // it tells of itself when the logs are asked for
+		return false // it tells of itself when the logs are asked for
 	}
 	for _, t := range l.targets {
-		switch {
-		case !t.absent(names):
-		case waiting:
+		if !t.absent(names) {
+			continue
+		}
+		some = true
+		if waiting {
 			fmt.Fprintf(l.cli.stderr, "gafferctl: there is no process %s:%s yet; waiting for it (gafferctl processes lists those that there are)\n", t.app, t.filter)
-		default:
+		} else {
 			l.cli.complain(fmt.Sprintf("there is no process %s:%s", t.app, t.filter) + nearest.Hint(t.app+":"+t.filter, names))
 		}
 	}
+	return some
 }
 
 // errExited ends the following of an instance that has ended.

@@ -28,6 +28,9 @@ func (c *cli) logTargets(ctx context.Context, args []string) (targets []*logTarg
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for _, arg := range args {
+		if arg == "" {
+			return nil, usagef("\"\" is no name: without an argument it is all apps")
+		}
 		var t *logTarget
 		if pid, ok := isPID(arg); ok {
 			t, err = c.instanceTarget(ctx, pid)
