@@ -51,6 +51,7 @@ func TestUsageErrors(t *testing.T) {
 		{"--token-file /dev/null status", "gafferctl: --token-file: /dev/null is empty\n"},
 		{"watch --heartbeat=0", "gafferctl: --heartbeat \"0\": want a number of seconds, 0.1 at least\n"},
 		{"streams --tail=-1 web", "gafferctl: --tail \"-1\": want a number of lines, or all\n"},
+		{"token add ci --scope foo", "gafferctl: --scope \"foo\": want read, write, control or admin, or several with commas between them\n"},
 		{"help nosuch", "gafferctl: there is no command \"nosuch\"\n"},
 	}
 	for _, tt := range tests {

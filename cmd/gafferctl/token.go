@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,9 @@ import (
 	"github.com/gafferd/gaffer/httpapi/client"
 	"github.com/gafferd/gaffer/internal/cmdline"
 )
+
+// scopes are what a token can allow.
+var scopes = []string{"read", "write", "control", "admin"}
 
 func (c *cli) tokenCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -44,6 +48,11 @@ func (c *cli) tokenAddCommand() *cobra.Command {
 			if len(token.Scope) == 0 {
 				return usagef("--scope is missing: want read, write, control or admin, or several of them")
 			}
+			for _, scope := range token.Scope {
+				if !slices.Contains(scopes, scope) {
+					return usagef("--scope %q: want read, write, control or admin, or several with commas between them", scope)
+				}
+			}
 			if token.Expires, err = parseLife(expires); err != nil {
 				return err
 			}
@@ -76,7 +85,7 @@ printed: a client certificate of that subject stands for it.`
 	f.StringSliceVar(&token.Only, "only", nil, "the processes that it is for, such as `'shop:*'` (all)")
 	f.StringVar(&expires, "expires", "", "how long it is good, such as `24h` or 30d (for ever)")
 	f.StringVar(&token.Subject, "subject", "", "the client certificate that stands for it, as in `CN=ci,O=Example`")
-	if err := cmd.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions([]string{"read", "write", "control", "admin"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	if err := cmd.RegisterFlagCompletionFunc("scope", cobra.FixedCompletions(scopes, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is there
 	}
 	return cmd
