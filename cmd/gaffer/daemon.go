@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -109,11 +110,19 @@ func members(ctx context.Context, d *client.Client, group string) ([]member, err
 	return all, nil
 }
 
-// loaded is members of a group that has some.
-func (c *cli) loaded(ctx context.Context, d *client.Client, group string) ([]member, error) {
+// loaded are those members of a group that were loaded from a Procfile, of which
+// there are some. instead is the command for others.
+func (c *cli) loaded(ctx context.Context, d *client.Client, group, instead string) ([]member, error) {
 	all, err := members(ctx, d, group)
-	if err != nil || len(all) > 0 {
-		return all, err
+	if err != nil {
+		return nil, err
+	}
+	if len(all) > 0 {
+		all = slices.DeleteFunc(all, func(m member) bool { return m.origin() == "" })
+		if len(all) == 0 {
+			return nil, fmt.Errorf("nothing of group %s was loaded from a Procfile: use %s", group, instead)
+		}
+		return all, nil
 	}
 	groups, err := d.Groups(ctx)
 	if err != nil {

@@ -57,7 +57,7 @@ func (c *cli) scale(ctx context.Context, d *client.Client, args []string) error 
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	there, err := c.loaded(ctx, d, group)
+	there, err := c.loaded(ctx, d, group, "gafferctl scale")
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (c *cli) scale(ctx context.Context, d *client.Client, args []string) error 
 	}
 	for _, change := range changes {
 		if !slices.Contains(names, change.Name) {
-			errs = append(errs, fmt.Errorf("group %s has no process %q%s", group, change.Name, nearest.Hint(change.Name, names)))
+			errs = append(errs, fmt.Errorf("no process %q of group %s was loaded%s", change.Name, group, nearest.Hint(change.Name, names)))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -24,18 +24,13 @@ unless it is given.`,
 			if err != nil {
 				return err
 			}
-			there, err := c.loaded(ctx, d, group)
+			there, err := c.loaded(ctx, d, group, "gafferctl groups del "+group)
 			if err != nil {
 				return err
 			}
 			var names []string
 			for _, m := range there {
-				if m.origin() != "" {
-					names = append(names, m.Name)
-				}
-			}
-			if len(names) == 0 {
-				return fmt.Errorf("nothing of group %s was loaded from a Procfile: use gafferctl groups del %s", group, group)
+				names = append(names, m.Name)
 			}
 			return c.remove(ctx, d, names)
 		}),
