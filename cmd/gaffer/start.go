@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gafferd/gaffer/internal/cmdline"
 	"github.com/gafferd/gaffer/manager"
 )
 
@@ -69,12 +70,14 @@ func (c *cli) toStart(names []string, restart bool) ([]manager.Template, error) 
 }
 
 // foreground runs processes until they are done, one has failed or somebody
-// says so. When it returns, nothing of them is left.
+// says so, or reads no more. When it returns, nothing of them is left.
 func (c *cli) foreground(ctx context.Context, templates []manager.Template, restart bool) error {
 	f, err := newForeground(c.stdout, templates, restart)
 	if err != nil {
 		return err
 	}
 	defer f.close()
+	ctx, release := cmdline.WhileRead(ctx, c.stdout)
+	defer release()
 	return f.run(ctx, templates)
 }

@@ -15,7 +15,7 @@ import (
 func (c *cli) attachCommand() *cobra.Command {
 	var tail, stream string
 	cmd := c.following("attach [--stream STREAM] [--tail N|all] NAME|PID", "Connect the terminal to a process", 1, 1,
-		func(ctx context.Context, args []string) error {
+		c.whileRead(nil, func(ctx context.Context, args []string) error {
 			enter, err := parseTail(tail)
 			if err != nil {
 				return err
@@ -26,7 +26,7 @@ func (c *cli) attachCommand() *cobra.Command {
 			}
 			c.tellBack = true
 			return c.attach(ctx, pid, client.AttachOptions{Stream: stream, Since: enter.Since, Tail: enter.Tail, Ready: c.back})
-		})
+		}))
 	cmd.Long = "Connect the standard input and output to a process that was created with\n" +
 		"redirect_input.\n\n" +
 		"On a terminal, lines are sent as they are entered; Ctrl-D closes the process's\n" +

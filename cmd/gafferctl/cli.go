@@ -183,3 +183,21 @@ func (c *cli) following(use, short string, least, most int, do action) *cobra.Co
 		},
 	}
 }
+
+// whileRead is do for what prints whatever comes: it ends also when nobody reads that
+// any more. Unless lasts is nil, it says whether do does so this time: what prints
+// what there is meets a broken pipe soon enough.
+func (c *cli) whileRead(lasts *bool, do action) action {
+	return func(ctx context.Context, args []string) error {
+		if lasts != nil && !*lasts {
+			return do(ctx, args)
+		}
+		ctx, release := cmdline.WhileRead(ctx, c.stdout)
+		defer release()
+		err := do(ctx, args)
+		if context.Cause(ctx) == cmdline.ErrUnread {
+			return exitCode(exitFailed)
+		}
+		return err
+	}
+}

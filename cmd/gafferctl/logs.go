@@ -29,7 +29,7 @@ func (c *cli) logsCommand() *cobra.Command {
 	var follow, stderr, times bool
 	var count, since, until, grep string
 	cmd := c.following("logs [-f] [-n N|all] [--since T] [--until T] [--grep RE] [--stderr] [-t] [APP|NAME|PID…]", "Show what applications have printed", 0, -1,
-		func(ctx context.Context, args []string) error {
+		c.whileRead(&follow, func(ctx context.Context, args []string) error {
 			c.tellBack = true
 			l := &logsReader{cli: c}
 			l.wanted.Grep = grep
@@ -69,7 +69,7 @@ func (c *cli) logsCommand() *cobra.Command {
 			err = l.read(ctx, follow)
 			switch {
 			case follow && ctx.Err() != nil: // being interrupted is how it ends
-				defer c.interrupted()
+				defer c.interrupted(ctx)
 				return l.print.release()
 			case err != nil:
 				return err
@@ -78,7 +78,7 @@ func (c *cli) logsCommand() *cobra.Command {
 				return exitCode(exitFailed)
 			}
 			return l.print.finish()
-		})
+		}))
 	cmd.Long = `Show what applications have printed, line by line and in order: of an app all
 instances of all its processes, of a name one process of an app (shop:web) or one
 instance of it (shop:web-1), of a pid that instance alone. Several are shown as

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gafferd/gaffer/httpapi/client"
+	"github.com/gafferd/gaffer/internal/cmdline"
 )
 
 func (c *cli) runCommand() *cobra.Command {
@@ -104,7 +105,7 @@ func (c *cli) once(ctx context.Context, p client.Process, forget bool) error {
 			return fmt.Errorf("%s has ended, but is not forgotten: %w", r.Name, err)
 		}
 	}
-	if s.failed != nil && !isBrokenPipe(s.failed) {
+	if s.failed != nil && !isBrokenPipe(s.failed) && s.failed != cmdline.ErrUnread {
 		return s.failed
 	}
 	switch {
@@ -135,6 +136,13 @@ func (s *session) attend(interrupted context.Context, signals <-chan os.Signal) 
 	defer end(nil)
 	work.Go(func() { s.feed(ctx) })
 	work.Go(func() { s.heed(ctx, interrupted, signals) })
+	read, release := cmdline.WhileRead(ctx, s.cli.stdout)
+	defer release()
+	work.Go(func() {
+		if <-read.Done(); context.Cause(read) == cmdline.ErrUnread {
+			s.tell(ctx, s.unwanted(ctx, cmdline.ErrUnread))
+		}
+	})
 
 	var output sync.WaitGroup
 	for _, label := range s.run.Streams {
@@ -171,15 +179,20 @@ func (s *session) copy(ctx context.Context, label string, to io.Writer) error {
 		}
 		if _, err := to.Write(chunk.Data); err != nil {
 			broken = true
-			s.mu.Lock()
-			s.failed = err
-			s.mu.Unlock()
-			if err := s.run.Stop(ctx); err != nil {
+			if err := s.unwanted(ctx, err); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// unwanted stops the program, whose output cannot be written here.
+func (s *session) unwanted(ctx context.Context, why error) error {
+	s.mu.Lock()
+	s.failed = why
+	s.mu.Unlock()
+	return s.run.Stop(ctx)
 }
 
 // feed gives the program what comes from the standard input, and its end.

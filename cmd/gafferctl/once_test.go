@@ -198,6 +198,41 @@ func TestRunOfBrokenPipe(t *testing.T) {
 	}
 }
 
+// It is also when it prints nothing, as it is noticed of whatever prints what comes.
+func TestOutputThatNobodyReads(t *testing.T) {
+	serve(t)
+	must(t, "add_process", "--start", "--wait", "web", "--", "sh", "-c", "echo up; exec sleep 1000")
+	tests := []struct {
+		args  string
+		shown string
+		want  int
+	}{
+		{"run sleep 1000", "", 143},
+		{"watch", "", exitFailed},
+		{"streams web", "up\n", exitFailed},
+		{"logs -f web", "[web-1] up\n", exitFailed},
+	}
+	for _, tt := range tests {
+		cmd, stdout, stderr := apart(t, nil, strings.Fields(tt.args)...)
+		await(t, stdout, tt.shown)
+		stdout.(io.Closer).Close()
+		cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != tt.want || strings.Contains(stderr.String(), "gafferctl") {
+			t.Errorf("%s: exit code %d, want %d: %s", tt.args, code, tt.want, stderr)
+		}
+	}
+	// What prints what there is has done so.
+	cmd, stdout, stderr := apart(t, nil, "logs", "web")
+	await(t, stdout, "[web-1] up\n")
+	stdout.(io.Closer).Close()
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("logs: %v: %s", err, stderr)
+	}
+	if got := must(t, "processes", "--running"); got != "1\n" {
+		t.Errorf("these run still: %q", got)
+	}
+}
+
 func TestRunOnTerminal(t *testing.T) {
 	serve(t)
 	tt := onTerminal(t, "run", "sh", "-c", `while read line; do echo "[$line]"; done; exit 4`)

@@ -14,6 +14,8 @@ import (
 
 	"github.com/fatih/color"
 	"github.com/mattn/go-isatty"
+
+	"github.com/gafferd/gaffer/internal/cmdline"
 )
 
 // outputs are the forms in which a command can print its result.
@@ -42,8 +44,8 @@ func isTerminal(stream any) bool {
 
 // interrupted ends what goes on until it is interrupted: on a terminal the line
 // that has ^C in it.
-func (c *cli) interrupted() {
-	if isTerminal(c.stderr) {
+func (c *cli) interrupted(ctx context.Context) {
+	if isTerminal(c.stderr) && context.Cause(ctx) != cmdline.ErrUnread {
 		fmt.Fprintln(c.stderr)
 	}
 }

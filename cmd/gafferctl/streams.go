@@ -15,7 +15,7 @@ import (
 func (c *cli) streamsCommand() *cobra.Command {
 	var tail string
 	cmd := c.following("streams [--tail N|all] NAME|PID [STREAM]", "Follow what a process prints", 1, 2,
-		func(ctx context.Context, args []string) error {
+		c.whileRead(nil, func(ctx context.Context, args []string) error {
 			enter, err := parseTail(tail)
 			if err != nil {
 				return err
@@ -30,11 +30,11 @@ func (c *cli) streamsCommand() *cobra.Command {
 				err = f.followProcess(ctx, args[0])
 			}
 			if ctx.Err() != nil {
-				c.interrupted() // that is how it ends
+				c.interrupted(ctx) // that is how it ends
 				return nil
 			}
 			return err
-		})
+		}))
 	cmd.Long = "Follow what a process prints, starting with its last lines.\n\n" +
 		"Of a process, all instances are followed, and new ones as they come, until it is\n" +
 		"deleted; each line begins with the name of its instance when there are several.\n" +

@@ -27,7 +27,7 @@ func (c *cli) watchCommand() *cobra.Command {
 	var heartbeat string
 	var colorize bool
 	cmd := c.following("watch [--heartbeat[=SECONDS]] [--colorize] [A.B.C]", "Follow what happens", 0, 1,
-		func(ctx context.Context, args []string) error {
+		c.whileRead(nil, func(ctx context.Context, args []string) error {
 			c.tellBack = true
 			o := client.WatchOptions{Since: client.Latest, Ready: c.back}
 			switch heartbeat {
@@ -47,7 +47,7 @@ func (c *cli) watchCommand() *cobra.Command {
 			}
 			c.tellUnknown(ctx, pattern)
 			return c.watch(ctx, pattern, o, colorize || colored(c.stdout))
-		})
+		}))
 	cmd.Long = "Follow what happens, until it is interrupted.\n\n" +
 		"A.B.C picks events: exit, all of a process with proc.NAME, one kind of one process\n" +
 		"with proc.NAME.exit. What is about no process is gafferd's. The events are\n" +
@@ -99,7 +99,7 @@ func (c *cli) watch(ctx context.Context, pattern string, o client.WatchOptions, 
 	for ev, err := range c.client.Watch(ctx, pattern, o) {
 		if err != nil {
 			if ctx.Err() != nil {
-				c.interrupted() // that is how it ends
+				c.interrupted(ctx) // that is how it ends
 				return nil
 			}
 			return err
