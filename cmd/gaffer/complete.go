@@ -36,14 +36,14 @@ func (c *cli) completeGroups(cmd *cobra.Command, args []string, begun string) ([
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
 	defer cancel()
-	groups, err := d.Groups(ctx)
+	all, err := groups(ctx, d)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	var fitting []string
-	for _, g := range groups {
-		if strings.HasPrefix(g, begun) {
-			fitting = append(fitting, g)
+	for _, group := range all {
+		if strings.HasPrefix(group, begun) {
+			fitting = append(fitting, group)
 		}
 	}
 	return fitting, cobra.ShellCompDirectiveNoFileComp

@@ -110,6 +110,18 @@ func members(ctx context.Context, d *client.Client, group string) ([]member, err
 	return all, nil
 }
 
+// groups are those of the daemon, but for what was run once: that is nobody's group.
+func groups(ctx context.Context, d *client.Client) (all []string, err error) {
+	infos, err := d.Infos(ctx)
+	for _, info := range infos {
+		group, _, _ := strings.Cut(info.Name, ":")
+		if !info.Once && !slices.Contains(all, group) {
+			all = append(all, group)
+		}
+	}
+	return all, err
+}
+
 // loaded are those members of a group that were loaded from a Procfile, of which
 // there are some. instead is the command for others.
 func (c *cli) loaded(ctx context.Context, d *client.Client, group, instead string) ([]member, error) {
@@ -124,9 +136,9 @@ func (c *cli) loaded(ctx context.Context, d *client.Client, group, instead strin
 		}
 		return all, nil
 	}
-	groups, err := d.Groups(ctx)
+	others, err := groups(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	return nil, fmt.Errorf("gafferd at %s has no process in group %s (load makes it)%s", c.url(), group, nearest.Hint(group, groups))
+	return nil, fmt.Errorf("gafferd at %s has no process in group %s (load makes it)%s", c.url(), group, nearest.Hint(group, others))
 }

@@ -36,7 +36,7 @@ func (c *cli) attachCommand() *cobra.Command {
 		"A broken connection is made again, and output and input go on where they were.\n" +
 		"If others write to the same stdin, it may be unknown how much of the last input\n" +
 		"has arrived: that is told then, and an input that is not a terminal ends there."
-	cmd.Flags().StringVar(&stream, "stream", "", "the output to show (the process's first)")
+	cmd.Flags().StringVar(&stream, "stream", "", "show the output `STREAM` (the process's first)")
 	cmd.Flags().StringVar(&tail, "tail", "0", "show the last `N` lines first, or all that is kept")
 	return c.complete(cmd, namesAndPids)
 }

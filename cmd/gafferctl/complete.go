@@ -63,9 +63,25 @@ func (c *cli) completeAt(cmd *cobra.Command, at func(n int) completion) *cobra.C
 	return cmd
 }
 
-func names(ctx context.Context, c *client.Client) ([]string, error) { return c.Processes(ctx) }
+// names lists processes, but for those that are over: they are listed nowhere else
+// either.
+func names(ctx context.Context, c *client.Client) (all []string, err error) {
+	infos, err := c.Infos(ctx)
+	for _, info := range infos {
+		if !isOver(info) {
+			all = append(all, info.Name)
+		}
+	}
+	return all, err
+}
 
-func groups(ctx context.Context, c *client.Client) ([]string, error) { return c.Groups(ctx) }
+// namesOfAll lists also those that are over, for what is about those too.
+func namesOfAll(ctx context.Context, c *client.Client) ([]string, error) { return c.Processes(ctx) }
+
+func groups(ctx context.Context, c *client.Client) ([]string, error) {
+	all, _, err := listGroups(ctx, c)
+	return all, err
+}
 
 // named are those of a list that are no pids.
 func named(all []string) (names []string) {
@@ -94,7 +110,7 @@ func appsAndParts(ctx context.Context, c *client.Client) ([]string, error) {
 
 // namesAndPids lists processes, and instances with what they are.
 func namesAndPids(ctx context.Context, c *client.Client) ([]string, error) {
-	all, err := c.Processes(ctx)
+	all, err := names(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +134,29 @@ func labels(context.Context, *client.Client) ([]string, error) {
 	return []string{"stdout", "stderr"}, nil
 }
 
-// signals lists those that are sent by hand.
-func signals(context.Context, *client.Client) ([]string, error) {
-	return []string{"TERM", "HUP", "INT", "KILL", "QUIT", "USR1", "USR2", "STOP", "CONT", "WINCH"}, nil
+// signals are those that are sent by hand.
+var signals = []string{"TERM", "HUP", "INT", "KILL", "QUIT", "USR1", "USR2", "STOP", "CONT", "WINCH"}
+
+// completeSignals has the shell complete cmd's second argument: a signal, with SIG
+// and in small letters if it was begun so.
+func completeSignals(cmd *cobra.Command) *cobra.Command {
+	first := cmd.ValidArgsFunction
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, begun string) (fitting []string, _ cobra.ShellCompDirective) {
+		if len(args) != 1 {
+			return first(cmd, args, begun)
+		}
+		for _, signal := range signals {
+			for _, name := range []string{signal, "SIG" + signal} {
+				if !strings.HasPrefix(name, strings.ToUpper(begun)) || begun == "" && name != signal {
+					continue
+				}
+				if begun != strings.ToUpper(begun) {
+					name = strings.ToLower(name)
+				}
+				fitting = append(fitting, name)
+			}
+		}
+		return fitting, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+	}
+	return cmd
 }

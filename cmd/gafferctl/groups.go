@@ -13,8 +13,8 @@ import (
 // listGroups names all groups, or apps, and their members, in the order of their
 // creation, but for what was run once: that is nobody's group, and its output was
 // seen where it was run.
-func (c *cli) listGroups(ctx context.Context) (all []string, members map[string][]string, err error) {
-	infos, err := c.client.Infos(ctx)
+func listGroups(ctx context.Context, c *client.Client) (all []string, members map[string][]string, err error) {
+	infos, err := c.Infos(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -35,7 +35,7 @@ func (c *cli) listGroups(ctx context.Context) (all []string, members map[string]
 func (c *cli) groupsCommand() *cobra.Command {
 	cmd := c.command("groups", "List groups of processes; start, stop, restart or delete some", 0, 0,
 		func(ctx context.Context, _ []string) error {
-			all, members, err := c.listGroups(ctx)
+			all, members, err := listGroups(ctx, c.client)
 			if err != nil {
 				return err
 			}

@@ -214,5 +214,5 @@ func (c *cli) killCommand() *cobra.Command {
 		}
 		return cmd.Root().FlagErrorFunc()(cmd, err)
 	})
-	return c.complete(cmd, namesAndPids, signals)
+	return completeSignals(c.complete(cmd, namesAndPids))
 }

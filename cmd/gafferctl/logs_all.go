@@ -25,7 +25,7 @@ func (c *cli) allTargets(ctx context.Context) (targets []*logTarget, asked time.
 	if asked, err = c.client.Clock(ctx); err != nil {
 		return nil, asked, err
 	}
-	apps, _, err := c.listGroups(ctx)
+	apps, _, err := listGroups(ctx, c.client)
 	if err != nil {
 		return nil, asked, err
 	}
@@ -75,7 +75,7 @@ func (a *allApps) watch(ctx context.Context) error {
 		var now time.Time
 		var apps []string
 		if now, listed = c.client.Clock(ctx); listed == nil {
-			apps, _, listed = c.listGroups(ctx)
+			apps, _, listed = listGroups(ctx, c.client)
 		}
 		if passing(listed) {
 			listed = nil // then the events are lost too, and Ready is called again

@@ -145,5 +145,5 @@ func (c *cli) delProcessCommand() *cobra.Command {
 	return c.completeEach(ofNames(c.each("del_process [--wait[=SECONDS]] NAME…", "Stop processes and forget them", "stopping",
 		func(ctx context.Context, name string, waits []client.Waiting) error {
 			return c.client.Delete(ctx, name, waits...)
-		}), wantName), names)
+		}), wantName), namesOfAll)
 }

@@ -57,7 +57,7 @@ func (c *cli) watchCommand() *cobra.Command {
 	cmdline.Optional(cmd, &heartbeat, "heartbeat", "SECONDS", "have the daemon keep an idle connection alive every so many seconds (60)")
 	cmd.Flags().BoolVar(&colorize, "colorize", false, "use colours even if the output is not a terminal")
 	return c.complete(cmd, func(ctx context.Context, c *client.Client) ([]string, error) {
-		all, err := c.Processes(ctx)
+		all, err := names(ctx, c)
 		patterns := slices.Clone(events)
 		for _, name := range all {
 			patterns = append(patterns, "proc."+name)

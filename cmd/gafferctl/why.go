@@ -42,7 +42,7 @@ func (c *cli) whyCommand() *cobra.Command {
 status or by which signal, why, and the last lines of its stderr. The latest comes
 last, and behind it what happens next. The daemon remembers 20.`
 	cmd.Flags().StringVarP(&count, "exits", "n", "5", "only the last `N` exits, or all")
-	return c.complete(ofName(cmd), names)
+	return c.complete(ofName(cmd), namesOfAll)
 }
 
 // why prints the story of a process.

@@ -1,7 +1,9 @@
 package cmdline
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -84,6 +86,7 @@ func SetHelp(root *cobra.Command, wrong func(format string, args ...any) error) 
 // than explain itself, when it is given no shell that it knows: with an error
 // that wrong makes. root must have its output by then.
 func SetCompletion(root *cobra.Command, wrong func(format string, args ...any) error) {
+	root.SetOut(completions{root.OutOrStdout()})
 	root.InitDefaultCompletionCmd()
 	cmd, _, err := root.Find([]string{"completion"})
 	if err != nil {
@@ -101,4 +104,18 @@ func SetCompletion(root *cobra.Command, wrong func(format string, args ...any) e
 		}
 		return wrong("there is no completion for %q: want "+shells, args[0])
 	}
+}
+
+// completions is an output on which flags that a shell completes are without the
+// backticks around the name of a value: those are for help. cobra writes a line at a
+// time.
+type completions struct{ out io.Writer }
+
+func (c completions) Write(line []byte) (int, error) {
+	plain := line
+	if bytes.HasPrefix(line, []byte("-")) {
+		plain = bytes.ReplaceAll(line, []byte("`"), nil)
+	}
+	_, err := c.out.Write(plain)
+	return len(line), err
 }
