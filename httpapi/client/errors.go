@@ -58,7 +58,7 @@ var (
 	ErrShared = errors.New("somebody else writes to this stream too")
 )
 
-// unreachable says which daemon could not be reached, and why.
+// unreachable says which daemon could not be reached, or has been lost, and why.
 type unreachable struct {
 	address string
 	cause   error
@@ -68,8 +68,11 @@ type unreachable struct {
 var errRestarting = errors.New("the daemon is restarting")
 
 func (u *unreachable) Error() string {
-	if u.cause == errRestarting {
+	switch {
+	case u.cause == errRestarting:
 		return fmt.Sprintf("gafferd at %s is restarting", u.address)
+	case errors.Is(u.cause, io.ErrUnexpectedEOF):
+		return fmt.Sprintf("the connection to gafferd at %s broke", u.address)
 	}
 	return fmt.Sprintf("cannot reach gafferd at %s: %v", u.address, u.cause)
 }

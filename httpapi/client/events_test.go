@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gafferd/gaffer/httpapi/client"
 	"github.com/gafferd/gaffer/internal/badlink"
@@ -69,6 +70,30 @@ func TestWatchResumesBeforeItsFirstEvent(t *testing.T) {
 			t.Errorf("got %+v, %v, want event 4", ev, err)
 		}
 		break
+	}
+}
+
+// A feed that breaks is not told of as a daemon that is not there.
+func TestWatchTellsOfALostConnection(t *testing.T) {
+	answers := 0
+	address := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if answers++; answers > 1 {
+			refuse(w, http.StatusForbidden, "forbidden", "enough")
+			return
+		}
+		fmt.Fprint(w, ":\r\n\r\n")
+		http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+	var lost []error
+	c := connect(t, address, client.WithRetryHook(func(err error, _ time.Duration) { lost = append(lost, err) }))
+	for _, err := range c.Watch(t.Context(), "", client.WatchOptions{}) {
+		if client.Code(err) != "forbidden" {
+			t.Error(err)
+		}
+	}
+	if len(lost) != 1 || !errors.Is(lost[0], client.ErrUnreachable) || lost[0].Error() != "the connection to gafferd at "+address+" broke" {
+		t.Errorf("told %v", lost)
 	}
 }
 
