@@ -110,11 +110,13 @@ func lineEvents(req *reading, start int64) *events {
 
 func eventsOf(lines *streams.Lines, label string) *events {
 	head := string(sseEvent(nil).field("event", label)) + "id: "
-	var hold time.Duration // of a line that is not finished
+	var end time.Time // of waiting for the rest of a line; zero: there is none to wait for
 	return &events{
 		poll: func(e sseEvent) (sseEvent, error) {
-			line, left, err := lines.Poll()
-			hold = left
+			line, hold, err := lines.Poll()
+			if end = (time.Time{}); hold > 0 {
+				end = time.Now().Add(hold)
+			}
 			switch {
 			case err != nil:
 				return e, err
@@ -130,7 +132,13 @@ func eventsOf(lines *streams.Lines, label string) *events {
 			lines.Skip(n)
 			return e
 		},
-		wait:  func(ctx context.Context, deadline time.Time) error { return lines.Wait(ctx, hold, deadline) },
+		wait: func(ctx context.Context, deadline time.Time) error {
+			var hold time.Duration
+			if !end.IsZero() {
+				hold = max(time.Until(end), 1)
+			}
+			return lines.Wait(ctx, hold, deadline)
+		},
 		place: lines.Place,
 		clone: func() *events { return eventsOf(lines.Clone(), label) },
 		close: lines.Close,

@@ -165,15 +165,40 @@ func TestEventsourceHeartbeat(t *testing.T) {
 	resp := d.open("/log?feed=eventsource&heartbeat=0.03")
 	expect(t, resp.Body, sseBeat+sseBeat)
 	io.WriteString(log, "x\n")
-	got := make([]byte, 0, 200)
-	for !strings.HasSuffix(string(got), line(2, "x")) {
-		b := make([]byte, 1)
-		if _, err := io.ReadFull(resp.Body, b); err != nil {
-			t.Fatalf("%q %v", got, err)
-		}
-		got = append(got, b...)
+	expectAmongBeats(t, resp.Body, line(2, "x"))
+}
+
+// An unfinished line waits for its end for as long as it does without heartbeats,
+// whoever sends it.
+func TestHeartbeatsDoNotHoldALineBack(t *testing.T) {
+	t.Parallel()
+	log := streams.NewLog(streams.Options{})
+	d := feedServer(t, log)
+	embedded := httptest.NewServer(d.server.Handler())
+	defer embedded.Close()
+	const path = "/log?feed=eventsource&heartbeat=0.1"
+	alone, err := embedded.Client().Get(embedded.URL + path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if rest := strings.ReplaceAll(strings.TrimSuffix(string(got), line(2, "x")), sseBeat, ""); rest != "" {
+	defer alone.Body.Close()
+	seated := d.open(path)
+	expect(t, seated.Body, sseBeat)
+	io.WriteString(log, "password: ")
+	expectAmongBeats(t, seated.Body, line(10, "password: "))
+	expectAmongBeats(t, alone.Body, line(10, "password: "))
+}
+
+// expectAmongBeats reads text and the heartbeats before it.
+func expectAmongBeats(t *testing.T, r io.Reader, text string) {
+	t.Helper()
+	var got []byte
+	for b := make([]byte, 1); !strings.HasSuffix(string(got), text); got = append(got, b...) {
+		if _, err := io.ReadFull(r, b); err != nil {
+			t.Fatalf("%.300q and then %v, want %q", got, err, text)
+		}
+	}
+	if rest := strings.ReplaceAll(strings.TrimSuffix(string(got), text), sseBeat, ""); rest != "" {
 		t.Errorf("between the heartbeats: %q", rest)
 	}
 }
