@@ -18,7 +18,7 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 
 // serveHTTP is where every request comes in: the gate first, then the router.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	a := &answer{ResponseWriter: w, stall: s.stallTimeout, lapse: r.ProtoMajor == 2, maxBody: s.limits.Body}
+	a := &answer{ResponseWriter: w, stall: min(s.stallTimeout, lingerTime), lapse: r.ProtoMajor == 2, maxBody: s.limits.Body}
 	began := time.Now()
 	defer func() {
 		failure := recover()
@@ -50,20 +50,27 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// admit lets a request through the gate and has it routed.
-func (s *Server) admit(w http.ResponseWriter, r *http.Request) error {
-	visitor, err := s.gate.check(w, r)
+// admit lets a request through the gate and has it routed. From then on its
+// connection is in use. Who is refused is not waited for: the answer to him is short.
+func (s *Server) admit(a *answer, r *http.Request) error {
+	visitor, err := s.gate.check(a, r)
 	if err != nil {
 		return err
 	}
-	accountOf(w).visitor = visitor
+	if visitor != nobodyAtAll {
+		if !guestOf(r).letIn() {
+			panic(http.ErrAbortHandler) // it had to go
+		}
+		a.stall = s.stallTimeout
+	}
+	a.visitor = visitor
 	r, leave := withVisitor(r, visitor)
 	defer leave()
 	var res *resource
 	if plainPath(r.URL) {
 		res, r = s.router.Load().find(r)
 	}
-	return visitor.lockedOut(s.serveResource(res, w, r))
+	return visitor.lockedOut(s.serveResource(res, a, r))
 }
 
 // fail answers err. The peer of a request whose body was not read to its end

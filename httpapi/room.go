@@ -22,7 +22,8 @@ var (
 // peer that comes, or else of the one that has the most. So who opens thousands
 // and asks for nothing keeps nobody out but himself.
 //
-// Connections of which none waits are in use, and are left alone. Then a few more
+// Connections are in use, and are left alone, while requests that were let in are
+// answered: what is sent to others keeps nobody out. When all are in use a few more
 // are taken for one short request each, so that there is always a way to see what
 // is going on and to stop something.
 //
@@ -49,9 +50,10 @@ type crowd struct {
 
 // guest is one connection.
 type guest struct {
+	room     *room
 	conn     net.Conn
 	crowd    *crowd
-	since    uint64        // when it began to wait for a request, by the room's clock; 0 while it is in use
+	since    uint64        // when it began to wait for a request that is let in, by the room's clock; 0 while it is in use
 	place    *list.Element // in crowd.waiting
 	handlers int
 	hijacked bool
@@ -94,7 +96,7 @@ func (r *room) enter(ctx context.Context, conn net.Conn) context.Context {
 func (r *room) take(conn net.Conn, key string) (g *guest, out *guest, refused bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	g = &guest{conn: conn, crowd: r.peers[key]}
+	g = &guest{room: r, conn: conn, crowd: r.peers[key]}
 	if g.crowd == nil {
 		g.crowd = &crowd{key: key}
 	}
@@ -165,8 +167,8 @@ func (r *room) dismissShort() (longest *guest) {
 	return longest
 }
 
-// waits reports whether g waits for a request. The room's mu must be held.
-func (g *guest) waits() bool { return g.handlers == 0 && g.since > 0 }
+// waits reports whether g is not in use. The room's mu must be held.
+func (g *guest) waits() bool { return g.since > 0 }
 
 // wait notes that g waits from now on, unless it does already. r.mu must be held.
 func (r *room) wait(g *guest) {
@@ -232,7 +234,18 @@ func (r *room) begin(g *guest) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	g.handlers++
+}
+
+// letIn notes that g, which may be nil, is in use until its handlers are done. It
+// reports false if g had to go before that.
+func (g *guest) letIn() bool {
+	if g == nil {
+		return true
+	}
+	g.room.mu.Lock()
+	defer g.room.mu.Unlock()
 	g.waitNoMore()
+	return !g.gone
 }
 
 func (r *room) end(g *guest) {

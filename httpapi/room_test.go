@@ -188,16 +188,21 @@ func TestRoomIsGivenBack(t *testing.T) {
 	}
 	plain, socket, evicted := enter(), enter(), (*guest)(nil)
 	room.begin(socket)
+	socket.letIn()
 	room.changed(socket.conn, http.StateHijacked)
 	room.changed(plain.conn, http.StateActive)
 	room.begin(plain)
+	if !plain.letIn() {
+		t.Error("one for whom there is room has to go")
+	}
 	room.end(plain)
 	if plain.waits() {
 		t.Error("one whose answer is not sent yet waits")
 	}
 	room.changed(plain.conn, http.StateIdle)
+	room.begin(plain)
 	evicted, plain = plain, enter()
-	if !evicted.gone || room.count != 2 {
+	if !evicted.gone || evicted.letIn() || room.count != 2 {
 		t.Errorf("%d connections, and the idle one is gone: %v", room.count, evicted.gone)
 	}
 	room.changed(evicted.conn, http.StateClosed)
