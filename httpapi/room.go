@@ -56,6 +56,7 @@ type guest struct {
 	since    uint64        // when it began to wait for a request that is let in, by the room's clock; 0 while it is in use
 	place    *list.Element // in crowd.waiting
 	handlers int
+	idle     bool // net/http has said so since they began: those of HTTP/2 may be yet to hear that their streams were reset
 	hijacked bool
 	seated   bool  // its handler has left it to an audience
 	gone     bool  // it is not counted any more
@@ -222,10 +223,12 @@ func (r *room) changed(conn net.Conn, state http.ConnState) {
 		}
 		r.spares.refill() // there may be a descriptor again
 	case g == nil:
-	case state == http.StateIdle && g.handlers == 0:
-		r.wait(g)
 	case state == http.StateHijacked:
 		g.hijacked = true
+	case state == http.StateIdle && g.handlers == 0:
+		r.wait(g)
+	case state == http.StateIdle:
+		g.idle = true
 	}
 }
 
@@ -234,6 +237,7 @@ func (r *room) begin(g *guest) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	g.handlers++
+	g.idle = false
 }
 
 // letIn notes that g, which may be nil, is in use until its handlers are done. It
@@ -251,9 +255,15 @@ func (g *guest) letIn() bool {
 func (r *room) end(g *guest) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if g.handlers--; g.handlers == 0 && g.hijacked {
+	if g.handlers--; g.handlers > 0 {
+		return
+	}
+	switch {
+	case g.hijacked:
 		r.leave(g)
 		r.spares.refill()
+	case g.idle:
+		r.wait(g)
 	}
 }
 

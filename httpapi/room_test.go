@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -214,6 +215,32 @@ func TestRoomIsGivenBack(t *testing.T) {
 	for _, c := range conns {
 		c.Close()
 	}
+}
+
+// A connection of HTTP/2 waits again also when its only request was given up.
+func TestResetStreamLeavesAConnectionThatWaits(t *testing.T) {
+	d := newDaemon(t, Options{Limits: Limits{Connections: 1, PeerConnections: 1}})
+	origin, pool := d.serveTLS()
+	get := func(ctx context.Context, path string) (status int) {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}
+		t.Cleanup(transport.CloseIdleConnections)
+		r, err := http.NewRequestWithContext(ctx, "GET", origin+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := (&http.Client{Transport: transport}).Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	ctx, giveUp := context.WithCancel(t.Context())
+	if status := get(ctx, "/watch?feed=eventsource"); status != http.StatusOK {
+		t.Fatal(status)
+	}
+	giveUp()
+	eventually(t, "room for what lasts", func() bool { return get(t.Context(), "/watch?timeout=0") == http.StatusNoContent })
 }
 
 // starved is a listener that has no descriptors for a while.
