@@ -76,6 +76,9 @@ func (g *guard) identify(r *http.Request, foreign bool) (*visitor, error) {
 		return nil, err
 	}
 	peer := caller(r)
+	if foreign {
+		peer = "pages elsewhere, through " + peer // what those guess must not lock him out
+	}
 	if wait := g.guesses.wait(peer); wait > 0 {
 		return nil, &guessing{wait}
 	}

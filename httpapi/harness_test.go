@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -276,6 +277,29 @@ func (d *daemon) raw(text string) net.Conn {
 		d.t.Fatal(err)
 	}
 	return conn
+}
+
+// timed is an answer that notes until when it may be written.
+type timed struct {
+	httptest.ResponseRecorder
+	deadline time.Time
+	untimed  int // writes that had the time of one before
+	used     bool
+}
+
+// SetWriteDeadline is for http.ResponseController.
+func (w *timed) SetWriteDeadline(deadline time.Time) error {
+	w.deadline, w.used = deadline, false
+	return nil
+}
+
+// Write implements http.ResponseWriter.
+func (w *timed) Write(p []byte) (int, error) {
+	if w.used {
+		w.untimed++
+	}
+	w.used = true
+	return w.ResponseRecorder.Write(p)
 }
 
 // expect reads text and no more.

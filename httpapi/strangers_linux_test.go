@@ -54,18 +54,6 @@ func TestStrangersKeepNobodyOut(t *testing.T) {
 	}
 }
 
-// timed is an answer that notes until when it may be written.
-type timed struct {
-	httptest.ResponseRecorder
-	deadline time.Time
-}
-
-// SetWriteDeadline is for http.ResponseController.
-func (w *timed) SetWriteDeadline(deadline time.Time) error {
-	w.deadline = deadline
-	return nil
-}
-
 // Who is not let in and takes no answer is given up soon.
 func TestStrangersAreNotWaitedFor(t *testing.T) {
 	d := newDaemon(t, Options{Access: Access{RequireToken: true}})
@@ -87,6 +75,26 @@ func TestStrangersAreNotWaitedFor(t *testing.T) {
 		d.server.Handler().ServeHTTP(w, r)
 		if left := time.Until(w.deadline); left > c.atMost || left < c.atMost/2 {
 			t.Errorf("%s is waited for %v, want %v", c.who, left, c.atMost)
+		}
+	}
+}
+
+// A page that has a browser send wrong tokens locks nobody but such pages out.
+func TestGuessesOfPagesElsewhereAreTheirOwn(t *testing.T) {
+	d := newDaemon(t, Options{Limits: Limits{TokenGuesses: 2}})
+	good := d.token("ci", tokens.Read)
+	for _, want := range []int{401, 401, 429} {
+		if a := d.do("GET", "/?token=x", "", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"); a.status != want {
+			t.Fatalf("a wrong one of a page: %d %s, want %d", a.status, a.body, want)
+		}
+	}
+	for _, want := range []int{200, 401, 401, 429} {
+		headers := good
+		if want != 200 {
+			headers = []string{"Authorization", "Bearer x"}
+		}
+		if a := d.do("GET", "/", "", headers...); a.status != want {
+			t.Errorf("after those of a page: %d %s, want %d", a.status, a.body, want)
 		}
 	}
 }
