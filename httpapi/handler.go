@@ -113,7 +113,7 @@ func clientGone(ctx context.Context, err error) bool {
 }
 
 // answer notes what was answered, for the log and for handlers that fail, and
-// bounds how long the peer may take no byte of it.
+// bounds how long the peer may take for it, unless the handler extends that.
 type answer struct {
 	http.ResponseWriter
 	stall   time.Duration // 0: no bound
@@ -134,7 +134,12 @@ func (a *answer) WriteHeader(status int) {
 
 func (a *answer) begin(status int) {
 	a.status = status
-	var deadline time.Time // none: an earlier request of this connection may have left one
+	a.extend()
+}
+
+// extend gives the peer its time anew.
+func (a *answer) extend() {
+	var deadline time.Time // none, whatever an http.Server around this one has set
 	if a.stall > 0 {
 		deadline = time.Now().Add(a.stall)
 	}

@@ -167,8 +167,19 @@ func (s *Server) servePlugin(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cache-Control", "no-cache") // kept, and asked about each time
 	h.Set("ETag", fmt.Sprintf(`"%x-%x"`, info.ModTime().UnixNano(), info.Size()))
-	http.ServeContent(w, r, name, info.ModTime(), f)
+	http.ServeContent(unhurried{w}, r, name, info.ModTime(), f)
 	return nil
+}
+
+// unhurried is an answer of any length: each write of it has its own time.
+type unhurried struct{ http.ResponseWriter }
+
+// Write implements http.ResponseWriter.
+func (u unhurried) Write(p []byte) (int, error) {
+	if a, ok := u.ResponseWriter.(*answer); ok {
+		a.extend()
+	}
+	return u.ResponseWriter.Write(p)
 }
 
 // servable keeps hidden files in, such as .git and .env.

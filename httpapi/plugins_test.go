@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -155,5 +156,18 @@ func TestPluginIsKept(t *testing.T) {
 	pluginFiles(t, dir, map[string]string{"p/index.html": "another"})
 	if got := d.do("GET", "/_plugin/p/", "", "If-None-Match", first.header.Get("ETag")); got.body != "another" {
 		t.Errorf("a page that was replaced: %d %q", got.status, got.body)
+	}
+}
+
+// A long file may take its time, as long as there is progress.
+func TestPluginFileIsNotCutOff(t *testing.T) {
+	dir := t.TempDir()
+	const size = 1 << 20
+	pluginFiles(t, dir, map[string]string{"p/index.html": "p", "p/big.wasm": strings.Repeat("x", size)})
+	d := newDaemon(t, Options{PluginsDir: dir, Access: Access{Everyone: true}})
+	w := &timed{ResponseRecorder: *httptest.NewRecorder()}
+	d.server.Handler().ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/_plugin/p/big.wasm", nil))
+	if w.Code != 200 || w.Body.Len() != size || w.untimed > 0 {
+		t.Errorf("%d with %d bytes, and %d writes in the time of one before", w.Code, w.Body.Len(), w.untimed)
 	}
 }
