@@ -54,7 +54,7 @@ func (s *Server) audit(a *answer, r *http.Request) {
 	case a.need == nil && !s.tellOfRefusal(a, r):
 		return
 	}
-	record := manager.Audit{Who: "nobody", From: "unix", Request: r.Method + " " + shorten(r.URL.Path), Result: strconv.Itoa(a.status)}
+	record := manager.Audit{Who: "nobody", From: "unix", Request: shorten(r.Method) + " " + shorten(r.URL.Path), Result: strconv.Itoa(a.status)}
 	if a.visitor != nil {
 		record.Who = a.visitor.name
 	}

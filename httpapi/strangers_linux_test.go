@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -96,5 +97,18 @@ func TestGuessesOfPagesElsewhereAreTheirOwn(t *testing.T) {
 		if a := d.do("GET", "/", "", headers...); a.status != want {
 			t.Errorf("after those of a page: %d %s, want %d", a.status, a.body, want)
 		}
+	}
+}
+
+// Whoever is refused cannot choose how long a line he gets in the log.
+func TestMethodsInTheLogAreShort(t *testing.T) {
+	var log lockedBuffer
+	d := newDaemon(t, Options{Access: Access{RequireToken: true}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	conn := d.raw(strings.Repeat("A", 60_000) + " / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+	if a := readResponse(t, conn); a.status != 401 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if text := log.String(); !strings.Contains(text, "AAAA") || len(text) > 1000 {
+		t.Errorf("%d bytes in the log: %.100s", len(text), text)
 	}
 }
