@@ -71,7 +71,7 @@ func (g *gate) hostAllowed(host string) bool {
 		return false
 	}
 	if ip, err := netip.ParseAddr(name); err == nil {
-		return !ip.Unmap().IsUnspecified()
+		return !ip.WithZone("").Unmap().IsUnspecified()
 	}
 	return name == "localhost" || slices.Contains(g.hosts, name)
 }

@@ -35,6 +35,7 @@ func TestHostRule(t *testing.T) {
 		"localhost": true, "localhost:5000": true, "LOCALHOST": true, "127.0.0.1": true, "127.0.0.1:1": true,
 		"[::1]": true, "[::1]:5000": true, "192.0.2.7:80": true, "build.example": true, "BUILD.example:99": true,
 		"": false, "0.0.0.0": false, "0.0.0.0:5000": false, "[::]": false, "[::]:80": false, "[::ffff:0.0.0.0]": false,
+		"[::%lo]": false, "[::%25lo]:80": false, "[::ffff:0.0.0.0%lo]": false,
 		"evil.example": false, "localhost.evil.example": false, "evil.localhost": false, "localhost.": false,
 		"127.1": false, "0x7f.1": false, "0": false, "localhost:": true, "localhost:x": false, "::1": false, "[::1": false,
 		"[localhost]": false, "build.example.": false, "a@localhost": false,
