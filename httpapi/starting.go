@@ -2,6 +2,8 @@ package httpapi
 
 import (
 	"context"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -18,6 +20,7 @@ func ServeStarting(ctx context.Context, listeners ...net.Listener) {
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          log.New(io.Discard, "", 0), // it is about what strangers send
 	}
 	var accepting sync.WaitGroup
 	for _, l := range listeners {
