@@ -434,7 +434,9 @@ func TestTokensOverHTTP(t *testing.T) {
 			t.Errorf("%s: %d %s", c.body, a.status, a.body)
 		}
 	}
-	d.want(200, "DELETE", "/tokens/ci", "")
+	if a := d.want(200, "DELETE", "/tokens/ci", ""); a.body != okBody {
+		t.Errorf("DELETE: %q", a.body)
+	}
 	d.want(404, "DELETE", "/tokens/ci", "")
 	if err := d.server.gate.Tokens.Fix("$X", "secret"); err != nil {
 		t.Fatal(err)

@@ -59,7 +59,10 @@ func (s *Server) addToken(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) revokeToken(w http.ResponseWriter, r *http.Request) error {
 	err := s.gate.Tokens.Revoke(mux.Vars(r)["token"])
-	if err != nil && !notSaved(err) {
+	switch {
+	case err == nil:
+		return writeOK(w)
+	case !notSaved(err):
 		return err
 	}
 	return writeJSON(w, s.unlessSaved(object{{Name: "ok", Value: true}}, err))
