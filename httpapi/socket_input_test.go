@@ -84,6 +84,21 @@ func TestWebsocketReplaces(t *testing.T) {
 	}
 }
 
+// A websocket comes in the place of another one also where there may be one alone.
+func TestWebsocketTakesAPlace(t *testing.T) {
+	d := newDaemon(t, Options{Limits: Limits{PeerStreams: 1}})
+	pid := d.create(child("echo", "echo", "redirect_input", true))
+	id := ""
+	for i := range 200 {
+		conn, resp, err := d.tryDial(fmt.Sprintf("/wstreams/%d?ack=true&replaces=%s", pid, id))
+		if err != nil {
+			t.Fatalf("the one after %d others: %v", i, err)
+		}
+		t.Cleanup(func() { conn.CloseNow() })
+		id = resp.Header.Get("Gaffer-Socket")
+	}
+}
+
 // A client that is gone is dropped also while what it has sent waits for a process
 // that does not read.
 func TestWebsocketOfADeafProcessIsDropped(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -55,6 +56,7 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	done = sync.OnceFunc(done)
 	defer done()
 	k.cursor = log.Subscribe(place.in(log))
 	defer k.cursor.Close()
@@ -71,7 +73,10 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) error {
 	defer end(nil)
 	if k.acks = k.acks && !readonly; k.acks {
 		id, gone := s.predecessors.add(pid, end)
-		defer gone()
+		defer func() {
+			done() // who comes in its place may have no other
+			gone()
+		}()
 		k.setInput(w.Header(), id)
 	}
 	if err := k.accept(w, r); err != nil {
