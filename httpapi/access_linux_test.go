@@ -416,22 +416,25 @@ func TestTokensOverHTTP(t *testing.T) {
 		t.Errorf("%s", list.body)
 	}
 	for _, c := range []struct {
-		body, reason string
-		status       int
+		body   string
+		status int
+		code   string
+		reason string
 	}{
-		{`{"name": "ci", "scope": "read"}`, "exists already", 409},
-		{`{"name": "a"}`, "scope is missing", 400},
-		{`{"name": "a", "scope": "all"}`, "is no scope", 400},
-		{`{"name": "a b", "scope": "read"}`, "cannot be its name", 400},
-		{`{"name": "a", "scope": "read", "expires": 0}`, "expires is neither", 400},
-		{`{"name": "a", "scope": "read", "expires": "soon"}`, "expires is neither", 400},
-		{`{"name": "a", "scope": "read", "only": "["}`, "is no pattern", 400},
-		{`{"name": "a", "scope": "read", "until": 1}`, `nearest is \"`, 400},
-		{`{"name": 1, "scope": {}}`, "name is no text; scope is neither", 400},
+		{`{"name": "ci", "scope": "read"}`, 409, "conflict", "exists already"},
+		{``, 400, "invalid_json", `it is empty; send an object such as {"name": "ci"`},
+		{`{"name": "a"}`, 400, "invalid_process_info", "scope: is missing"},
+		{`{"name": "a", "scope": "all"}`, 400, "invalid_process_info", "is no scope"},
+		{`{"name": "a b", "scope": "read"}`, 400, "invalid_process_info", "cannot be its name"},
+		{`{"name": "a", "scope": "read", "expires": 0}`, 400, "invalid_process_info", "expires: got 0, want a number of seconds above 0"},
+		{`{"name": "a", "scope": "read", "expires": "soon"}`, 400, "invalid_process_info", `expires: got "soon", want`},
+		{`{"name": "a", "scope": "read", "only": "["}`, 400, "invalid_process_info", "is no pattern"},
+		{`{"name": "a", "scope": "read", "until": 1}`, 400, "invalid_process_info", `until: is not a known property, the nearest is "`},
+		{`{"name": 1, "scope": {}}`, 400, "invalid_process_info", "name: got 1, want a string; scope: got {}, want a string or a list of strings"},
 	} {
 		a := d.do("POST", "/tokens", c.body)
-		if a.status != c.status || !strings.Contains(a.body, c.reason) {
-			t.Errorf("%s: %d %s", c.body, a.status, a.body)
+		if code := a.code(t); a.status != c.status || code != c.code || !strings.Contains(strings.ReplaceAll(a.body, `\"`, `"`), c.reason) {
+			t.Errorf("%s: %d %s, want %d %s and %q", c.body, a.status, a.body, c.status, c.code, c.reason)
 		}
 	}
 	if a := d.want(200, "DELETE", "/tokens/ci", ""); a.body != okBody {

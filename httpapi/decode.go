@@ -36,9 +36,6 @@ func isJSON(contentType string) bool {
 // let pass is refused: duplicate keys, bytes that are not UTF-8, numbers that
 // are out of range.
 func decodeObject(body []byte) (map[string]any, error) {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, fmt.Errorf(`%w: it is empty; send an object such as {"name": "web", "cmd": "./web"}`, errJSON)
-	}
 	if !utf8.Valid(body) {
 		return nil, fmt.Errorf("%w: it is not UTF-8", errJSON)
 	}

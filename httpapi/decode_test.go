@@ -19,8 +19,8 @@ func TestDecodeObject(t *testing.T) {
 		t.Errorf("got %#v, %v", got, err)
 	}
 	for text, says := range map[string]string{
-		"":                    "empty",
-		" \n":                 "empty",
+		"":                    "unexpected end",
+		" \n":                 "unexpected end",
 		"{":                   "unexpected end",
 		`{"a":1`:              "unexpected end",
 		`{"a":1} x`:           "after top-level value",

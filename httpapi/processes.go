@@ -169,15 +169,9 @@ func (s *Server) updateProcess(w http.ResponseWriter, r *http.Request) error {
 	return s.finish(w, r, op, wait, nil)
 }
 
+// readDescription reads that of a process.
 func readDescription(w http.ResponseWriter, r *http.Request) (map[string]any, error) {
-	body, err := readBody(w, r)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkContentType(r); err != nil {
-		return nil, err
-	}
-	return decodeObject(body)
+	return readObject(w, r, `{"name": "web", "cmd": "./web"}`)
 }
 
 func (s *Server) listPIDs(w http.ResponseWriter, r *http.Request) error {

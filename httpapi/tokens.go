@@ -2,9 +2,7 @@ package httpapi
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +10,6 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/gafferd/gaffer/httpapi/tokens"
-	"github.com/gafferd/gaffer/internal/nearest"
 )
 
 func (s *Server) listTokens(w http.ResponseWriter, _ *http.Request) error {
@@ -38,7 +35,7 @@ func (s *Server) listTokens(w http.ResponseWriter, _ *http.Request) error {
 
 // addToken makes a token of the body, and tells it.
 func (s *Server) addToken(w http.ResponseWriter, r *http.Request) error {
-	given, err := readDescription(w, r)
+	given, err := readObject(w, r, exampleToken)
 	if err != nil {
 		return err
 	}
@@ -87,14 +84,17 @@ func (s *Server) unlessSaved(answer object, err error) object {
 	return answer.with("saved", false)
 }
 
+// exampleToken is what POST /tokens takes.
+const exampleToken = `{"name": "ci", "scope": "read"}, and only, expires or subject if you like`
+
 // readToken reads what is wanted of a token, and tells of all that is wrong with
 // it.
 func readToken(given map[string]any) (t tokens.Token, err error) {
-	var wrong []string
+	var wrong mistakes
 	text := func(name string, v any) string {
 		s, ok := v.(string)
 		if !ok {
-			wrong = append(wrong, name+" is no text")
+			wrong.unwanted(name, v, "a string")
 		}
 		return s
 	}
@@ -108,35 +108,27 @@ func readToken(given map[string]any) (t tokens.Token, err error) {
 		case "scope", "only":
 			list, ok := textsOf(v)
 			if !ok {
-				wrong = append(wrong, name+" is neither text nor a list of texts")
+				wrong.unwanted(name, v, "a string or a list of strings")
 				continue
 			}
 			if name == "only" {
 				t.Only = list
 			} else if t.Scope, err = tokens.ParseScope(list...); err != nil {
-				wrong = append(wrong, err.Error())
+				wrong.add(name, err.Error())
 			}
 		case "expires":
 			life, ok := lifeOf(v)
 			if !ok {
-				wrong = append(wrong, `expires is neither a number of seconds above 0 nor text such as "24h" or "30d"`)
+				wrong.unwanted(name, v, `a number of seconds above 0, or a string such as "24h" or "30d"`)
 				continue
 			}
 			t.Expires = time.Now().Add(life)
 		default:
-			wrong = append(wrong, fmt.Sprintf("%q is not known, the nearest is %q", shorten(name), nearest.Name(name, known)))
+			wrong.unknown(name, known)
 		}
 	}
-	for _, name := range known[:2] {
-		if _, ok := given[name]; !ok {
-			wrong = append(wrong, name+" is missing")
-		}
-	}
-	if len(wrong) > 0 {
-		slices.Sort(wrong)
-		return t, fmt.Errorf(`%w: %s; send {"name": "ci", "scope": "read"}, and only, expires or subject if you like`, errBadValue, strings.Join(wrong, "; "))
-	}
-	return t, nil
+	wrong.missing(given, known[:2])
+	return t, wrong.err(exampleToken)
 }
 
 // textsOf is a list of texts, or one that has commas between them.

@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/gorilla/mux"
 
 	"github.com/gafferd/gaffer/httpapi/webhooks"
-	"github.com/gafferd/gaffer/internal/nearest"
 	"github.com/gafferd/gaffer/manager"
 )
 
@@ -88,41 +86,28 @@ func (s *Server) removeWebhook(w http.ResponseWriter, r *http.Request) error {
 	return writeOK(w)
 }
 
-// readHook reads a webhook from a request's body.
+// readHook reads a webhook from a request's body, and tells of all that is wrong
+// with it.
 func readHook(w http.ResponseWriter, r *http.Request) (hook webhooks.Hook, err error) {
-	body, err := readBody(w, r)
-	if err != nil {
-		return hook, err
-	}
-	if err := checkContentType(r); err != nil {
-		return hook, err
-	}
-	given, err := decodeObject(body)
+	const example = `{"event": "exit", "url": "https://host/path", "secret": "optional"}`
+	given, err := readObject(w, r, example)
 	if err != nil {
 		return hook, err
 	}
 	fields := map[string]*string{"event": &hook.Event, "url": &hook.URL, "secret": &hook.Secret}
 	known := []string{"event", "url", "secret"}
-	var wrong []string
+	var wrong mistakes
 	for name, v := range given {
 		text, isText := v.(string)
 		switch to := fields[name]; {
 		case to == nil:
-			wrong = append(wrong, fmt.Sprintf("%q is not known, the nearest is %q", shorten(name), nearest.Name(name, known)))
+			wrong.unknown(name, known)
 		case !isText:
-			wrong = append(wrong, name+" is no text")
+			wrong.unwanted(name, v, "a string")
 		default:
 			*to = text
 		}
 	}
-	for _, name := range known[:2] {
-		if _, ok := given[name]; !ok {
-			wrong = append(wrong, name+" is missing")
-		}
-	}
-	if len(wrong) > 0 {
-		slices.Sort(wrong)
-		return hook, fmt.Errorf(`%w: %s; send {"event": "exit", "url": "https://host/path", "secret": "optional"}`, errBadValue, strings.Join(wrong, "; "))
-	}
-	return hook, nil
+	wrong.missing(given, known[:2])
+	return hook, wrong.err(example)
 }

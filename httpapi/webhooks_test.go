@@ -26,12 +26,12 @@ func TestWebhooks(t *testing.T) {
 		code   string
 		reason string
 	}{
-		{``, 400, "invalid_json", ""},
+		{``, 400, "invalid_json", `it is empty; send an object such as {"event": "exit"`},
 		{`[]`, 400, "invalid_process_info", ""},
-		{`{}`, 400, "bad_value", "event is missing; url is missing"},
-		{`{"event": "exit", "url": 1}`, 400, "bad_value", "url is no text"},
-		{`{"event": "exit", "uri": "http://a/"}`, 400, "bad_value", `"uri" is not known, the nearest is "url"`},
-		{`{"event": "exit", "url": "nowhere"}`, 400, "bad_value", "write http://host/path"},
+		{`{}`, 400, "invalid_process_info", `event: is missing; url: is missing; send {"event": "exit"`},
+		{`{"event": "exit", "url": 1}`, 400, "invalid_process_info", "url: got 1, want a string"},
+		{`{"event": "exit", "uri": "http://a/"}`, 400, "invalid_process_info", `uri: is not a known property, the nearest is "url"; url: is missing`},
+		{`{"event": "exit", "url": "nowhere"}`, 400, "invalid_process_info", "write http://host/path"},
 		{`{"event": "exits", "url": "http://a/"}`, 404, "bad_event_type", `the nearest is "exit"`},
 		{`{"event": "create", "url": "http://u:p@127.0.0.1:1/x"}`, 409, "conflict", "already exists"},
 	} {
