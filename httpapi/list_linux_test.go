@@ -81,3 +81,35 @@ func TestLongListIsWhole(t *testing.T) {
 		}
 	}
 }
+
+// What a token is not for is answered alike whether it is there or not.
+func TestLimitedTokenDoesNotTellWhatIsThere(t *testing.T) {
+	d := newDaemon(t, Options{})
+	pid := d.create(child("shop:db", "print", "text", "hello\n"))
+	d.written(pid, "stdout", 6)
+	limited := d.token("limited", tokens.Read, "shop:web", "none:web")
+	for _, c := range []struct {
+		there, absent string
+		status        int
+	}{
+		{"/apps/shop/logs", "/apps/none/logs", 404},
+		{"/apps/shop/logs?stream=true", "/apps/none/logs?stream=true", 404},
+		{"/v1/apps/shop/logs", "/v1/apps/none/logs", 404},
+		{"/groups/shop", "/groups/none", 404},
+		{fmt.Sprint("/processes/", pid), fmt.Sprint("/processes/", pid+1), 403},
+		{fmt.Sprintf("/streams/%d/stdout", pid), fmt.Sprintf("/streams/%d/stdout", pid+1), 403},
+	} {
+		there, absent := d.do("GET", c.there, "", limited...), d.do("GET", c.absent, "", limited...)
+		if there.status != c.status || absent.status != c.status || there.body != strings.ReplaceAll(absent.body, `\"none\"`, `\"shop\"`) {
+			t.Errorf("%s: %d %s and %d %s, want %d both", c.there, there.status, there.body, absent.status, absent.body, c.status)
+		}
+	}
+	d.create(map[string]any{"name": "shop:web", "cmd": "true", "start": false})
+	if a := d.do("GET", "/apps/shop/logs", "", limited...); a.status != 204 {
+		t.Errorf("of one that has written nothing: %d %s", a.status, a.body)
+	}
+	all := d.token("all", tokens.Read, "*")
+	if a := d.do("GET", fmt.Sprint("/processes/", pid+1), "", all...); a.status != 404 {
+		t.Errorf("for whom any could be: %d %s", a.status, a.body)
+	}
+}

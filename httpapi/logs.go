@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -34,6 +35,9 @@ func (s *Server) showLogs(w http.ResponseWriter, r *http.Request) error {
 		}
 		defer done()
 	}
+	if err := s.showsApp(r); err != nil {
+		return err
+	}
 	want.Only = visitorOf(r).only()
 	reader, err := s.manager.Logs(mux.Vars(r)["app"], want)
 	if err != nil {
@@ -48,6 +52,28 @@ func (s *Server) showLogs(w http.ResponseWriter, r *http.Request) error {
 		return s.logsEventsource(w, r, req)
 	}
 	return s.dumpLogs(w, r, reader)
+}
+
+// showsApp refuses an app of which a limited visitor may see neither a process nor a
+// line, as if there was none.
+func (s *Server) showsApp(r *http.Request) error {
+	v, app := visitorOf(r), mux.Vars(r)["app"]
+	if !v.limited() {
+		return nil
+	}
+	if names, err := s.manager.Group(app); err == nil && len(v.among(names)) > 0 {
+		return nil
+	}
+	reader, err := s.manager.Logs(app, manager.LogQuery{Only: v.sees, Tail: 1})
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	_, err = reader.Next(r.Context(), 0)
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("app %q %w", app, manager.ErrNotFound)
+	}
+	return err
 }
 
 // dumpLogs answers with what there is, as text.
@@ -98,6 +124,9 @@ func (s *Server) dumpLogs(w http.ResponseWriter, r *http.Request, reader *manage
 // the logs of one app for a while.
 func (s *Server) logsURL(w http.ResponseWriter, r *http.Request) error {
 	app := mux.Vars(r)["app"]
+	if err := s.showsApp(r); err != nil {
+		return err
+	}
 	reader, err := s.manager.Logs(app, manager.LogQuery{})
 	if err != nil {
 		return err
