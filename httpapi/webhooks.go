@@ -102,6 +102,8 @@ func readHook(w http.ResponseWriter, r *http.Request) (hook webhooks.Hook, err e
 		switch to := fields[name]; {
 		case to == nil:
 			wrong.unknown(name, known)
+		case !isText && name == "secret":
+			wrong.add(name, "want a string")
 		case !isText:
 			wrong.unwanted(name, v, "a string")
 		default:

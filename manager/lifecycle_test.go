@@ -2,6 +2,7 @@ package manager
 
 import (
 	"errors"
+	"io/fs"
 	"math"
 	"syscall"
 	"testing"
@@ -350,5 +351,23 @@ func TestOvertakenOperationsAreFew(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		f.over(second)
+	})
+}
+
+// Nor is he told that all is well if what was asked for last cannot be.
+func TestOvertakenOperationFailsWithTheLast(t *testing.T) {
+	l := &fakeLauncher{stopFor: time.Second}
+	bubble(t, l, func(f *fixture) {
+		f.do(f.Create(quiet("web", restarting(RestartNever))))
+		first := f.do(f.Restart("web"))
+		l.refuse = func(process.Command) error { return fs.ErrNotExist }
+		second := f.do(f.Restart("web"))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		for i, o := range []*Operation{first, second} {
+			if err := f.over(o); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
 	})
 }

@@ -43,7 +43,7 @@ func (o *Operation) finish(err error) {
 func (o *Operation) Done() <-chan struct{} { return o.done }
 
 // Wait waits until the operation is over. It returns nil when it has happened
-// or a later operation in its place has; why a program could not be
+// or the last operation that has taken its place has; why a program could not be
 // started, first of all templates that had that trouble; or ctx's cause.
 func (o *Operation) Wait(ctx context.Context) error {
 	select {

@@ -88,7 +88,7 @@ func (s *supervisor) conclude() {
 	}
 	s.operation.finish(s.refusal)
 	for _, o := range s.overtaken {
-		o.finish(nil)
+		o.finish(s.refusal)
 	}
 	s.operation, s.overtaken = nil, nil
 }

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gafferd/gaffer/process/spawn"
 )
 
 // What descendants say while they are given the time of a graceful stop is read, even if
@@ -88,11 +90,11 @@ func TestCgroupsLeftByAKilledWorker(t *testing.T) {
 // What a keeper has started, but has not lived to tell of, does not run on without anybody
 // who knows of it.
 func TestUntoldAreKilled(t *testing.T) {
-	for _, contained := range []bool{true, false} {
+	for what, env := range map[string]string{"contained": "", "marked": "", "the helper yet": spawn.HelperPrefix} {
 		child := keptChild{lineage: lineage{marker: markerName + "=untold-1"}}
 		cmd := exec.Command("sleep", "100")
-		cmd.Env = []string{child.marker}
-		if contained {
+		cmd.Env = []string{env + child.marker}
+		if what == "contained" {
 			run := openCgroups()
 			if run == nil {
 				t.Log("no cgroup v2 that can be written to")
@@ -114,7 +116,7 @@ func TestUntoldAreKilled(t *testing.T) {
 		child.killUntold()
 		cmd.Wait()
 		if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGKILL {
-			t.Errorf("contained %v: it ended with %v", contained, cmd.ProcessState)
+			t.Errorf("%s: it ended with %v", what, cmd.ProcessState)
 		}
 	}
 }

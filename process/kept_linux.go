@@ -165,6 +165,9 @@ func (c *keptChild) Launching() bool { return c.kept.Launching() }
 
 func (c *keptChild) Started() error {
 	if err := c.kept.Started(); err != nil {
+		if errors.Is(err, keeper.ErrGone) {
+			c.killUntold()
+		}
 		if c.cgroup != nil {
 			c.cgroup.remove()
 		}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gafferd/gaffer/process/spawn"
 )
 
 // procID tells a process from a later one that was given the same pid.
@@ -153,6 +155,7 @@ func readMarker(pid int) string {
 		return ""
 	}
 	for entry := range strings.SplitSeq(string(environ), "\x00") {
+		entry = strings.TrimPrefix(entry, spawn.HelperPrefix) // it may be the helper yet
 		if strings.HasPrefix(entry, markerName+"=") {
 			return entry
 		}

@@ -2,6 +2,7 @@ package process
 
 import (
 	"slices"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,10 +17,24 @@ var slowTypes = []uint32{
 // slow reports whether to execute the file at path, in Dir, may take as long as
 // another machine is silent. To find that out may take as long, and holds up nobody else.
 func (c *Command) slow(path string) bool {
-	return c.Dir != "" && onSlow(c.Dir) || onSlow(c.inDir(path))
+	return (c.Dir != "" && onSlow(c.Dir) || onSlow(c.inDir(path))) && !ownSlow()
 }
 
+// ownSlow is whether this program itself lies on such a disk: then its helper is no
+// better.
+var ownSlow = sync.OnceValue(func() bool { return onSlow("/proc/self/exe") })
+
 func onSlow(path string) bool {
-	var fs unix.Statfs_t
-	return unix.Statfs(path, &fs) == nil && slices.Contains(slowTypes, uint32(fs.Type))
+	for {
+		var fs unix.Statfs_t
+		switch unix.Statfs(path, &fs) {
+		case nil:
+			return slices.Contains(slowTypes, uint32(fs.Type))
+		case unix.EINTR:
+		case unix.EACCES:
+			return true // NFS says so to root, and not to the program's user
+		default:
+			return false
+		}
+	}
 }

@@ -101,7 +101,7 @@ func slowDisk(args []string) {
 			select {
 			case <-told:
 				fmt.Println("told")
-			case <-time.After(5 * time.Second):
+			case <-time.After(20 * time.Second):
 				fmt.Println("not told")
 			}
 			errno = unix.EIO

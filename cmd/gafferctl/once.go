@@ -190,7 +190,9 @@ func (s *session) copy(ctx context.Context, label string, to io.Writer) error {
 // unwanted stops the program, whose output cannot be written here.
 func (s *session) unwanted(ctx context.Context, why error) error {
 	s.mu.Lock()
-	s.failed = why
+	if s.failed == nil {
+		s.failed = why
+	}
 	s.mu.Unlock()
 	return s.run.Stop(ctx)
 }

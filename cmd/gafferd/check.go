@@ -22,10 +22,14 @@ func check(o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	warnings, err := setup{options: &o, config: cfg, log: newLogger(stderr, o)}.checkStart()
 	for _, w := range cfg.Warnings {
 		fmt.Fprintf(stderr, "warning: %v\n", w)
 	}
-	if err := (setup{options: &o, config: cfg, log: newLogger(stderr, o)}).checkStart(); err != nil {
+	for _, w := range warnings {
+		fmt.Fprintf(stderr, "warning: %v\n", w)
+	}
+	if err != nil {
 		return err
 	}
 	var addresses []string
@@ -47,8 +51,9 @@ func check(o options, stdout, stderr io.Writer) error {
 }
 
 // checkStart finds what would keep the daemon from starting, as far as that can be
-// told without opening or making anything.
-func (s setup) checkStart() error {
+// told without opening or making anything. What a token or a socket in the environment
+// of a service would mend is a warning.
+func (s setup) checkStart() (warnings []error, err error) {
 	var errs []error
 	for _, e := range s.config.Endpoints {
 		secure, err := tlsConfig(e, s.log)
@@ -57,7 +62,9 @@ func (s setup) checkStart() error {
 			l, err := wouldListen(a)
 			if err == nil {
 				s.listeners = append(s.listeners, front(l, secure))
-				err = demandAccess(l, e, s.config.Settings)
+				if open := demandAccess(l, e, s.config.Settings); open != nil {
+					warnings = append(warnings, open)
+				}
 			}
 			errs = append(errs, err)
 		}
@@ -66,10 +73,13 @@ func (s setup) checkStart() error {
 	if err == nil {
 		err = closing()
 	}
-	if s.config.Settings.StateDir == "" || !errors.Is(err, errNobody) { // there may be tokens in it
+	switch {
+	case !errors.Is(err, errNobody):
 		errs = append(errs, err)
+	case s.config.Settings.StateDir == "": // else there may be tokens in it
+		warnings = append(warnings, err)
 	}
-	return errors.Join(errs...)
+	return warnings, errors.Join(errs...)
 }
 
 // unopened is a listener that is none yet: it has an address, and nothing else.

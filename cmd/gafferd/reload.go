@@ -51,7 +51,6 @@ func (r *reloader) overHTTP() func(context.Context, bool) (httpapi.Reloaded, err
 func (r *reloader) reload(ctx context.Context, planOnly bool) (httpapi.Reloaded, error) {
 	select {
 	case <-r.turn:
-		defer r.begin()
 	case <-ctx.Done():
 		return httpapi.Reloaded{}, context.Cause(ctx)
 	}
@@ -59,7 +58,12 @@ func (r *reloader) reload(ctx context.Context, planOnly bool) (httpapi.Reloaded,
 	reading := begin(func(context.Context) (err error) { cfg, err = r.read(); return err })
 	select {
 	case <-reading.done:
+		defer r.begin()
 	case <-ctx.Done(): // a file system may be dead, and the daemon has yet to stop
+		go func() { // the next one's turn is when that is over
+			<-reading.done
+			r.begin()
+		}()
 		return httpapi.Reloaded{}, context.Cause(ctx)
 	}
 	if reading.err != nil {

@@ -12,8 +12,8 @@ import (
 var ErrUnread = errors.New("nobody reads the output any more")
 
 // WhileRead is ctx for a program that prints to w what comes: it ends, with the
-// cause ErrUnread, also when w is a pipe or a socket whose reader has gone, which a
-// program that has nothing to print would not notice. release ends what that takes,
+// cause ErrUnread, also when w is a pipe without a name or a socket whose reader has gone,
+// which a program that has nothing to print would not notice. release ends what that takes,
 // and waits for it.
 func WhileRead(ctx context.Context, w io.Writer) (_ context.Context, release func()) {
 	ctx, cancel := context.WithCancelCause(ctx)

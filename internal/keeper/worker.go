@@ -230,6 +230,7 @@ func (k *keeper) workerEnded(w *worker) {
 		k.end(code) // it never began: what is wrong it has said
 	case k.yields():
 		k.lives.last = "upgraded"
+		k.unheeded(w)
 		k.handOver()
 	default:
 		k.unheeded(w)

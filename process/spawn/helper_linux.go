@@ -33,9 +33,9 @@ const (
 	helperName = "gaffer: begins a program"
 	helperArgs = 4 // helperName, a helpRequest, the directory, and the file; then its argv
 
-	// helperPrefix keeps the child's environment from meaning anything to the
-	// helper's runtime.
-	helperPrefix = "_"
+	// HelperPrefix begins each entry of the child's environment in that of the helper,
+	// so that it means nothing to the helper's runtime.
+	HelperPrefix = "_"
 )
 
 func startHelped(a *Attr) (pid, pidfd int, err error) {
@@ -46,7 +46,7 @@ func startHelped(a *Attr) (pid, pidfd int, err error) {
 	defer report.Close()
 	env := []string{"GOGC=off"} // the limits may leave it no memory
 	for _, entry := range a.Env {
-		env = append(env, helperPrefix+entry)
+		env = append(env, HelperPrefix+entry)
 	}
 	pid, pidfd, err = Start(Attr{
 		Path:    "/proc/self/exe",
@@ -87,7 +87,7 @@ func help() {
 	}
 	a.Dir, a.Path, a.Args = os.Args[2], os.Args[3], os.Args[helperArgs:]
 	for _, entry := range os.Environ() {
-		if entry, ok := strings.CutPrefix(entry, helperPrefix); ok {
+		if entry, ok := strings.CutPrefix(entry, HelperPrefix); ok {
 			a.Env = append(a.Env, entry)
 		}
 	}

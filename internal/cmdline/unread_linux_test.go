@@ -1,13 +1,14 @@
-//go:build unix
-
 package cmdline_test
 
 import (
 	"bytes"
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/gafferd/gaffer/internal/cmdline"
 )
@@ -58,5 +59,30 @@ func TestWhileReadIsReleased(t *testing.T) {
 	release()
 	if err := context.Cause(ctx); err != context.Canceled {
 		t.Errorf("the cause is %v", err)
+	}
+}
+
+// A reader of a pipe with a name may be followed by another one.
+func TestWhileReadOfNamedPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	r.Close()
+	ctx, release := cmdline.WhileRead(t.Context(), w)
+	defer release()
+	select {
+	case <-ctx.Done():
+		t.Error("it gives up for want of a reader")
+	case <-time.After(100 * time.Millisecond): // poll(2) would have told at once
 	}
 }

@@ -1,5 +1,3 @@
-//go:build unix
-
 package cmdline
 
 import (
@@ -17,6 +15,10 @@ func untilUnread(f, wake *os.File) (unread bool) {
 		return false
 	}
 	err = conn.Control(func(fd uintptr) {
+		var fs unix.Statfs_t
+		if unix.Fstatfs(int(fd), &fs) != nil || fs.Type != unix.PIPEFS_MAGIC && fs.Type != unix.SOCKFS_MAGIC {
+			return // it has a name, by which another reader may come
+		}
 		fds := []unix.PollFd{{Fd: int32(fd)}, {Fd: int32(wake.Fd()), Events: unix.POLLIN}}
 		for {
 			_, err := unix.Poll(fds, -1)
