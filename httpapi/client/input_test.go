@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gafferd/gaffer/httpapi/client"
@@ -85,13 +86,13 @@ func TestWriteInput(t *testing.T) {
 // written to. It is not given the rest.
 func TestInputIsNotForAnotherProcess(t *testing.T) {
 	first, second := &daemon{}, &daemon{stdin: []byte("new")}
-	restarted := false
+	var restarted atomic.Bool
 	in, err := connect(t, serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case restarted:
+		case restarted.Load():
 			second.ServeHTTP(w, r)
 		case r.FormValue("at") == "6":
-			restarted = true
+			restarted.Store(true)
 			panic(http.ErrAbortHandler)
 		default:
 			first.ServeHTTP(w, r)
