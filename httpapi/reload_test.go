@@ -31,7 +31,7 @@ func TestReload(t *testing.T) {
 		return done, err
 	}})
 	template := func(name string, more ...any) manager.Template {
-		description := child(name, "puppet", more...)
+		description := child(name, "hang", more...)
 		parsed, err := manager.ParseTemplate(description)
 		if err != nil {
 			t.Fatal(err)
