@@ -1,9 +1,11 @@
 package process
 
 import (
+	"bytes"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -61,16 +63,25 @@ func (o *oomKills) claim() bool {
 
 func (o *oomKills) close() { o.file.Close() } // an error if there is none
 
+// readOOMKills reads no further than the line that it is about: it is called for each end
+// by SIGKILL, and the kernel writes the file anew for each read.
 func readOOMKills(file *os.File) (int, bool) {
-	content, err := io.ReadAll(io.NewSectionReader(file, 0, 1<<20))
-	if err != nil {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return 0, false
 	}
-	for line := range strings.Lines(string(content)) {
-		if rest, ok := strings.CutPrefix(line, "oom_kill "); ok {
-			n, err := strconv.Atoi(strings.TrimSpace(rest))
-			return n, err == nil
+	content := []byte("\n")
+	for {
+		content = slices.Grow(content, 512)
+		n, err := file.Read(content[len(content):cap(content)])
+		if err != nil {
+			return 0, false
+		}
+		content = content[:len(content)+n]
+		if _, rest, found := bytes.Cut(content, []byte("\noom_kill ")); found {
+			if number, _, whole := bytes.Cut(rest, []byte("\n")); whole {
+				kills, err := strconv.Atoi(string(number))
+				return kills, err == nil
+			}
 		}
 	}
-	return 0, false
 }

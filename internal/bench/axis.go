@@ -18,6 +18,10 @@ type axis struct {
 	// run does the work once with programs of its own, which are gone when it
 	// returns, and gives one value for each measure. unknown is a value too.
 	run func(ctx context.Context, l *lab, s side) ([]float64, error)
+
+	// begin stands in the place of run where the work comes in pieces so short
+	// that both sides, which are there at once, take turns at each.
+	begin func(ctx context.Context, l *lab, s side) (turns, error)
 }
 
 // betweenBuilds is the axis without what a build has to reach beside something

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -10,7 +11,7 @@ import (
 // echoed is what comes back of each message.
 const echoed = 64
 
-// trips is what echo says when all messages have come back.
+// trips is what echo says when the messages of a turn have come back.
 type trips struct {
 	Took []float64 // microseconds, each
 	CPU  float64   // seconds that the other side has used meanwhile
@@ -48,8 +49,8 @@ func echoAxes() []axis {
 			name:     fmt.Sprintf("echo-%d", kind.children),
 			about:    fmt.Sprintf("%d bytes to each of %d cats and back, %v apart; raw is a bare websocket bridge", echoed, kind.children, kind.every),
 			measures: measures,
-			run: func(ctx context.Context, l *lab, s side) ([]float64, error) {
-				return kind.run(ctx, l, s, []string{"raw", "echo"})
+			begin: func(ctx context.Context, l *lab, s side) (turns, error) {
+				return kind.begin(ctx, l, s, []string{"raw", "echo"})
 			},
 		}
 		if kind.every > 0 { // at the same pace, so that they can be compared
@@ -61,48 +62,90 @@ func echoAxes() []axis {
 	return all
 }
 
-// run has them sent. The bare bridge is that of a role.
-func (e echoKind) run(ctx context.Context, l *lab, s side, role []string) (values []float64, err error) {
-	children, count := l.amount(e.children, min(e.children, 5)), l.amount(e.trips, 10)
-	var of group
+// echoTurns are in how many parts the messages are sent, in turns with the other side's.
+const echoTurns = 10
+
+// echoes are those of one side.
+type echoes struct {
+	sender *helper
+	of     *helper // the bare bridge; nil beside gafferd
+	daemon *daemon
+	left   int // turns
+	all    trips
+}
+
+// begin connects to cats. The bare bridge is that of a role.
+func (k echoKind) begin(ctx context.Context, l *lab, s side, role []string) (_ turns, err error) {
+	e := &echoes{left: echoTurns}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.end())
+		}
+	}()
+	children := l.amount(k.children, min(k.children, 5))
 	var addr string
+	var of group
 	pids := make([]int, children)
 	if s.raw() {
-		h, err := help(ctx, role...)
-		if err != nil {
+		if e.of, err = help(ctx, role...); err != nil {
 			return nil, err
 		}
-		defer both(&err, h.end)
-		if err := h.hear(&addr); err != nil {
+		if err := e.of.hear(&addr); err != nil {
 			return nil, err
 		}
-		of = h.pids()
+		of = e.of.pids()
 	} else {
-		d, err := startDaemon(ctx, s.gafferd)
-		if err != nil {
+		if e.daemon, err = startDaemon(ctx, s.gafferd); err != nil {
 			return nil, err
 		}
-		defer both(&err, d.end)
-		if err := d.run(ctx, description{"name": "cat", "cmd": "cat", "redirect_input": true, "numprocesses": children}); err != nil {
+		if err := e.daemon.run(ctx, description{"name": "cat", "cmd": "cat", "redirect_input": true, "numprocesses": children}); err != nil {
 			return nil, err
 		}
-		if pids, err = d.instances(ctx, "cat"); err != nil {
+		if pids, err = e.daemon.instances(ctx, "cat"); err != nil {
 			return nil, err
 		}
-		of, addr = d.pids(), d.addr
+		of, addr = e.daemon.pids(), e.daemon.addr
 	}
-	args := []string{"echo", "-addr", addr, "-n", strconv.Itoa(count), "-every", l.span(e.every).String(), "-pids", of.String()}
+	count := l.amount(k.trips, 10) / echoTurns
+	args := []string{"echo", "-addr", addr, "-n", strconv.Itoa(count), "-every", l.span(k.every).String(), "-pids", of.String()}
 	for _, pid := range pids {
 		args = append(args, fmt.Sprintf("/wstreams/%d", pid))
 	}
-	h, err := help(ctx, args...)
-	if err != nil {
+	if e.sender, err = help(ctx, args...); err != nil {
 		return nil, err
 	}
-	defer both(&err, h.end)
+	var connected bool
+	return e, e.sender.hear(&connected)
+}
+
+func (e *echoes) next(context.Context) (more bool, err error) {
+	if err := e.sender.tell("go"); err != nil {
+		return false, err
+	}
 	var t trips
-	if err := h.hear(&t); err != nil {
-		return nil, err
+	if err := e.sender.hear(&t); err != nil {
+		return false, err
 	}
-	return []float64{percentile(t.Took, 0.5), percentile(t.Took, 0.99), t.CPU * 1e6 / float64(len(t.Took))}, nil
+	e.all.Took = append(e.all.Took, t.Took...)
+	e.all.CPU += t.CPU
+	e.left--
+	return e.left > 0, nil
+}
+
+func (e *echoes) values() ([]float64, error) {
+	took := e.all.Took
+	return []float64{percentile(took, 0.5), percentile(took, 0.99), e.all.CPU * 1e6 / float64(len(took))}, nil
+}
+
+// end closes the websockets first.
+func (e *echoes) end() (err error) {
+	for _, h := range []*helper{e.sender, e.of} {
+		if h != nil {
+			err = errors.Join(err, h.end())
+		}
+	}
+	if e.daemon != nil {
+		err = errors.Join(err, e.daemon.end())
+	}
+	return err
 }

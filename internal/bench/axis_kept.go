@@ -13,9 +13,7 @@ func keptAxes() []axis {
 		name:     "kept-replace",
 		about:    "replace-logs, beside the least pair of processes of which one keeps what outlives the other",
 		measures: []measure{{name: "p50", unit: "ms"}, {name: "p99", unit: "ms"}, {name: "CPU", unit: "ms a replacement"}},
-		run: func(ctx context.Context, l *lab, s side) ([]float64, error) {
-			return runReplace(ctx, s, 1, l.amount(replaceKills, 5), listenToLogs, []string{"raw", "kept", "greeter"})
-		},
+		begin:    replacement{1, listenToLogs, []string{"raw", "kept", "greeter"}}.begin,
 	}, {
 		name:     "kept-start-1000",
 		about:    "start-1000, beside such a pair of processes",
@@ -30,8 +28,8 @@ func keptAxes() []axis {
 			name:     fmt.Sprintf("kept-echo-%d", kind.children),
 			about:    fmt.Sprintf("echo-%d, beside a bridge whose input and output go through files in memory", kind.children),
 			measures: kind.measures(),
-			run: func(ctx context.Context, l *lab, s side) ([]float64, error) {
-				return kind.run(ctx, l, s, []string{"raw", "kept-echo"})
+			begin: func(ctx context.Context, l *lab, s side) (turns, error) {
+				return kind.begin(ctx, l, s, []string{"raw", "kept-echo"})
 			},
 		})
 	}

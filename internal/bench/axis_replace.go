@@ -1,14 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -17,9 +13,6 @@ const (
 	replaceKills = 100
 	replaceAge   = 20 * time.Millisecond // of a child when it is killed
 )
-
-// greeter is a child that says its process id and is quiet then.
-var greeter = []string{"sh", "-c", "echo $$; exec sleep 1000000"}
 
 // replaceAxes kill children and wait for what the next ones say in their
 // streams.
@@ -35,9 +28,7 @@ func replaceAxes() []axis {
 				{name: "CPU", unit: "ms a replacement", growth: each},
 			},
 			scale: size,
-			run: func(ctx context.Context, l *lab, s side) ([]float64, error) {
-				return runReplace(ctx, s, count, l.amount(replaceKills, 5), listen, rawReplaceRole(count))
-			},
+			begin: replacement{count, listen, rawReplaceRole(count)}.begin,
 		})
 	}
 	wanted := goal{ratioAtMost, 1.5}
@@ -48,225 +39,80 @@ func replaceAxes() []axis {
 	return all
 }
 
-// listener is how greetings are heard of a daemon that runs some greeters.
-type listener func(ctx context.Context, d *daemon, greeters description) (greetings, error)
-
 func rawReplaceRole(count int) []string { return []string{"raw", "replace", "-k", strconv.Itoa(count)} }
 
-// runReplace has as many greeters replaced, so often. The bare loop is that of a role.
-func runReplace(ctx context.Context, s side, count, rounds int, listen listener, role []string) (values []float64, err error) {
-	g, err := newGreetings(ctx, s, count, listen, role)
+// replacement is as many greeters, killed at once again and again. The bare loop is that
+// of a role.
+type replacement struct {
+	count  int
+	listen listener
+	role   []string
+}
+
+// replacements are those of one side.
+type replacements struct {
+	greetings
+	left   int   // rounds
+	live   []int // the process ids of the greeters
+	took   []float64
+	before time.Duration // CPU
+}
+
+func (r replacement) begin(ctx context.Context, l *lab, s side) (_ turns, err error) {
+	g, err := newGreetings(ctx, s, r.count, r.listen, r.role)
 	if err != nil {
 		return nil, err
 	}
-	defer both(&err, g.end)
-	pids := make([]int, count)
-	if err := g.prepare(count); err != nil {
-		return nil, err
+	all := &replacements{greetings: g, left: l.amount(replaceKills, 5), live: make([]int, r.count)}
+	if err = g.prepare(r.count); err == nil {
+		err = all.hear(ctx)
 	}
-	next := func() (err error) {
-		for i := range pids {
-			if pids[i], err = g.next(ctx); err != nil {
-				return err
-			}
-		}
-		return nil
+	if err == nil {
+		all.before, err = g.pids().cpu()
 	}
-	if err := next(); err != nil {
-		return nil, err
-	}
-	before, err := g.pids().cpu()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, g.end())
 	}
-	var took []float64
-	for range rounds {
-		if err := g.prepare(count); err != nil {
-			return nil, err
+	return all, nil
+}
+
+// hear waits for the greetings of as many as there are.
+func (r *replacements) hear(ctx context.Context) (err error) {
+	for i := range r.live {
+		if r.live[i], err = r.greeting(ctx); err != nil {
+			return err
 		}
-		if err := pause(ctx, replaceAge); err != nil {
-			return nil, err
-		}
-		began := time.Now()
-		for _, pid := range pids {
-			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-				return nil, err
-			}
-		}
-		if err := next(); err != nil {
-			return nil, err
-		}
-		took = append(took, time.Since(began).Seconds()*1e3)
 	}
-	after, err := g.pids().cpu()
+	return nil
+}
+
+// next has all replaced once.
+func (r *replacements) next(ctx context.Context) (more bool, err error) {
+	if err := r.prepare(len(r.live)); err != nil {
+		return false, err
+	}
+	if err := pause(ctx, replaceAge); err != nil {
+		return false, err
+	}
+	began := time.Now()
+	for _, pid := range r.live {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			return false, err
+		}
+	}
+	if err := r.hear(ctx); err != nil {
+		return false, err
+	}
+	r.took = append(r.took, time.Since(began).Seconds()*1e3)
+	r.left--
+	return r.left > 0, nil
+}
+
+func (r *replacements) values() ([]float64, error) {
+	after, err := r.pids().cpu()
 	return []float64{
-		percentile(took, 0.5),
-		percentile(took, 0.99),
-		(after - before).Seconds() * 1e3 / float64(rounds*count),
+		percentile(r.took, 0.5),
+		percentile(r.took, 0.99),
+		(after - r.before).Seconds() * 1e3 / float64(len(r.took)*len(r.live)),
 	}, err
-}
-
-// greetings is a side that keeps a greeter running.
-type greetings interface {
-	pids() group
-	prepare(count int) error                         // gets ready for so many, unmeasured
-	next(ctx context.Context) (osPID int, err error) // of the next greeter, once its stream brings it
-	end() error
-}
-
-func newGreetings(ctx context.Context, s side, count int, listen listener, role []string) (greetings, error) {
-	if s.raw() {
-		return newRawGreetings(ctx, role)
-	}
-	d, err := startDaemon(ctx, s.gafferd)
-	if err != nil {
-		return nil, err
-	}
-	g, err := listen(ctx, d, description{
-		"name": "greeters:greeter", "cmd": greeter[0], "args": greeter[1:],
-		"backoff": map[string]any{"initial": 0}, "numprocesses": count,
-	})
-	if err != nil {
-		d.end()
-		return nil, err
-	}
-	return g, nil
-}
-
-type rawGreetings struct {
-	*helper
-	pair  group
-	conn  net.Conn
-	lines *bufio.Reader
-}
-
-func newRawGreetings(ctx context.Context, role []string) (*rawGreetings, error) {
-	h, err := help(ctx, role...)
-	if err != nil {
-		return nil, err
-	}
-	var addr string
-	if err := h.hear(&addr); err != nil {
-		return nil, err
-	}
-	pair, err := h.pair()
-	if err != nil {
-		h.end()
-		return nil, err
-	}
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		h.end()
-		return nil, err
-	}
-	return &rawGreetings{helper: h, pair: pair, conn: conn, lines: bufio.NewReader(conn)}, nil
-}
-
-func (g *rawGreetings) pids() group { return g.pair }
-
-func (g *rawGreetings) prepare(int) error { return nil }
-
-func (g *rawGreetings) next(context.Context) (int, error) { return osPID(g.lines) }
-
-func (g *rawGreetings) end() error {
-	g.conn.Close()
-	return g.helper.end()
-}
-
-// streamGreetings learns of each new instance from the events and reads its
-// stream from the beginning, over a connection that is open by then, as raw's is.
-type streamGreetings struct {
-	*daemon
-	watch  *http.Response
-	events *json.Decoder
-	spares spares
-}
-
-func listenToStreams(ctx context.Context, d *daemon, greeters description) (greetings, error) {
-	watch, err := d.open(ctx, "GET", "/watch/proc/greeters:greeter/spawn?feed=continuous", http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.run(ctx, greeters); err != nil {
-		watch.Body.Close()
-		return nil, err
-	}
-	return &streamGreetings{daemon: d, watch: watch, events: json.NewDecoder(watch.Body)}, nil
-}
-
-func (g *streamGreetings) prepare(count int) error { return g.spares.fill(g.addr, count) }
-
-func (g *streamGreetings) next(context.Context) (int, error) {
-	var spawned struct{ PID int }
-	if err := g.events.Decode(&spawned); err != nil {
-		return 0, err
-	}
-	conn, err := g.spares.take()
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
-	stream, err := ask(conn, fmt.Sprintf("/streams/%d/stdout?feed=continuous&since=0", spawned.PID))
-	if err != nil {
-		return 0, err
-	}
-	return osPID(bufio.NewReader(stream))
-}
-
-func (g *streamGreetings) end() error {
-	g.watch.Body.Close()
-	g.spares.close()
-	return g.daemon.end()
-}
-
-// logGreetings reads the logs of the greeters' app.
-type logGreetings struct {
-	*daemon
-	logs  *http.Response
-	lines *bufio.Reader
-}
-
-func listenToLogs(ctx context.Context, d *daemon, greeters description) (greetings, error) {
-	if err := d.run(ctx, greeters); err != nil {
-		return nil, err
-	}
-	logs, err := d.open(ctx, "GET", "/apps/greeters/logs?stream=true&n=1", http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	return &logGreetings{d, logs, bufio.NewReader(logs.Body)}, nil
-}
-
-func (g *logGreetings) prepare(int) error { return nil }
-
-func (g *logGreetings) next(context.Context) (int, error) {
-	for {
-		field, err := g.lines.ReadString('\n')
-		if err != nil {
-			return 0, err
-		}
-		data, ok := strings.CutPrefix(field, "data: ")
-		if !ok {
-			continue
-		}
-		var line struct{ Log string }
-		if err := json.Unmarshal([]byte(data), &line); err != nil {
-			return 0, err
-		}
-		_, text, _ := strings.Cut(line.Log, "] ")
-		return strconv.Atoi(strings.TrimSpace(text))
-	}
-}
-
-func (g *logGreetings) end() error {
-	g.logs.Body.Close()
-	return g.daemon.end()
-}
-
-func osPID(lines *bufio.Reader) (int, error) {
-	line, err := lines.ReadString('\n')
-	if err != nil {
-		return 0, err
-	}
-	return strconv.Atoi(strings.TrimSpace(line))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"flag"
@@ -11,42 +12,45 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// echo sends messages through websockets and waits for each to come back, with
-// one thread, so that it takes part in the delay as little as can be.
+// echo sends messages through websockets whenever it is told to, and waits for each to
+// come back, with one thread, so that it takes part in the delay as little as can be.
 func echo(args []string) error {
 	flags := flag.NewFlagSet("echo", flag.ContinueOnError)
 	addr := flags.String("addr", "", "where to connect to")
-	count := flags.Int("n", 100, "how many messages go through each websocket")
+	count := flags.Int("n", 100, "how many messages go through each websocket in a turn")
 	every := flags.Duration("every", 0, "how far they are apart; 0: the next one goes when one has come back")
 	var of group
 	flags.Var(&of, "pids", "whose CPU time to measure")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	e := &echoes{left: *count, every: *every, conns: make(map[int]*echoConn)}
+	e := &echoConns{every: *every, of: of, byFD: make(map[int]*echoConn)}
 	if err := e.connect(*addr, flags.Args()); err != nil {
 		return err
 	}
-	cpu, err := of.cpu()
-	if err != nil {
+	if err := say(true); err != nil {
 		return err
 	}
-	if err := e.run(); err != nil {
-		return err
+	for orders := bufio.NewScanner(os.Stdin); orders.Scan(); {
+		t, err := e.turn(*count)
+		if err != nil {
+			return err
+		}
+		if err := say(t); err != nil {
+			return err
+		}
 	}
-	now, err := of.cpu()
-	if err != nil {
-		return err
-	}
-	return say(trips{Took: e.took, CPU: (now - cpu).Seconds()})
+	return nil
 }
 
-// echoes are the websockets.
-type echoes struct {
+// echoConns are the websockets.
+type echoConns struct {
 	epoll int
-	left  int // messages that each has to send
 	every time.Duration
-	conns map[int]*echoConn // by descriptor
+	of    group
+	all   []*echoConn
+	byFD  map[int]*echoConn
+	busy  int // those with messages to send, or on their way
 	took  []float64
 }
 
@@ -63,17 +67,16 @@ type echoConn struct {
 // message is a frame of a client, with a mask that changes nothing.
 var message = append([]byte{0x81, 0x80 | echoed, 0, 0, 0, 0}, append(bytes.Repeat([]byte{'.'}, echoed-1), '\n')...)
 
-func (e *echoes) connect(addr string, paths []string) (err error) {
+func (e *echoConns) connect(addr string, paths []string) (err error) {
 	if e.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
-	conns := make([]*echoConn, len(paths))
-	for i, path := range paths {
+	for _, path := range paths {
 		fd, err := dial(addr, request(addr, path, formFrames))
 		if err != nil {
 			return err
 		}
-		c := &echoConn{fd: fd, left: e.left}
+		c := &echoConn{fd: fd}
 		for !c.frames.started() {
 			if err := e.read(c); err != nil {
 				return fmt.Errorf("%s: %w", path, err)
@@ -83,19 +86,34 @@ func (e *echoes) connect(addr string, paths []string) (err error) {
 		if err := unix.EpollCtl(e.epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
 			return os.NewSyscallError("epoll_ctl", err)
 		}
-		e.conns[fd], conns[i] = c, c
-	}
-	began := time.Now()
-	for i, c := range conns {
-		c.due = began.Add(e.every * time.Duration(i) / time.Duration(len(conns))) // not all at once
+		e.byFD[fd], e.all = c, append(e.all, c)
 	}
 	return nil
 }
 
+// turn sends so many messages through each websocket and returns when all have come back.
+func (e *echoConns) turn(count int) (trips, error) {
+	before, err := e.of.cpu()
+	if err != nil {
+		return trips{}, err
+	}
+	e.took, e.busy = e.took[:0], len(e.all)
+	began := time.Now()
+	for i, c := range e.all {
+		c.left = count
+		c.due = began.Add(e.every * time.Duration(i) / time.Duration(len(e.all))) // not all at once
+	}
+	if err := e.run(); err != nil {
+		return trips{}, err
+	}
+	after, err := e.of.cpu()
+	return trips{Took: e.took, CPU: (after - before).Seconds()}, err
+}
+
 // run returns when every message of every websocket has come back.
-func (e *echoes) run() error {
+func (e *echoConns) run() error {
 	events := make([]unix.EpollEvent, 128)
-	for len(e.conns) > 0 {
+	for e.busy > 0 {
 		wait, err := e.send()
 		if err != nil {
 			return err
@@ -108,7 +126,7 @@ func (e *echoes) run() error {
 			return fmt.Errorf("a message did not come back within %v", silence)
 		}
 		for _, event := range events[:max(n, 0)] {
-			if err := e.read(e.conns[int(event.Fd)]); err != nil {
+			if err := e.read(e.byFD[int(event.Fd)]); err != nil {
 				return err
 			}
 		}
@@ -117,11 +135,11 @@ func (e *echoes) run() error {
 }
 
 // send sends what is due and returns for how long nothing else is.
-func (e *echoes) send() (wait time.Duration, err error) {
+func (e *echoConns) send() (wait time.Duration, err error) {
 	now := time.Now()
 	wait = silence
-	for _, c := range e.conns {
-		if c.pending > 0 {
+	for _, c := range e.all {
+		if c.pending > 0 || c.left == 0 {
 			continue
 		}
 		if d := c.due.Sub(now); d > 0 {
@@ -138,7 +156,7 @@ func (e *echoes) send() (wait time.Duration, err error) {
 }
 
 // read takes what has come on one of them.
-func (e *echoes) read(c *echoConn) error {
+func (e *echoConns) read(c *echoConn) error {
 	var buffer [4 << 10]byte
 	n, err := unix.Read(c.fd, buffer[:])
 	switch {
@@ -161,8 +179,7 @@ func (e *echoes) read(c *echoConn) error {
 	}
 	e.took = append(e.took, time.Since(c.sent).Seconds()*1e6)
 	if c.left--; c.left == 0 {
-		delete(e.conns, c.fd)
-		unix.Close(c.fd)
+		e.busy--
 	}
 	return nil
 }

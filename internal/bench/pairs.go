@@ -28,14 +28,9 @@ func measurePairs(ctx context.Context, l *lab, a axis, sides [2]side, pairs int)
 		r.values[i] = make([][]float64, len(a.measures))
 	}
 	for pair := range pairs {
-		var pairValues [2][]float64
-		for turn := range sides {
-			i := (pair + turn) % len(sides)
-			values, err := runOnce(ctx, l, a, sides[i])
-			if err != nil {
-				return result{}, fmt.Errorf("%s: %w", sides[i].name, err)
-			}
-			pairValues[i] = values
+		pairValues, err := measurePair(ctx, l, a, sides, pair)
+		if err != nil {
+			return result{}, err
 		}
 		for m := range a.measures {
 			for i := range sides {
@@ -50,12 +45,30 @@ func measurePairs(ctx context.Context, l *lab, a axis, sides [2]side, pairs int)
 	return r, nil
 }
 
+// measurePair has both sides do the work once. The first is the one that begins.
+func measurePair(ctx context.Context, l *lab, a axis, sides [2]side, first int) (values [2][]float64, err error) {
+	if a.begin != nil {
+		return runInTurns(ctx, l, a, sides, first)
+	}
+	for turn := range sides {
+		i := (first + turn) % len(sides)
+		if values[i], err = runOnce(ctx, l, a, sides[i]); err != nil {
+			return values, fmt.Errorf("%s: %w", sides[i].name, err)
+		}
+	}
+	return values, nil
+}
+
 func runOnce(ctx context.Context, l *lab, a axis, s side) ([]float64, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, runLimit, fmt.Errorf("not done after %v", runLimit))
+	ctx, cancel := limited(ctx)
 	defer cancel()
 	values, err := a.run(ctx, l, s)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	return values, err
+}
+
+func limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, runLimit, fmt.Errorf("not done after %v", runLimit))
 }
