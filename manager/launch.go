@@ -67,7 +67,7 @@ func (s *supervisor) launch() {
 	}
 	if err == nil {
 		inst.proc = proc
-		s.follow(inst, spec, file)
+		s.follow(file, proc.Logs(), spec)
 	}
 	s.mu.Lock()
 	defer s.unlock()

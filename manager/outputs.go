@@ -238,13 +238,13 @@ func labels(spec *process.Spec) []string {
 }
 
 // follow has the output of an instance written to disk.
-func (s *supervisor) follow(inst *instance, spec *process.Spec, file *archive.File) {
+func (s *supervisor) follow(file *archive.File, all map[string]*streams.Log, spec *process.Spec) {
 	if file == nil {
 		return
 	}
 	var logs [2]*streams.Log
 	for i, label := range labels(spec) {
-		logs[i], _ = inst.proc.Log(label) // it has that one
+		logs[i] = all[label] // it has that one
 	}
 	s.m.options.State.logs.Follow(file, logs[0], logs[1])
 }

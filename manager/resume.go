@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gafferd/gaffer/process"
+	"github.com/gafferd/gaffer/streams"
 	"github.com/gafferd/gaffer/streams/archive"
 )
 
@@ -222,18 +223,36 @@ func (s *supervisor) resumeExits(saved *supervisorSnapshot) {
 	}
 }
 
-// recall finds the output of an instance that has ended. s.mu must be held.
+// recall finds the output of an instance that has ended, and has the rest of it written
+// to disk: the end is recorded at once, and what was printed just before it somewhat
+// later. s.mu must be held.
 func (s *supervisor) recall(inst *instance, made json.RawMessage) {
-	file := s.archived(inst.pid)
 	if t, err := parseDescription(made); err == nil {
+		file := s.reopen(inst, &t.Spec)
 		o := s.optionsFor(inst, file)
 		if inst.logs, inst.kept, err = process.Recall(&t.Spec, o); err == nil {
+			if file != nil && !written(file, inst.logs, labels(&t.Spec)) {
+				s.follow(file, inst.logs, &t.Spec)
+			}
 			return
 		}
 	}
-	if file != nil {
+	if file := s.archived(inst.pid); file != nil {
 		_, inst.logs = recalled(file)
 	}
+}
+
+// written reports whether all of an instance that has ended is on disk.
+func written(file *archive.File, logs map[string]*streams.Log, labels []string) bool {
+	for i, a := range []streams.Archive{file.Stdout(), file.Stderr()} {
+		if i >= len(labels) {
+			break
+		}
+		if log := logs[labels[i]]; log != nil && a.End() < log.End() {
+			return false
+		}
+	}
+	return true
 }
 
 // resumeSlot brings back a slot, with its instance if it has one. s.mu must be
@@ -282,7 +301,7 @@ func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorSnapshot)
 		s.launched(sl, inst, true)
 		return nil
 	}
-	s.follow(inst, &spec, file)
+	s.follow(file, inst.proc.Logs(), &spec)
 	s.m.pids.add(inst)
 	sl.instance, sl.stop, sl.killAt = inst, r.Stop, r.KillAt
 	switch r.State {
@@ -301,7 +320,7 @@ func (s *supervisor) takeOverLater(sl *slot, inst *instance, claim *process.Clai
 	proc, err := claim.Adopt(process.Was{StartedAt: at})
 	if err == nil {
 		inst.proc = proc
-		s.follow(inst, spec, file)
+		s.follow(file, proc.Logs(), spec)
 	}
 	s.mu.Lock()
 	defer s.unlock()

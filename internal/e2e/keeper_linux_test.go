@@ -28,6 +28,35 @@ func TestWorkerHangs(t *testing.T) {
 	})
 }
 
+// TestLastWordsOverWorker kills the worker just after an instance has ended: its end is
+// recorded, and what it had said last is not yet on disk.
+func TestLastWordsOverWorker(t *testing.T) {
+	l := newLives(t)
+	l.begin()
+	pids := make(map[string]int)
+	for _, name := range []string{"one", "two", "three"} {
+		l.create(name, script("echo first; read line; echo last", properties{"redirect_input": true, "restart": "never"}))
+		pids[name] = l.pids(name, 1)[0]
+		l.waitForLogs(name, 1, pids[name])
+		worker := workerOf(l.cmd.Process.Pid)
+		l.call("POST", fmt.Sprintf("/streams/%d/stdin", pids[name]), "go\n")
+		waitFor(t, "it has ended", func() bool { return l.call("GET", "/processes?running=1", "") == "[]\n" })
+		if err := syscall.Kill(worker, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "another worker is there", func() bool {
+			now := workerOf(l.cmd.Process.Pid)
+			return now != 0 && now != worker
+		})
+	}
+	l.end(syscall.SIGTERM)
+	for name, pid := range pids {
+		if n := l.tickedOnDisk(name, pid); n != 2 {
+			t.Errorf("%d of 2 lines of %s are on disk", n, name)
+		}
+	}
+}
+
 // killKeeper kills what is not to die, and nothing but that.
 func (d *daemon) killKeeper() {
 	d.t.Helper()

@@ -227,8 +227,11 @@ func (d *daemon) instances(names ...string) (pids []string) {
 }
 
 // worker is the os pid of the daemon's worker, 0 while there is none.
-func (d *daemon) worker() int {
-	for _, pid := range childrenOf(d.cmd.Process.Pid) {
+func (d *daemon) worker() int { return workerOf(d.cmd.Process.Pid) }
+
+// workerOf is the worker of a keeper; 0 if it has none just now.
+func workerOf(keeper int) int {
+	for _, pid := range childrenOf(keeper) {
 		if environ(pid, "GAFFER_KEEPER_FD") != "" {
 			return pid
 		}
