@@ -18,8 +18,8 @@ import (
 // descendants are found in /proc: by parent, by process group, and when they
 // have lost their parent by the marker in their environment.
 //
-// It starts a goroutine only as a subreaper and for detached children. No OS
-// thread waits for a child.
+// It has a goroutine for each child, which waits for its end, and one more as a
+// subreaper. No OS thread waits for a child.
 type LocalLauncher struct {
 	null    int        // /dev/null, of which every child gets a duplicate
 	cgroups *cgroupRun // nil: not used

@@ -57,7 +57,8 @@ type Options struct {
 // gone and every stream has ended; the logs stay readable.
 //
 // A Process is safe for concurrent use. While it is idle it has one goroutine
-// for each stream that can be read, and no OS thread.
+// for each stream that can be read, one more that waits for the end of its leader
+// unless a Keeper does, and no OS thread.
 type Process struct {
 	spec    *Spec // set by Start, never changed, like the fields up to the blank line
 	child   Child

@@ -56,8 +56,9 @@ type Options struct {
 // window; older ones are forgotten, and a reader that still wanted them is told
 // how many it missed.
 //
-// One goroutine at a time may write (Pace, Fill, Splice, Write). All other methods may
-// be called by any number of goroutines at any time. A Log starts no
+// One goroutine at a time may write (Pace, Fill, Splice, Write). Restore comes before
+// anything else, and Back before the first write, from the goroutine that writes. All
+// other methods may be called by any number of goroutines at any time. A Log starts no
 // goroutines.
 type Log struct {
 	window       int64     // set by NewLog, never changed, as are the next six
