@@ -73,7 +73,6 @@ func (c *fakeKept) CloseFile(byte) error          { return nil }
 func (c *fakeKept) ReleaseWith(...byte)           { c.Release() }
 func (c *fakeKept) Tell(sig syscall.Signal) error { return c.SignalAll(sig) }
 func (c *fakeKept) Told() bool                    { return false }
-func (c *fakeKept) Released() bool                { return false }
 func (c *fakeKept) Forget() error                 { c.keeper.forgotten(c.id); return nil }
 
 // TestForgottenOnceRecorded holds that a keeper is not told to forget a child as

@@ -24,7 +24,7 @@ func contained(t *testing.T, test func(t *testing.T, l *LocalLauncher)) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := launcher(t, o)
-			if name == "cgroup" && !l.Cgroups() {
+			if name == "cgroup" && l.cgroups == nil {
 				t.Skip("cgroup v2 is not writable here")
 			}
 			reapStrays()
@@ -103,7 +103,7 @@ func TestExitOfTheLeaderKillsTheRest(t *testing.T) {
 // What has lost its first thread is a zombie by its state, and yet runs.
 func TestStopLeavesNothingWithoutItsFirstThread(t *testing.T) {
 	l := launcher(t, LauncherOptions{})
-	if !l.Cgroups() {
+	if l.cgroups == nil {
 		t.Skip("cgroup v2 is not writable here")
 	}
 	s := shell(fmt.Sprintf("(%s=headless setsid '%s' &); exec sleep 1000", childVariable, os.Args[0]))
@@ -265,7 +265,7 @@ func TestLeftoverCgroupsAreRemoved(t *testing.T) {
 // A program in a container may make cgroups of its own.
 func TestCgroupsBelowTheChildsAreEmptied(t *testing.T) {
 	l := launcher(t, LauncherOptions{})
-	if !l.Cgroups() || os.Geteuid() != 0 {
+	if l.cgroups == nil || os.Geteuid() != 0 {
 		t.Skip("needs cgroup v2, and root")
 	}
 	s := shell(`mkdir $DIR/$(ls $DIR | grep '^[0-9]*$' | tail -1)/below

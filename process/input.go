@@ -81,7 +81,7 @@ func newClosedInput(kept *durable) *Input {
 //
 // written counts the bytes of r that the pipe has accepted in this call, offset
 // all that it has ever accepted. Both are right also with an error.
-func (in *Input) Copy(ctx context.Context, r interface{ Read([]byte) (int, error) }, at int64) (written, offset int64, err error) {
+func (in *Input) Copy(ctx context.Context, r io.Reader, at int64) (written, offset int64, err error) {
 	buf := pieces.Get().(*[pieceSize]byte)
 	defer pieces.Put(buf)
 	w := writer{in: in, ctx: ctx, from: r, at: at, buf: buf[:]}

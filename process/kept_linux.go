@@ -33,12 +33,9 @@ type KeptLauncher struct {
 
 // NewKeptLauncher returns a launcher for the keeper that conn leads to. Close
 // gives back what it holds.
-func NewKeptLauncher(conn *keeper.Conn, o LauncherOptions) *KeptLauncher {
-	keeperPID.Store(int64(conn.KeeperPID()))
-	l := &KeptLauncher{conn: conn, oom: newOOMKills()}
-	if !o.NoCgroups {
-		l.cgroups = openCgroups()
-	}
+func NewKeptLauncher(conn *keeper.Conn) *KeptLauncher {
+	keeperPID.Store(int64(conn.KeeperPID())) // openCgroups, for one, asks for it
+	l := &KeptLauncher{conn: conn, cgroups: openCgroups(), oom: newOOMKills()}
 	if l.cgroups != nil {
 		l.cgroups.used.Add(1) // until Close: one child after the other would have it made again
 	}
@@ -220,8 +217,7 @@ func (c *keptChild) Tell(sig syscall.Signal) error {
 	return nil
 }
 
-func (c *keptChild) Told() bool     { return c.kept.Told() }
-func (c *keptChild) Released() bool { return c.kept.Released() }
+func (c *keptChild) Told() bool { return c.kept.Told() }
 
 func (c *keptChild) Forget() error {
 	if c.detached {

@@ -69,9 +69,6 @@ type KeptChild interface {
 	Tell(sig syscall.Signal) error
 	Told() bool
 
-	// Released says that only files are left: OnEnd and ReleaseWith have been called.
-	Released() bool
-
 	// Forget closes all files, and releases a detached child. It is the last method
 	// called, after Release, when it is recorded what has become of the child.
 	Forget() error

@@ -61,9 +61,6 @@ func NewLauncher(o LauncherOptions) (*LocalLauncher, error) {
 	return l, nil
 }
 
-// Cgroups reports whether children are contained by cgroups.
-func (l *LocalLauncher) Cgroups() bool { return l.cgroups != nil }
-
 // Close gives back what the launcher holds. The children that are left are not
 // touched, and must not be used through it any more.
 func (l *LocalLauncher) Close() error {

@@ -44,7 +44,7 @@ func TestLivesLeaveNothing(t *testing.T) {
 		// The reaper opens files of /proc for a moment.
 		poll(t, "the descriptors to be closed", func() bool { return descriptors(t) <= files })
 		poll(t, "the orphans to be reaped", func() bool { return len(zombies()) == 0 })
-		if l.Cgroups() {
+		if l.cgroups != nil {
 			if _, err := os.Stat(l.cgroups.dir); !os.IsNotExist(err) {
 				t.Errorf("%s is left: %v", l.cgroups.dir, err)
 			}

@@ -91,9 +91,9 @@ func newLines(l *Log, c *Cursor, only Filter) *Lines {
 	return ls
 }
 
-// Continue makes what comes first the rest of a line that was given in part
+// resume makes what comes first the rest of a line that was given in part
 // before, and began at that time.
-func (ls *Lines) Continue(begun time.Time) { ls.continued, ls.begun = true, begun.UnixNano() }
+func (ls *Lines) resume(begun time.Time) { ls.continued, ls.begun = true, begun.UnixNano() }
 
 // Place is how far the lines that were given reach: two readers at one place get the
 // same from there on. open says that a part of a line was given, and its rest follows.

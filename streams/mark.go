@@ -11,22 +11,22 @@ import (
 // cannot tell. The zero value is ready; it is safe for concurrent use.
 type Sequence struct{ n atomic.Uint64 }
 
-// Next returns the next number, beginning with 1.
-func (s *Sequence) Next() uint64 { return s.n.Add(1) }
+// next returns the next number, beginning with 1.
+func (s *Sequence) next() uint64 { return s.n.Add(1) }
 
-// Last is the number that Next returned last. When it is read, the writes with
-// all numbers up to it can be seen in their Logs.
+// Last is the number that was given last. When it is read, the writes with all
+// numbers up to it can be seen in their Logs.
 func (s *Sequence) Last() uint64 { return s.n.Load() }
 
-// Skip makes Next go on behind n, if it is not there yet: what is in an archive
-// keeps its numbers.
+// Skip makes the numbers go on behind n, if they are not there yet: what is in an
+// archive keeps its own.
 func (s *Sequence) Skip(n uint64) {
 	for last := s.n.Load(); last < n && !s.n.CompareAndSwap(last, n); last = s.n.Load() {
 	}
 }
 
 func (s *Sequence) mark(offset int64) Mark {
-	return Mark{Offset: offset, UnixNano: time.Now().UnixNano(), Number: s.Next()}
+	return Mark{Offset: offset, UnixNano: time.Now().UnixNano(), Number: s.next()}
 }
 
 // Mark says when a write was made: its first byte's offset, the time, and its

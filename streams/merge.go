@@ -151,7 +151,7 @@ func (m *Merge[K]) add() {
 	for _, s := range m.more() {
 		lines := NewLinesOnly(s.Log, s.At, s.Only)
 		if !s.Begun.IsZero() {
-			lines.Continue(s.Begun)
+			lines.resume(s.Begun)
 		}
 		m.inputs = append(m.inputs, &input[K]{key: s.Key, lines: lines, log: s.Log})
 	}

@@ -249,7 +249,7 @@ func (w *worker) launcher() (launcher, error) {
 		// The daemon starts children in no other way, so every orphan is its own.
 		return process.NewLauncher(process.LauncherOptions{Subreaper: true, OwnsChildren: true})
 	}
-	return process.NewKeptLauncher(w.conn, process.LauncherOptions{}), nil
+	return process.NewKeptLauncher(w.conn), nil
 }
 
 // ready tells the keeper that this worker does its work, and how to see that it

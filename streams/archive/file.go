@@ -22,8 +22,8 @@ type File struct {
 	path   string
 	pid    int
 	meta   []byte
-	app    string
-	owner  string
+	app    string  // of the process
+	owner  string  // the process that it is an instance of
 	writer *writer // nil for what an earlier daemon wrote
 
 	mu       sync.Mutex // guards everything below
@@ -34,10 +34,6 @@ type File struct {
 
 // PID is the instance's.
 func (f *File) PID() int { return f.pid }
-
-// Process is the name of the process it is an instance of, App that one's app.
-func (f *File) Process() string { return f.owner }
-func (f *File) App() string     { return f.app }
 
 // Meta is what Create was given.
 func (f *File) Meta() []byte { return f.meta }
