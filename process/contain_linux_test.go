@@ -35,7 +35,7 @@ func contained(t *testing.T, test func(t *testing.T, l *LocalLauncher)) {
 
 func launcher(t *testing.T, o LauncherOptions) *LocalLauncher {
 	t.Helper()
-	l, err := NewLauncher(o)
+	l, err := NewLocalLauncher(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,8 @@ type KeptLauncher struct {
 }
 
 // NewKeptLauncher returns a launcher for the keeper that conn leads to. Close
-// gives back what it holds.
+// gives back what it holds. Only packages of this module can call it, since the
+// keeper is internal to it.
 func NewKeptLauncher(conn *keeper.Conn) *KeptLauncher {
 	keeperPID.Store(int64(conn.KeeperPID())) // openCgroups, for one, asks for it
 	l := &KeptLauncher{conn: conn, cgroups: openCgroups(), oom: newOOMKills()}

@@ -133,7 +133,7 @@ func TestLaunchersMayBeGone(t *testing.T) {
 	before := descriptors(t)
 	groups := cgroupNames(t)
 	for _, o := range []LauncherOptions{{}, {NoCgroups: true}} {
-		l, err := NewLauncher(o)
+		l, err := NewLocalLauncher(o)
 		if err != nil {
 			t.Fatal(err)
 		}

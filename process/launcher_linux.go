@@ -31,12 +31,12 @@ type LocalLauncher struct {
 	detached map[*localChild]bool
 }
 
-// NewLauncher returns a launcher that starts processes as children of this
+// NewLocalLauncher returns a launcher that starts processes as children of this
 // program. Close gives back what it holds.
 //
 // Descriptors that this program was itself started with are marked
 // close-on-exec, since a child that inherits one by accident keeps it open.
-func NewLauncher(o LauncherOptions) (*LocalLauncher, error) {
+func NewLocalLauncher(o LauncherOptions) (*LocalLauncher, error) {
 	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", os.DevNull, explain(err))

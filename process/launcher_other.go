@@ -19,10 +19,10 @@ var errUnsupported = errors.New("processes can be started on Linux only")
 // LocalLauncher starts processes as children of this program.
 type LocalLauncher struct{}
 
-// NewLauncher fails: processes can be started on Linux only.
-func NewLauncher(LauncherOptions) (*LocalLauncher, error) { return nil, errUnsupported }
+// NewLocalLauncher fails: processes can be started on Linux only.
+func NewLocalLauncher(LauncherOptions) (*LocalLauncher, error) { return nil, errUnsupported }
 
-// Launch fails like NewLauncher.
+// Launch fails like NewLocalLauncher.
 func (*LocalLauncher) Launch(Command) (Child, error) { return nil, errUnsupported }
 
 // Close does nothing.

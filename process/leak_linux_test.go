@@ -60,7 +60,7 @@ func TestLivesLeaveNothing(t *testing.T) {
 // idle starts n children that do nothing.
 func idle(t testing.TB, n int) (stop func()) {
 	t.Helper()
-	l, err := NewLauncher(LauncherOptions{})
+	l, err := NewLocalLauncher(LauncherOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func BenchmarkIdleChildMemory(b *testing.B) {
 func BenchmarkStart(b *testing.B) {
 	for name, o := range map[string]LauncherOptions{"cgroup": {}, "plain": {NoCgroups: true}} {
 		b.Run(name, func(b *testing.B) {
-			l, err := NewLauncher(o)
+			l, err := NewLocalLauncher(o)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -24,7 +24,7 @@ type LauncherOptions struct {
 
 // sharedLauncher is what Start uses when it is given none. It is never closed.
 var sharedLauncher = sync.OnceValues(func() (Launcher, error) {
-	l, err := NewLauncher(LauncherOptions{})
+	l, err := NewLocalLauncher(LauncherOptions{})
 	if err != nil {
 		return nil, err
 	}

@@ -140,7 +140,7 @@ func TestStartWithoutDescriptors(t *testing.T) {
 }
 
 func TestDetached(t *testing.T) {
-	l, err := NewLauncher(LauncherOptions{})
+	l, err := NewLocalLauncher(LauncherOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

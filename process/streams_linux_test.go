@@ -214,7 +214,7 @@ func TestReaderSeesTheEndWithTheLastBytes(t *testing.T) {
 
 // A process that ran away holds the pipes, and must hold up nothing else.
 func TestStreamsEndSoonAfterTheExit(t *testing.T) {
-	l, err := NewLauncher(LauncherOptions{NoCgroups: true})
+	l, err := NewLocalLauncher(LauncherOptions{NoCgroups: true})
 	if err != nil {
 		t.Fatal(err)
 	}

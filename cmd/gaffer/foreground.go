@@ -35,7 +35,7 @@ type foreground struct {
 
 func newForeground(stdout io.Writer, templates []manager.Template, restart bool) (*foreground, error) {
 	// gaffer starts children in no other way, so every orphan is its own.
-	launcher, err := process.NewLauncher(process.LauncherOptions{Subreaper: true, OwnsChildren: true})
+	launcher, err := process.NewLocalLauncher(process.LauncherOptions{Subreaper: true, OwnsChildren: true})
 	if err != nil {
 		return nil, err
 	}

@@ -247,7 +247,7 @@ func (w *worker) vault() (*manager.Vault, error) {
 func (w *worker) launcher() (launcher, error) {
 	if w == nil {
 		// The daemon starts children in no other way, so every orphan is its own.
-		return process.NewLauncher(process.LauncherOptions{Subreaper: true, OwnsChildren: true})
+		return process.NewLocalLauncher(process.LauncherOptions{Subreaper: true, OwnsChildren: true})
 	}
 	return process.NewKeptLauncher(w.conn), nil
 }

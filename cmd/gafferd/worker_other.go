@@ -42,14 +42,16 @@ func (w *worker) dropListener(string) error               { return nil }
 func (w *worker) sockets() ([]systemd.Socket, error)      { return systemd.Sockets() }
 func (w *worker) notifier() (*systemd.Notifier, error)    { return systemd.NewNotifier() }
 func (w *worker) vault() (*manager.Vault, error)          { return nil, nil }
-func (w *worker) launcher() (launcher, error)             { return process.NewLauncher(process.LauncherOptions{}) }
-func (w *worker) ready(func()) error                      { return nil }
-func (w *worker) pid() int                                { return os.Getpid() }
-func (w *worker) outputs(in, out *os.File) error          { return nil }
-func (w *worker) replaced() <-chan struct{}               { return nil }
-func (w *worker) orphaned() <-chan struct{}               { return nil }
-func (w *worker) upgrade(string) error                    { return errKeeperGone }
-func (w *worker) leave(int)                               {}
+func (w *worker) launcher() (launcher, error) {
+	return process.NewLocalLauncher(process.LauncherOptions{})
+}
+func (w *worker) ready(func()) error             { return nil }
+func (w *worker) pid() int                       { return os.Getpid() }
+func (w *worker) outputs(in, out *os.File) error { return nil }
+func (w *worker) replaced() <-chan struct{}      { return nil }
+func (w *worker) orphaned() <-chan struct{}      { return nil }
+func (w *worker) upgrade(string) error           { return errKeeperGone }
+func (w *worker) leave(int)                      {}
 
 func executable() (string, error) { return os.Executable() }
 
