@@ -4,12 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/gafferd/gaffer/internal/keeper"
 	"github.com/gafferd/gaffer/process/spawn"
@@ -73,26 +70,17 @@ func (l *KeptLauncher) Launch(c Command) (Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	attr := c.attr()
+	var files []int
 	for _, f := range c.Files {
 		fd := -1
 		if f != nil {
 			fd = int(f.Fd())
 		}
-		attr.Files = append(attr.Files, fd)
+		files = append(files, fd)
 	}
 	child := &keptChild{lineage: lineage{marker: c.Marker}, launcher: l, detached: c.Detach}
 	if l.cgroups != nil && !c.Detach {
 		child.cgroup = l.cgroups.create(strconv.Itoa(c.ID))
-	}
-	if child.cgroup != nil {
-		dir, err := child.cgroup.open()
-		if err != nil {
-			child.cgroup.remove()
-			return nil, explain(err)
-		}
-		defer unix.Close(dir)
-		attr.Cgroup = spawn.To(dir)
 	}
 	var kept []keeper.File
 	for fd, f := range c.Ours {
@@ -100,12 +88,10 @@ func (l *KeptLauncher) Launch(c Command) (Child, error) {
 			kept = append(kept, keeper.File{Number: fileNumber(fd, keptEnd), File: f})
 		}
 	}
-	err = c.execute(path, func(path string) (err error) {
-		attr.Path, attr.Slow = path, c.slow(path)
+	err = child.launch(&c, path, files, func(attr spawn.Attr) (err error) {
 		child.kept, err = l.conn.Start(uint64(c.ID), attr, kept, keptLater(c.Ours))
 		return err
 	})
-	runtime.KeepAlive(c.Files)
 	if errors.Is(err, keeper.ErrGone) {
 		child.killUntold()
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"runtime"
 	"sync"
 
 	"github.com/gafferd/gaffer/process/spawn"
@@ -86,28 +85,15 @@ func (l *LocalLauncher) Launch(c Command) (Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	attr := c.attr()
-	attr.Files = l.files(c.Files)
 	child := &localChild{lineage: lineage{marker: c.Marker}, launcher: l, detached: c.Detach}
 	if l.cgroups != nil && !c.Detach {
 		child.cgroup = l.cgroups.create(l.cgroups.next()) // without one the child is contained by what /proc tells
 	}
-	if child.cgroup != nil {
-		dir, err := child.cgroup.open()
-		if err != nil {
-			child.cgroup.remove()
-			return nil, explain(err)
-		}
-		defer unix.Close(dir)
-		attr.Cgroup = spawn.To(dir)
-	}
 	var pidfd int
-	err = c.execute(path, func(path string) (err error) {
-		attr.Path, attr.Slow = path, c.slow(path)
+	err = child.launch(&c, path, l.files(c.Files), func(attr spawn.Attr) (err error) {
 		child.pid, pidfd, err = family.launch(attr)
 		return err
 	})
-	runtime.KeepAlive(c.Files)
 	if err != nil {
 		if child.cgroup != nil {
 			child.cgroup.remove()

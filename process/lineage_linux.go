@@ -3,10 +3,12 @@ package process
 import (
 	"errors"
 	"os"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"syscall"
 
+	"github.com/gafferd/gaffer/process/spawn"
 	"golang.org/x/sys/unix"
 )
 
@@ -20,6 +22,28 @@ type lineage struct {
 }
 
 func (c *lineage) Pid() int { return c.pid }
+
+// launch has the program at path started as the leader, by start, and in the cgroup if
+// there is one. files are the descriptors for cmd.Files. After an error the cgroup is
+// still there, for the caller to remove.
+func (c *lineage) launch(cmd *Command, path string, files []int, start func(spawn.Attr) error) error {
+	attr := cmd.attr()
+	attr.Files = files
+	if c.cgroup != nil {
+		dir, err := c.cgroup.open()
+		if err != nil {
+			return explain(err)
+		}
+		defer unix.Close(dir)
+		attr.Cgroup = spawn.To(dir)
+	}
+	err := cmd.execute(path, func(path string) error {
+		attr.Path, attr.Slow = path, cmd.slow(path)
+		return start(attr)
+	})
+	runtime.KeepAlive(cmd.Files)
+	return err
+}
 
 func (c *lineage) Signal(sig syscall.Signal) error {
 	if c.ended.Load() {
