@@ -27,7 +27,7 @@ func metaOf(f *archive.File) (meta logMeta) {
 // keep makes the archive of an instance that is about to start; nil without a
 // state directory.
 func (s *supervisor) keep(inst *instance, spec *process.Spec) *archive.File {
-	labels := labels(spec)
+	labels := spec.Outputs()
 	if s.m.options.State == nil || len(labels) == 0 || spec.Detach {
 		return nil
 	}

@@ -229,21 +229,13 @@ func (s *supervisor) newLog(inst *instance, file *archive.File) func(label strin
 	}
 }
 
-// labels are the labels of stdout and stderr that an instance will have.
-func labels(spec *process.Spec) []string {
-	if l := spec.RedirectOutput; len(l) == 2 && l[0] == l[1] {
-		return l[:1]
-	}
-	return spec.RedirectOutput
-}
-
 // follow has the output of an instance written to disk.
 func (s *supervisor) follow(file *archive.File, all map[string]*streams.Log, spec *process.Spec) {
 	if file == nil {
 		return
 	}
 	var logs [2]*streams.Log
-	for i, label := range labels(spec) {
+	for i, label := range spec.Outputs() {
 		logs[i] = all[label] // it has that one
 	}
 	s.m.options.State.logs.Follow(file, logs[0], logs[1])

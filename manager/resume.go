@@ -231,7 +231,7 @@ func (s *supervisor) recall(inst *instance, made json.RawMessage) {
 		file := s.reopen(inst, &t.Spec)
 		o := s.optionsFor(inst, file)
 		if inst.logs, inst.kept, err = process.Recall(&t.Spec, o); err == nil {
-			if file != nil && !written(file, inst.logs, labels(&t.Spec)) {
+			if file != nil && !written(file, inst.logs, t.Spec.Outputs()) {
 				s.follow(file, inst.logs, &t.Spec)
 			}
 			return

@@ -96,7 +96,7 @@ func (p *Process) adoptStreams(child KeptChild) pipes {
 	if p.spec.RedirectInput {
 		adopt(0, stdinLabel)
 	}
-	for i, label := range p.spec.outputs() {
+	for i, label := range p.spec.Outputs() {
 		adopt(1+i, label)
 	}
 	for i, label := range p.spec.CustomStreams {

@@ -79,21 +79,13 @@ func (p *Process) connect(ctx context.Context, ends pipes, o *Options) {
 	if p.spec.RedirectInput {
 		p.stream(0, stdinLabel).connectInput(ends.ours[0])
 	}
-	for i, label := range p.spec.outputs() {
+	for i, label := range p.spec.Outputs() {
 		p.stream(1+i, label).connectOutput(ctx, ends.ours[1+i], p.spec.Backpressure, o)
 	}
 	for i, label := range p.spec.CustomStreams {
 		fd := firstCustomFD + i
 		p.stream(fd, label).connectOutput(ctx, ends.ours[fd], p.spec.Backpressure, o)
 	}
-}
-
-// outputs are the labels of stdout and stderr, as far as they have pipes.
-func (s *Spec) outputs() []string {
-	if s.merged() {
-		return s.RedirectOutput[:1]
-	}
-	return s.RedirectOutput
 }
 
 func (o *Options) unkept(label string, err error) {

@@ -62,3 +62,12 @@ func NewSpec(name, cmd string) Spec {
 		RedirectOutput:  []string{"stdout", "stderr"},
 	}
 }
+
+// Outputs are the labels of stdout and stderr, as far as they have pipes: one if they
+// share theirs. Detach, with which they have none, is not looked at.
+func (s *Spec) Outputs() []string {
+	if s.merged() {
+		return s.RedirectOutput[:1]
+	}
+	return s.RedirectOutput
+}
