@@ -9,7 +9,7 @@ import (
 	"github.com/gafferd/gaffer/streams"
 )
 
-// comeAgain is how long the readers have that an earlier program had, before a
+// comeAgain is how long the readers of an earlier program have to come again, before a
 // stream with backpressure goes on without them.
 const comeAgain = 10 * time.Second
 
@@ -31,8 +31,8 @@ type Claim struct {
 }
 
 // NewClaim finds an instance. o must say what it did when the earlier program started
-// it, with a Marker, and o's Launcher be a Keeper. It returns ErrNotRunning if the
-// Keeper has no such child, and does not wait for anything.
+// the instance, with a Marker, and its Launcher must be a Keeper. It returns
+// ErrNotRunning if the Keeper has no such child, and does not wait for anything.
 func NewClaim(spec *Spec, o Options) (*Claim, error) {
 	child, err := o.keptChild(spec)
 	if err != nil {
@@ -48,8 +48,8 @@ func (c *Claim) Launching() bool { return c.child.Launching() }
 // Adopt takes over the instance: with its streams, which go on where they were,
 // and with its stop, if it has been told. What the instance did meanwhile is seen now.
 //
-// One that was detached is as after its Start. A stream of which what was read before
-// cannot be taken over goes on without that, and Unkept is told.
+// One that was detached is as after its Start. If what was read of a stream before
+// cannot be taken over, the stream goes on without that, and Unkept is told.
 //
 // The error is why the instance could not be started for the earlier program.
 func (c *Claim) Adopt(was Was) (*Process, error) {
@@ -73,7 +73,7 @@ func (c *Claim) Adopt(was Was) (*Process, error) {
 		}
 	}
 	if child.Told() {
-		p.goOnStopping(was) // before the end can be seen, of which what is left would not be spared
+		p.goOnStopping(was) // before the end can be seen: else what is left would not be spared
 	}
 	p.begin()
 	return p, nil
@@ -108,8 +108,8 @@ func (p *Process) adoptStreams(child KeptChild) pipes {
 	return ends
 }
 
-// HoldBack has a program with Backpressure wait for the readers that it has now
-// also when they have left, because another program goes on with the instance.
+// HoldBack has a program with Backpressure go on waiting for the readers that it has
+// now when they have left, because another program goes on with the instance.
 func (p *Process) HoldBack() {
 	if p.spec.Backpressure {
 		for _, s := range p.streams {
@@ -143,7 +143,7 @@ func Recall(spec *Spec, o Options) (logs map[string]*streams.Log, forget func(),
 // what has become of the instance.
 func (p *Process) Forget() {
 	if child, ok := p.child.(KeptChild); ok {
-		child.Forget() // first: who is the last to have a file frees its memory, and the keeper has others to serve
+		child.Forget() // first: whoever is the last to have a file frees its memory, and the keeper has others to serve
 	}
 	for _, s := range p.streams {
 		if s.log != nil {

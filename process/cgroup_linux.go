@@ -52,9 +52,9 @@ func openCgroups() *cgroupRun {
 	return run
 }
 
-// usable reports whether a child can be started in a cgroup: old kernels and
-// some sandboxes refuse it. The program asked for does not exist, so that is
-// the answer when all else works.
+// usable reports whether a child can be started in a cgroup: old kernels and some
+// sandboxes refuse it. The program asked for does not exist, and that this is the
+// answer says that all else works.
 func (r *cgroupRun) usable() bool {
 	c := r.create("probe")
 	if c == nil {
@@ -176,8 +176,8 @@ func membersOf(dir string, but int) (members []proc) {
 	return members
 }
 
-// vanish removes it if nothing lives in it, which says in one call that nothing
-// does. That it is false says nothing.
+// vanish removes it if nothing lives in it, which says in one call that nothing does.
+// If it reports false, that says nothing.
 func (c *cgroup) vanish() bool {
 	if unix.Rmdir(c.dir) != nil {
 		return false

@@ -62,8 +62,8 @@ func (c *localChild) Release() {
 	}
 }
 
-// reap takes the zombie away, and as a subreaper those that were left to us in
-// its process group, of which nothing else would tell that they are orphans.
+// reap takes the zombie away, and as a subreaper those that were left to us in its
+// process group: nothing else would tell that they are orphans.
 func (c *localChild) reap() {
 	spawn.Reap(c.pid)
 	for c.launcher.reaper != nil {

@@ -95,8 +95,8 @@ func (d *durable) abandon() {
 	d.closeFiles()
 }
 
-// closeFiles has the keeper close what it has of what is read, which is of use only
-// together.
+// closeFiles has the keeper close the files that it has for what is read, which are of
+// use only together.
 func (d *durable) closeFiles() {
 	for _, kind := range []int{keptBacking, keptRelayR, keptRelayW} {
 		d.child.CloseFile(fileNumber(d.fd, kind))
@@ -110,8 +110,8 @@ func (d *durable) tell(err error) {
 	}
 }
 
-// unkept hears that the keeper has no room for a file of a stream, which goes on:
-// with this program.
+// unkept hears that the keeper has no room for a file of a stream. The stream goes on,
+// and is lost with this program.
 func (p *Process) unkept(number byte, err error) {
 	for _, s := range p.streams {
 		if s.fd != int(number)/keptKinds || s.log == nil {
@@ -126,8 +126,8 @@ func (p *Process) unkept(number byte, err error) {
 	}
 }
 
-// stage has p outlive this program as what the child is to be written at offset, before
-// any of it is.
+// stage has p, which is to be written to the child at offset, outlive this program,
+// before any of it is written.
 func (d *durable) stage(p []byte, offset int64) error {
 	if d.input == nil {
 		input, err := newInputFile(d.label)
@@ -199,8 +199,8 @@ func (d *durable) adoptFiles(files map[byte]*os.File) (end *os.File) {
 	return end
 }
 
-// startOver goes on with a stream of which what an earlier program has read cannot be
-// taken over: as one that is lost with this program too.
+// startOver goes on with a stream when what an earlier program has read of it cannot be
+// taken over: what this one reads is lost with it too.
 func (d *durable) startOver() {
 	d.lost = true
 	d.abandon()

@@ -13,8 +13,8 @@ const inputPunch = 1 << 20
 
 var pageSize = int64(os.Getpagesize())
 
-// maxCopied is how large a message may be for which a page is mapped. Of larger ones
-// there are too few on it to be worth that.
+// maxCopied is how large a message may be for which a page is mapped. Too few larger
+// ones fit on it for that to be worth it.
 const maxCopied = 512
 
 // inputFile is a file through which input goes to a child, at the offsets that it has
@@ -83,7 +83,7 @@ func (f *inputFile) send(fd, n int) (int, error) {
 	return sent, err
 }
 
-// accepted is how much that was so far, in this program and earlier ones.
+// accepted is how much the pipe has accepted so far, in this program and earlier ones.
 func (f *inputFile) accepted() int64 {
 	offset, err := f.file.Seek(0, io.SeekCurrent)
 	if err != nil {
@@ -92,8 +92,8 @@ func (f *inputFile) accepted() int64 {
 	return offset
 }
 
-// forget gives back what was accepted a whole piece before a write from offset to end,
-// which has left the pipe: that holds less.
+// forget gives back what was accepted a whole piece before a write from offset to end:
+// it has left the pipe, which holds less.
 func (f *inputFile) forget(offset, end int64) {
 	if before, now := offset/inputPunch, end/inputPunch; now > max(before, 1) {
 		begin := (max(before, 1) - 1) * inputPunch

@@ -16,8 +16,8 @@ import (
 // when they have lost their parent.
 const markerName = "GAFFER_INSTANCE"
 
-// secrets are variables that open the API to who has them. What runs here gets
-// them only if its own description says so.
+// secrets are variables that open the API to whoever has them. What runs here gets them
+// only if its own description says so.
 var secrets = []string{"GAFFER_TOKEN"}
 
 // environment is the instance's own environment: the base, what a change of
@@ -58,8 +58,8 @@ func (s *Spec) environment(o *Options, a *account, marker string) map[string]str
 	return env
 }
 
-// identify puts in place of what env says about the daemon's user what there is
-// to say about this one.
+// identify replaces what env says about the daemon's user by what there is to say about
+// this one.
 func (a *account) identify(env map[string]string) {
 	delete(env, "USER")
 	delete(env, "LOGNAME")
@@ -88,9 +88,10 @@ var (
 // the same.
 func NewMarkerPrefix() string { return rand.Text()[:13] }
 
-// newMarker returns the entry of the environment that marks one instance and
-// no other, with the mark that is given or a new one. A daemon that is itself an instance continues its own mark, so that
-// the outer one recognises all that the inner one starts.
+// newMarker returns the entry of the environment that marks one instance and no other,
+// with the mark that is given or a new one. A daemon that is itself an instance
+// continues its own mark, so that the outer one recognises all that the inner one
+// starts.
 func newMarker(mark string) string {
 	if mark == "" {
 		mark = fmt.Sprintf("%s-%d", markerRun, markerLast.Add(1))

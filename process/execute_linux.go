@@ -13,8 +13,8 @@ import (
 )
 
 // execute has start execute path, which Resolve has found, and says why that failed.
-// Resolve cannot know what the user may that the program runs as: if path is refused to
-// that one, what PATH has behind it is tried, as by execvp(3).
+// Resolve cannot know what the program's user may do: if path is refused to that user,
+// what PATH has behind it is tried, as by execvp(3).
 func (c *Command) execute(path string, start func(path string) error) error {
 	refused := start(path)
 	if refused == nil {
@@ -81,8 +81,8 @@ func (c *Command) diagnose(path string, err error) error {
 }
 
 // mayEnterDir has the kernel say whether the user that the program runs as may change
-// to Dir, which no look at modes tells. The file asked for has no name, so that it does
-// not exist is the answer of who may.
+// to Dir, which no look at modes tells. The file asked for has no name, so "does not
+// exist" is the answer for a user who may enter.
 func (c *Command) mayEnterDir() bool {
 	if c.Dir == "" {
 		return true
@@ -94,7 +94,7 @@ func (c *Command) mayEnterDir() bool {
 	return !errors.Is(err, syscall.EACCES)
 }
 
-// forUser adds to a refusal to whom it was, who need not be this program's user.
+// forUser adds to a refusal which user it is for, who need not be this program's.
 func (c *Command) forUser(err error) error {
 	if c.Credential == nil {
 		return err

@@ -6,22 +6,22 @@ import (
 )
 
 // What comes in a flood of small writes is read every gatherPause, all that has come
-// meanwhile together. To be woken up for each takes a reader several times as long, and
-// while a pipe is polled each write(2) to it calls on the poller, which takes the
-// program a fifth longer.
+// meanwhile together. Waking the reader for each of them costs it several times as
+// much, and while a pipe is polled each write(2) to it calls on the poller, which takes
+// the program a fifth longer.
 const (
 	gatherPause = 200 * time.Microsecond
 
-	// What makes such a flood: more reads than there would be, each of a small piece, and
-	// more bytes a second than any keystrokes, or answers to them, but no more than a
-	// quarter of the pipe in a pause.
+	// What makes such a flood: more reads than gathering would take, each of a small
+	// piece, and more bytes a second than any keystrokes, or answers to them, but no
+	// more than a quarter of the pipe in a pause.
 	floodPieces = float64(time.Second / gatherPause)
 	floodPiece  = 12 << 10
 	floodBytes  = 16 << 20
 	bulkBytes   = float64(floodPipe/4) * floodPieces
 
-	// gatherGain is how many times as much a read has to bring. What comes in answers
-	// brings one at a time, however long it is not read.
+	// gatherGain is how many times as much a read has to bring. Of what is written in
+	// answer to something it brings one piece, however long that is left unread.
 	gatherGain = 1.25
 
 	// gatherRest is for how long a stream is not taken for a flood again if it turned out
@@ -66,7 +66,7 @@ type gatherer struct {
 	hurried int       // stretches of a flood in a row
 	rate    float64   // bytes a second of the last of them
 	piece   float64   // bytes a read
-	lasting bool      // it was one for a stretch since it is gathered
+	lasting bool      // it was one for a stretch since it has been gathered
 	rest    time.Time // when it may be a flood again
 }
 
@@ -87,7 +87,7 @@ func (g *gatherer) hurry(n int) bool {
 	return g.hurried >= stretches
 }
 
-// bulk notes a read that has not.
+// bulk notes a read that has not emptied the pipe.
 func (g *gatherer) bulk() {
 	g.gait, g.hurried = gait{}, 0
 }

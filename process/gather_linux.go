@@ -49,13 +49,13 @@ func (r *reader) leavePoller() error {
 	if err != nil {
 		return err
 	}
-	r.file.Close() // which ends its polling; who else has the pipe open goes on
+	r.file.Close() // which ends its polling; whoever else has the pipe open goes on
 	r.file = nil
 	return nil
 }
 
-// joinPoller undoes that, if there is a descriptor for it, and the kernel has room for one
-// more that is polled.
+// joinPoller undoes leavePoller, if there is a descriptor for it, and the kernel has
+// room for one more that is polled.
 func (r *reader) joinPoller() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -31,10 +31,10 @@ var (
 // Input is the writable side of stdin or of a custom stream. Its offset counts
 // the bytes that the pipe has ever accepted.
 //
-// An Input is safe for concurrent use and starts no goroutine. Writers take
-// turns: who has the turn keeps it for a piece of 64 KiB or until its reader
-// ends, so that pieces are never mixed, and what has come is written at once,
-// so that nothing waits for a piece to fill.
+// An Input is safe for concurrent use and starts no goroutine. Writers take turns:
+// whoever has the turn keeps it for a piece of 64 KiB or until its reader ends, so that
+// pieces are never mixed, and what has come is written at once, so that nothing waits
+// for a piece to fill.
 type Input struct {
 	file   *os.File
 	kept   *durable       // what outlives this program; nil: nothing does
@@ -45,7 +45,7 @@ type Input struct {
 
 	mu     sync.Mutex // guards everything below
 	last   bool       // the present turn, if any, is the last
-	offset int64      // changed only by who has the turn
+	offset int64      // changed only by whoever has the turn
 }
 
 func newInput(f *os.File, kept *durable, finish func() error) *Input {
@@ -116,7 +116,7 @@ func (in *Input) Close() error {
 		defer func() { <-in.turn }()
 		return in.end()
 	default:
-		return nil // who has the turn ends it
+		return nil // whoever has the turn ends it
 	}
 }
 

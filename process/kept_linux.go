@@ -12,12 +12,12 @@ import (
 	"github.com/gafferd/gaffer/process/spawn"
 )
 
-// KeptLauncher has processes started by a keeper, as children of that one, so
-// that they go on when this program dies. It contains them as LocalLauncher
-// does; descendants that lose their parent become the keeper's.
+// KeptLauncher has processes started by a keeper, as its children, so that they go on
+// when this program dies. It contains them as LocalLauncher does; descendants that lose
+// their parent become the keeper's.
 //
-// It is a Keeper, and is for the one launcher of a program. It starts a goroutine only
-// to tell of a file that could not be kept.
+// It is a Keeper, and has to be the only launcher of a program. It starts a goroutine
+// only to tell of a file that could not be kept.
 type KeptLauncher struct {
 	conn    *keeper.Conn
 	cgroups *cgroupRun // nil: not used

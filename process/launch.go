@@ -39,8 +39,8 @@ type Keeper interface {
 type KeptChild interface {
 	Child
 
-	// Started waits until a child that was adopted has been started, or could not be,
-	// which may take as long as a dead file system does, and comes before the other
+	// Started waits until a child that was adopted has been started, or could not be:
+	// that may take as long as a dead file system does. It comes before the other
 	// methods. After an error nothing is left of the child. Launching reports whether
 	// it would wait.
 	Started() error
@@ -48,8 +48,8 @@ type KeptChild interface {
 
 	Files() map[byte]*os.File // that were kept when an earlier program ended
 
-	// Keep gives f to the Keeper, who gets it whatever becomes of this program once
-	// Keep has returned. If it cannot be kept, told of OnUnkept hears of it.
+	// Keep gives f to the Keeper, which gets it whatever becomes of this program once
+	// Keep has returned. If it cannot be kept, the function given to OnUnkept is told.
 	Keep(number byte, f *os.File) error
 
 	// OnUnkept is called before Keep. told is called in a goroutine of its own, which the
@@ -83,9 +83,9 @@ type Command struct {
 	Env  []string
 	Dir  string // "" is the launcher's own
 
-	// Display and DisplayPATH are Path, and the PATH of Env, as errors show them: who
-	// may read an error may not read what a description has in env. "" is that they
-	// show what there is.
+	// Display and DisplayPATH are Path, and the PATH of Env, as errors show them: not
+	// everybody who may read an error may read what a description has in env. "" means
+	// that they show what there is.
 	Display, DisplayPATH string
 
 	Files []*os.File // the child's fd 0, 1, 2, 3 …; nil is /dev/null
@@ -112,8 +112,8 @@ type Child interface {
 	// Pid is the leader's process id.
 	Pid() int
 
-	// OnEnd has f called once the leader has ended, in a goroutine of its own.
-	// Nothing holds an OS thread until then. It is called once.
+	// OnEnd has f called once the leader has ended, in a goroutine of its own. Nothing
+	// holds an OS thread until then. OnEnd is called once.
 	OnEnd(f func(Status))
 
 	// Signal signals the leader only. It returns os.ErrProcessDone when the

@@ -52,8 +52,8 @@ func (c *lineage) Signal(sig syscall.Signal) error {
 	return done(unix.Kill(c.pid, sig))
 }
 
-// SignalAll signals the group in one call, of which nothing can fork away, and
-// then those who left it.
+// SignalAll signals the group in one call, from which nothing can fork away, and then
+// those that left it.
 func (c *lineage) SignalAll(sig syscall.Signal) error {
 	if sig == syscall.SIGKILL && c.cgroup != nil && c.cgroup.kill() == nil {
 		return c.signal(sig, slices.DeleteFunc(c.others(), func(p proc) bool { return !p.headless() }))

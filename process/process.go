@@ -168,8 +168,8 @@ func (p *Process) Exited() <-chan struct{} { return p.exited }
 // stream has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// OnDone has f called once Done is closed, in a goroutine that holds up nobody
-// else. It is called once.
+// OnDone has f called once Done is closed, in a goroutine that holds up nobody else.
+// OnDone is called once.
 func (p *Process) OnDone(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

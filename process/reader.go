@@ -120,7 +120,7 @@ const memoryPause = 100 * time.Millisecond
 // noMemory reports whether there was no memory for what has come.
 func noMemory(err error) bool { return err == syscall.ENOMEM || err == syscall.ENOSPC }
 
-// waitForMemory lets the program wait, in whose pipe the bytes are safe.
+// waitForMemory lets the program wait: the bytes are safe in its pipe.
 func (r *reader) waitForMemory(why error) {
 	if !r.told {
 		r.told = true
@@ -183,8 +183,7 @@ func (r *reader) rest() {
 	}
 }
 
-// interrupt makes run take what the pipe holds and end. It needs that its context has
-// ended.
+// interrupt makes run take what the pipe holds and end. Its context must have ended.
 func (r *reader) interrupt() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

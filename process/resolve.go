@@ -80,7 +80,7 @@ func (c *Command) inDir(path string) string {
 	return filepath.Join(c.Dir, path)
 }
 
-// explain adds what to do to errors about what has run out.
+// explain adds some advice to an error that says that something has run out.
 func explain(err error) error {
 	switch {
 	case errors.Is(err, syscall.EMFILE):

@@ -14,8 +14,8 @@ var slowTypes = []uint32{
 	unix.NCP_SUPER_MAGIC, unix.OCFS2_SUPER_MAGIC, unix.AUTOFS_SUPER_MAGIC,
 }
 
-// slow reports whether to execute the file at path, in Dir, may take as long as
-// another machine is silent. To find that out may take as long, and holds up nobody else.
+// slow reports whether executing the file at path, in Dir, may take as long as another
+// machine is silent. Finding that out may take as long, and holds up nobody else.
 func (c *Command) slow(path string) bool {
 	return (c.Dir != "" && onSlow(c.Dir) || onSlow(c.inDir(path))) && !ownSlow()
 }

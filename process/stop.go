@@ -45,7 +45,7 @@ func (p *Process) stop() {
 	p.killAfter(p.spec.GracefulTimeout)
 }
 
-// killAfter has all killed that is left after a time.
+// killAfter waits for a time, and has all killed that is left then.
 func (p *Process) killAfter(grace time.Duration) {
 	timer := time.NewTimer(grace)
 	defer timer.Stop()

@@ -28,11 +28,10 @@ var boot = func() string {
 	return strings.TrimSpace(string(id))
 }()
 
-// EndSurvivors ends what an earlier program has left behind that is gone and
-// could not do so itself: leaders with one of these identities, processes whose
-// Marker began with prefix, and all that descends from them. They are told to
-// stop, and killed after the grace. It returns how many there were, when none is
-// left any more or ctx ends.
+// EndSurvivors ends what an earlier program, which is gone, has left behind and could
+// not end itself: leaders with one of these identities, processes whose Marker began
+// with prefix, and all that descends from them. They are told to stop, and killed after
+// the grace. It returns how many there were, when none is left any more or ctx ends.
 func EndSurvivors(ctx context.Context, prefix string, identities []string, grace time.Duration) (found int, err error) {
 	told := make(map[procID]bool)
 	began := time.Now()

@@ -10,5 +10,5 @@ import (
 // Identity would tell the leader from others to another program. Here it is "".
 func (p *Process) Identity() string { return "" }
 
-// EndSurvivors finds nothing: who survived cannot be told here.
+// EndSurvivors finds nothing: what survived cannot be told here.
 func EndSurvivors(context.Context, string, []string, time.Duration) (int, error) { return 0, nil }

@@ -18,8 +18,7 @@ func guardian() int {
 	return os.Getpid()
 }
 
-// processes is looked at by every child whose descendants are not told by a
-// cgroup.
+// processes serves every child that no cgroup contains.
 var processes looks
 
 // looks shares looks at /proc between those who want one at the same time, so
@@ -60,7 +59,7 @@ func (l *looks) look() *look {
 	l.looking.Lock()
 	defer l.looking.Unlock()
 	l.mu.Lock()
-	l.next = nil // it begins: who comes now wants a later one
+	l.next = nil // it begins: whoever comes now wants a later one
 	l.mu.Unlock()
 	now.read()
 	l.update(now)
@@ -68,7 +67,7 @@ func (l *looks) look() *look {
 	return now
 }
 
-// update forgets who is gone, and adds the orphans that bear a marker.
+// update forgets those that are gone, and adds the orphans that bear a marker.
 func (l *looks) update(now *look) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -102,9 +101,9 @@ func (l *looks) knows(id procID) bool {
 	return ok
 }
 
-// members are a leader and its descendants, as far as they are alive: its
-// children and theirs, the members of its process group, the orphans that bear
-// its marker, and whom an earlier look has found, with all of their children.
+// members are a leader and its descendants, as far as they are alive: its children and
+// theirs, the members of its process group, the orphans that bear its marker, and those
+// that an earlier look has found, with all of their children.
 func (l *looks) members(leader int, marker string) []proc {
 	now := l.look()
 	l.mu.Lock()
@@ -151,8 +150,8 @@ func (l *look) read() {
 	l.readMarkers()
 }
 
-// readMarkers reads the markers of those who may be orphans: they have become
-// children of this program or of one of its ancestors, and are younger.
+// readMarkers reads the markers of those that may be orphans: they have become children
+// of this program or of one of its ancestors, and are younger.
 func (l *look) readMarkers() {
 	self := l.procs[guardian()]
 	for adopter := self; ; adopter = l.procs[adopter.parent] {

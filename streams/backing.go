@@ -40,7 +40,7 @@ type Backing struct {
 	first    int64  // the first page of records that is kept
 	start    int64  // what ends up to there was punched out
 	shared   bool   // the first page of records has a block in it
-	told     uint64 // how many readers there are, and one; 0: nobody has said
+	told     uint64 // one more than there are readers; 0: nobody has said how many
 	awaited  int    // how many there were in an earlier program
 }
 
@@ -138,7 +138,7 @@ func (b *Backing) lend(bl *block, size int) {
 func (b *Backing) begin(bl *block) {
 	bl.place.record = b.records
 	b.write(record{bl.start, bl.place.at, blockKind, int64(cap(bl.data))})
-	// Who dies here has a position in no block or in an older one.
+	// A program that dies here leaves a position in no block, or in an older one.
 	b.file.Seek(bl.place.at, io.SeekStart) // cannot fail
 }
 

@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// urgentBytes is how much a tapped Log may hold that its tap has not taken yet
-// before that one is told to hurry.
+// urgentBytes is how much a tapped Log may hold that its tap has not taken yet before
+// the tap is told to hurry.
 const urgentBytes = 256 << 10
 
 // Bell tells those who follow many Logs at once that one of them has grown or

@@ -25,8 +25,8 @@ type Chunk struct {
 // Cursor is a reader's place in a Log. It is attached: while it keeps up, a
 // flooding writer waits for it (see Log.Pace).
 //
-// A Cursor belongs to one goroutine, which is done with the chunk in hand when
-// Close is called, be it by another.
+// A Cursor belongs to one goroutine. Another may call Close, once that one is done with
+// the chunk in hand.
 type Cursor struct {
 	log     *Log
 	counted bool // among the Log's readers

@@ -50,7 +50,7 @@ type flow struct {
 	resized int64 // the Log's end when that was set
 
 	drained chan struct{} // not nil while the writer waits; gets one message when behind is 0
-	barrier int64         // where the oldest blocks end, which have to go
+	barrier int64         // the end of the oldest blocks, which have to go
 	behind  int           // cursors that are waited for and before barrier
 	taken   int64         // bytes that all cursors together are done with
 
@@ -198,9 +198,9 @@ func (l *Log) await(ctx context.Context) (cost time.Duration, err error) {
 	return waited - earnest*f.worth(f.taken-taken), nil
 }
 
-// charge takes cost from the stream's credit and lets the window grow for it. If
-// it cannot, cost is also taken from the patience with those who are still
-// behind, and whom it runs out on is let go. l.mu must be held.
+// charge takes cost from the stream's credit and lets the window grow for it. If it
+// cannot, cost is also taken from the patience with those who are still behind, and a
+// reader with whom it runs out is let go. l.mu must be held.
 func (l *Log) charge(cost time.Duration) {
 	f := &l.flow
 	if f.credited.IsZero() {

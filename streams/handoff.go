@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// maxHandoffs is how many readers the writer may serve itself. Beyond that it is
-// faster to let them use more than one core, unless there are two: one is the
-// program's then, whose output they read.
+// maxHandoffs is how many readers the writer may serve itself. Beyond that it is faster
+// to let them use more than one core, unless there are only two: one of these is taken
+// by the program whose output they read.
 var maxHandoffs = func() int {
 	if runtime.GOMAXPROCS(0) <= 2 {
 		return 128
@@ -27,10 +27,10 @@ type handoff struct {
 	hasLeft bool
 }
 
-// NextUnless is Next but for what comes while it waits: while few Cursors are
-// attached, the writer calls accept with it, and only what accept refuses, and what
-// follows, is returned. It saves to wake a goroutine for each write, which costs as
-// much as many a write to a socket. The time of idle runs on meanwhile.
+// NextUnless is Next but for what comes while it waits: while few Cursors are attached,
+// the writer calls accept with it, and only what accept refuses, and what follows, is
+// returned. This saves waking a goroutine for each write, which often costs as much as
+// the write to the socket. The time of idle runs on meanwhile.
 //
 // accept is called in the writer's goroutine, with the Log locked: it must not wait
 // for anything, or call the Log or its Cursors. It is not called once NextUnless

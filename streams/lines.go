@@ -44,9 +44,8 @@ type Line struct {
 // its end, and neither cuts a UTF-8 rune in two. What stands behind the last
 // line end when the Log ends is a line.
 //
-// Lines is a view made on the reader's side, over a Cursor of its own. It
-// belongs to one goroutine, which is done with the line in hand when Close is
-// called, be it by another.
+// Lines is a view made on the reader's side, over a Cursor of its own. It belongs to
+// one goroutine. Another may call Close, once that one is done with the line in hand.
 type Lines struct {
 	cursor *Cursor
 	only   Filter
@@ -109,8 +108,8 @@ func (ls *Lines) Place() (offset int64, open bool) {
 	return offset, ls.continued
 }
 
-// Clone is another reader at the same place, who has the line so far as this one has:
-// its beginning may be kept nowhere else any more. It must be closed, and may belong to
+// Clone is another reader at the same place, with a copy of the line so far, whose
+// beginning may be kept nowhere else any more. It must be closed, and may belong to
 // another goroutine.
 func (ls *Lines) Clone() *Lines {
 	other := *ls

@@ -72,7 +72,7 @@ type Log struct {
 	done chan struct{} // closed by Close
 
 	// changes counts what was appended or restored, and the end: each before it has its
-	// number, so that who knows of a number finds all that is older.
+	// number, so that whoever knows of a number finds all that is older.
 	changes atomic.Uint64
 
 	mu        sync.Mutex // guards everything below
@@ -345,8 +345,8 @@ func (l *Log) Wait(ctx context.Context, after int64, idle time.Duration) error {
 	return nil
 }
 
-// wake releases every waiting reader, unless that is served where it waits. l.mu must
-// be held.
+// wake releases every waiting reader but those that are served where they wait. l.mu
+// must be held.
 func (l *Log) wake() {
 	if l.grown != nil {
 		close(l.grown)

@@ -177,8 +177,8 @@ func (m *Merge[K]) look() (hold time.Duration) {
 	return hold
 }
 
-// least returns the first of the lines in sight. Nothing comes between the lines
-// of one write: who resumes behind any of them goes by its number.
+// least returns the first of the lines in sight. Nothing comes between the lines of one
+// write: whoever resumes behind any of them goes by its number.
 func (m *Merge[K]) least() (line Merged[K], ok bool) {
 	if in := m.last; in != nil && (in.ready || in.refill()) && in.next.Number == m.number {
 		m.given = in
@@ -203,8 +203,8 @@ func (m *Merge[K]) least() (line Merged[K], ok bool) {
 	return Merged[K]{first.key, first.next}, true
 }
 
-// refill looks for the next line of an input that had one before; what has none
-// is not asked again until upTo has moved on.
+// refill looks for the next line of an input that had one before; one that had none is
+// not asked again until upTo has moved on.
 func (in *input[K]) refill() bool {
 	if in.empty {
 		return false

@@ -18,10 +18,9 @@ func (l *Log) Reserve(d time.Duration) {
 	l.reserve(max(l.awaited, 1), d)
 }
 
-// ReserveAgain is Reserve for the readers that an earlier program had of a Log that
-// was restored: until as many are attached as there were then. Of a stream of which
-// nothing had been read nobody knows how many, so it is kept for all who come
-// within d.
+// ReserveAgain is Reserve for the readers that an earlier program had of a Log that was
+// restored: until as many are attached as there were then. If nothing had been read of
+// the stream nobody knows how many those were, so it is kept for all who come within d.
 func (l *Log) ReserveAgain(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -65,8 +64,8 @@ func (l *Log) HoldBack() {
 }
 
 // Attend counts a reader who has no Cursor of his own but a share of one that is
-// attached (NewSharedLines), until leave is called, which must be once. Whoever has
-// subscribed is counted already.
+// attached (NewSharedLines), until leave is called, which must be done once. Whoever
+// has subscribed is counted already.
 func (l *Log) Attend() (leave func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

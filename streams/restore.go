@@ -229,8 +229,8 @@ func (b *Backing) apply(r *replayed, rec record) {
 	}
 }
 
-// clear punches out whatever is not of these blocks: what was dropped, and then
-// there was no time.
+// clear punches out whatever is not of these blocks: what was dropped by a program that
+// died before it could do so.
 func (b *Backing) clear(kept []*block) {
 	kept = slices.SortedFunc(slices.Values(kept), func(x, y *block) int { return cmp.Compare(x.place.at, y.place.at) })
 	from := int64(0)

@@ -2,9 +2,9 @@ package streams
 
 import "slices"
 
-// spare forgets the block whose place one of that size will take and returns it,
-// if the window is full, it is no smaller or at least of a flood, and nobody
-// reads it any more, or has yet to. l.mu must be held.
+// spare forgets the block whose place one of that size will take, and returns it: if
+// the window is full, if the block is no smaller than size or floodBlock, and if nobody
+// reads it or has yet to. l.mu must be held.
 func (l *Log) spare(size int) *block {
 	if len(l.store.blocks) < 2 || l.store.size+int64(size) <= l.flow.limit {
 		return nil

@@ -8,13 +8,13 @@ import (
 // runBytes is how much of what is at hand comes in one Run.
 const runBytes = 32 << 10
 
-// Run is whole lines that lie together, for those who have many to deal with: it
-// costs a fraction of what each of them does by itself.
+// Run is whole lines that lie together, for readers that have many to deal with: it
+// costs a fraction of what its lines do one by one.
 type Run struct {
 	Offset int64  // of Text's first byte
 	Text   []byte // each line ends in LF, and no CR is in it; valid until the next call of another method than Skip
 
-	// Of a Merge's alone, of which all came with one write.
+	// Of a Merge's Run alone, all of which came with one write.
 	Time   time.Time
 	Number uint64
 }
@@ -23,12 +23,12 @@ type Run struct {
 // is a Run, which may have nothing in it. Whatever Skip does not take comes as a Line.
 func (ls *Lines) Ahead() Run { return ls.ahead(ls.chunk.Data) }
 
-// Skip goes on behind the first n bytes of what Ahead has returned, which are whole
-// lines. They need not be all.
+// Skip goes on behind the first n bytes of what Ahead has returned, which have to be
+// whole lines and need not be all of it.
 func (ls *Lines) Skip(n int) { ls.skip(n) }
 
-// Ahead is what follows the line that was given last, in the same Log and from the
-// same write: nothing comes between the lines of one. It is like Lines.Ahead else.
+// Ahead is what follows the line that was given last, in the same Log and from the same
+// write: nothing comes between the lines of one. Otherwise it is like Lines.Ahead.
 func (m *Merge[K]) Ahead() Run {
 	if m.given == nil {
 		return Run{}

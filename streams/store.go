@@ -125,8 +125,8 @@ func (s *store) direct() []byte {
 	return b.data[len(b.data):cap(b.data)]
 }
 
-// reuse makes b, which was dropped and which nobody reads any more, the last
-// block. In a flood that saves to have memory cleared, and to have it collected.
+// reuse makes b, which was dropped and which nobody reads any more, the last block. In
+// a flood this saves clearing and collecting memory.
 func (s *store) reuse(b *block) {
 	b.start, b.data, b.marks = s.end, b.data[:0], b.marks[:0]
 	s.push(b)

@@ -35,8 +35,8 @@ type Status struct {
 	Known        bool // false: the keeper was gone before it could tell
 }
 
-// watch finds out about the end of a child for itself. How it ended somebody
-// else is told, whoever is its parent now.
+// watch finds out about the end of a child for itself. How it ended is told to its
+// parent, which is somebody else by now.
 func (ch *Child) watch() {
 	defer ch.finish(Status{})
 	fd, err := unix.PidfdOpen(ch.pid, unix.PIDFD_NONBLOCK)
@@ -121,8 +121,8 @@ func (ch *Child) Tell(sig unix.Signal, others []int) error {
 // Told says that an earlier worker has had the child signalled by Tell.
 func (ch *Child) Told() bool { return ch.told }
 
-// OnEnd has f called, in a goroutine of its own that begins when the child has
-// ended. It is called once.
+// OnEnd has f called, in a goroutine of its own that begins when the child has ended.
+// OnEnd is called once.
 func (ch *Child) OnEnd(f func(Status)) {
 	c := ch.conn
 	c.mu.Lock()
@@ -164,7 +164,7 @@ func (ch *Child) keep(f File, send func(message) error) error {
 }
 
 // OnUnkept has f called for each file given to Keep that is not kept. f must not wait
-// for the keeper. It is called once, before Keep.
+// for the keeper. OnUnkept is called once, before Keep.
 func (ch *Child) OnUnkept(f func(number byte, err error)) {
 	ch.conn.mu.Lock()
 	defer ch.conn.mu.Unlock()

@@ -86,8 +86,8 @@ func (k *keeper) born(b birth) {
 	k.tell(message{kind: launched, id: b.id, a: int64(b.pid)})
 }
 
-// awaitBorn is await for a child that has just been started. If nobody would ever
-// hear of its end, that comes now, and its zombie is taken for an orphan's.
+// awaitBorn is await for a child that has just been started. If nobody would ever hear
+// of its end, it is killed now, and its zombie is taken for an orphan's.
 func (k *keeper) awaitBorn(b birth) error {
 	err := k.await(b.pidfd, b.id)
 	if err != nil {
@@ -137,11 +137,12 @@ func (k *keeper) ended(id uint64) {
 	k.tell(message{kind: ended, id: id, a: int64(end.Code), b: int64(end.Signal)})
 }
 
-// lookPause is the time between two looks at who has ended, but is traced.
+// lookPause is the time between two looks at what has ended, but is traced.
 const lookPause = 100 * time.Millisecond
 
-// lookLater notes an end that cannot be followed yet: who was traced, by strace or a
-// debugger, is its tracer's first, and nothing tells when that has let go.
+// lookLater notes an end that cannot be followed yet: a process that was traced, by
+// strace or a debugger, is its tracer's first, and nothing tells when the tracer has
+// let go.
 func (k *keeper) lookLater(id uint64) {
 	k.traced = append(k.traced, id)
 	k.lookAt = time.Now().Add(lookPause)
@@ -155,9 +156,9 @@ func (k *keeper) lookAgain(time.Time) {
 	}
 }
 
-// signalOnce signals a child and its group, and others that descend from it. It
-// does so once in the child's life: that a signal was sent and that it is known
-// to have been are one step, which the death of no worker comes between.
+// signalOnce signals a child and its group, and others that descend from it. It does so
+// once in the child's life: that a signal was sent and that it is known to have been
+// are one step, and no worker's death comes between the two.
 func (k *keeper) signalOnce(id uint64, sig unix.Signal, others []byte) {
 	c := k.children[id]
 	if c == nil || c.told || c.pidfd < 0 {

@@ -53,7 +53,7 @@ type keeper struct {
 	spare     int       // descriptors that are free for certain: see full
 	orphans   time.Time // when to look for them; zero: with the worker's next heartbeat
 	hidden    bool      // at the last look, they may have been: a child was in front
-	traced    []uint64  // workers and children that have ended, but who debugs them has not let go of them
+	traced    []uint64  // workers and children that have ended, but whoever debugs them has not let go of them
 	lookAt    time.Time // when to look at these again
 
 	stopping os.Signal   // the last signal to stop, for a worker that is yet to come

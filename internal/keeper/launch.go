@@ -17,8 +17,9 @@ import (
 // to be kept: as many as its data begins with numbers for, after their count. b
 // is 1 when the rest of data did not fit in, and is in the first of the files.
 //
-// Other launches and everything else go on meanwhile: to execute a file can take
-// long, and the worker says so (spawn.Attr.Slow) where it takes as long as somebody else.
+// Other launches and everything else go on meanwhile: executing a file can take long,
+// and the worker says so (spawn.Attr.Slow) where it takes as long as somebody else
+// likes.
 func (k *keeper) launch(m message) {
 	files, n := m.files, 0
 	if len(m.data) > 0 {
@@ -84,10 +85,10 @@ const (
 	launchFiles = 4
 )
 
-// full says whether there are too few descriptors left for one more child, when
-// all come that the others were promised. They are counted only when those may be
-// used up that were free at the last count: else each launch would take longer the
-// more children there are.
+// full says whether there are too few descriptors left for one more child, once the
+// others have all that they were promised. They are counted only when those that were
+// free at the last count may be used up: else each launch would take longer the more
+// children there are.
 func (k *keeper) full(c *childEntry) bool {
 	need := c.files() + launchFiles
 	if k.spare < need {

@@ -19,9 +19,9 @@ const sendTime = 5 * time.Second
 // link is one end of the socket between keeper and worker. Any number of
 // goroutines may send, one may receive.
 //
-// What the runtime polls it polls for room as well, and a socket has more of it each time
-// the other side takes a message: each would wake up both. So the runtime has an epoll(7)
-// instance instead, which tells of messages alone.
+// What the runtime polls it polls for room as well, and a socket has more of it each
+// time the other side takes a message: each message would wake up both sides. So the
+// runtime has an epoll(7) instance instead, which tells of messages alone.
 type link struct {
 	fd       int      // the socket
 	messages *os.File // the epoll instance

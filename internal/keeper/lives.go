@@ -4,8 +4,8 @@ package keeper
 
 import "time"
 
-// lives are the lives of workers, and when the next one begins. A worker that
-// held a while is replaced at once, one that died soon after a pause that
+// lives are the lives of workers, and when the next one begins. A worker that lasted a
+// while is replaced at once, and one that died soon is replaced after a pause that
 // doubles.
 type lives struct {
 	startAt time.Time // when a worker is to be started; zero: not now

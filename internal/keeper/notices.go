@@ -20,7 +20,7 @@ type notices struct {
 	at    time.Time     // of the next
 }
 
-// openNotices is nil where nobody wants to hear anything. The watchdog may be over
+// openNotices is nil where nobody wants to hear anything. The watchdog may be meant for
 // another process.
 func openNotices(socket, watchdog, fedBy string) *notices {
 	if socket == "" {

@@ -17,8 +17,8 @@ import (
 // workers release the children that have just ended.
 const orphanPause = 50 * time.Millisecond
 
-// reapOrphans takes away the zombies that are no child of a worker's: who loses
-// its parent becomes the keeper's.
+// reapOrphans takes away the zombies that are no child of a worker's: a process that
+// loses its parent becomes the keeper's child.
 func (k *keeper) reapOrphans(now time.Time) {
 	k.orphans = time.Time{}
 	if k.pending > 0 {

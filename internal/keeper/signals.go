@@ -38,9 +38,9 @@ func catchSignals() signals {
 	}
 }
 
-// withoutSIGCHLD keeps the signal from coming, of which the runtime's handler would make
-// nothing but a thread that wakes up for each child that ends: these are heard of by
-// their pidfds. SIG_DFL leaves the zombies, unlike SIG_IGN and signal.Ignore.
+// withoutSIGCHLD keeps the signal from coming: all that the runtime's handler would do
+// is to wake up a thread for each child that ends, and their pidfds tell of these.
+// SIG_DFL leaves the zombies, unlike SIG_IGN and signal.Ignore.
 func withoutSIGCHLD() {
 	var byDefault [8]uint64 // room for the kernel's struct sigaction anywhere
 	const setBytes = 8      // an error, where sets of signals are larger, leaves the handler
@@ -77,7 +77,8 @@ func (k *keeper) miss(s os.Signal) {
 }
 
 // unheeded leaves to the next worker what one that has died may not have acted on. What
-// was passed on to that one is not told a third time: it may be what workers die of.
+// that one was told in this way is not told a third time: it may be what workers die
+// of.
 func (k *keeper) unheeded(w *worker) {
 	for s := range w.told {
 		if s != syscall.SIGUSR2 || k.candidate == nil { // else the upgrade is under way

@@ -17,9 +17,9 @@ import (
 // what the worker before it had handed over. It returns nil when there is no
 // keeper.
 //
-// A program that is to take another worker's place is asked first whether it
-// can: prove gets the files kept as State, which are nil if there are none, and
-// says so. Then Connect returns when the other has ended.
+// A program that is to take another worker's place is asked first whether it can: prove
+// gets the files kept as State, which are nil if there are none, and returns an error
+// if it cannot. Then Connect returns when the other has ended.
 func Connect(prove func(state []*os.File) error) (*Conn, error) {
 	value, ok := os.LookupEnv(Variable)
 	if !ok {
@@ -35,8 +35,8 @@ func Connect(prove func(state []*os.File) error) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s=%d is no link to a keeper: %w", Variable, fd, err)
 	}
-	// Executed by a descriptor, it is called by the number of that one in lists of
-	// processes.
+	// A program that was executed by a descriptor is called by the number of that in
+	// lists of processes.
 	_ = os.WriteFile("/proc/self/comm", []byte(filepath.Base(os.Args[0])), 0)
 	c := &Conn{
 		link: l, gone: make(chan struct{}), yield: make(chan struct{}),

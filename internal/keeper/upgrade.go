@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// upgrade starts a candidate for the worker's place: a program that first has to
-// prove that it can read the state. What it is made of is k.previous until it is
-// the worker, and then the other way round.
+// upgrade starts a candidate for the worker's place: a program that first has to prove
+// that it can read the state. k.previous is what it is made of until it is the worker,
+// and then what the one before it was made of.
 func (k *keeper) upgrade(path string) {
 	fail := func(err error) { k.worker.send(message{kind: stays, data: []byte(err.Error())}) }
 	switch {

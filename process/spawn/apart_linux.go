@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// manyFiles is how many descriptors a program has open when it is worth to make a child
+// manyFiles is how many descriptors a program has open when it is worth making a child
 // apart from them. A child begins with duplicates of all, which execve(2) closes one by
 // one: with three for each child that there is, to start the thousandth takes twice the
 // time of the first. A thread that has left the table of descriptors has few.
 const manyFiles = 1024
 
-// crowded reports whether there are that many. A new one gets the lowest number that is
-// free, so those of a child tell.
+// crowded reports whether there are that many. A new descriptor gets the lowest number
+// that is free, so the numbers of a child's tell.
 func (a *Attr) crowded() bool {
 	highest := 0
 	for _, fd := range a.Files {
@@ -29,8 +29,8 @@ func (a *Attr) crowded() bool {
 	return highest >= manyFiles
 }
 
-// startApart is start, on a thread that has none of this program's descriptors: those
-// that it needs it is given, and it gives back that of the child.
+// startApart is start, on a thread that has none of this program's descriptors: it is
+// given those that it needs, and gives back that of the child.
 func startApart(a *Attr, attr *syscall.ProcAttr, state threadState) (pid, pidfd int, err error) {
 	t, err := takeThread(state)
 	if err != nil {
@@ -108,9 +108,9 @@ func newDoor() (*door, error) {
 	return &door{fds[0], fds[1]}, nil
 }
 
-// goThrough has this thread leave the table of descriptors that the others share. It keeps
-// its end, and those by which the runtime waits, which any thread may have to use. Its 0 to 2
-// are /dev/null: what the program has there it may want to close.
+// goThrough has this thread leave the table of descriptors that the others share. It
+// keeps its end, and those by which the runtime waits, which any thread may have to
+// use. Its 0 to 2 are /dev/null: what the program has there it may want to close.
 func (d *door) goThrough() error {
 	if err := unix.Unshare(unix.CLONE_FILES); err != nil {
 		return os.NewSyscallError("unshare", err)

@@ -13,12 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Some limits belong to a whole process, and those of the caller must not change
-// for a moment even. So the child is first this program once more, which as a
-// helper sets its own limits, becomes the user, and then executes what was
-// asked for. It has the child's pid, process group, cgroup and descriptors from
-// the beginning. Why it could not do something it writes to a pipe, which the
-// kernel closes if all goes well. The same helper executes what may take long.
+// Some limits belong to a whole process, and those of the caller must not change even
+// for a moment. So the child is first this program once more, which as a helper sets
+// its own limits, becomes the user, and then executes what was asked for. It has the
+// child's pid, process group, cgroup and descriptors from the beginning. If there is
+// something that it cannot do, it writes why to a pipe, which the kernel closes if all
+// goes well. The same helper executes what may take long.
 //
 // Since every program that can start one has this package, the helper begins in
 // init: nothing of the program itself runs.
@@ -31,7 +31,7 @@ func init() {
 
 const (
 	helperName = "gaffer: begins a program"
-	helperArgs = 4 // helperName, a helpRequest, the directory, and the file; then its argv
+	helperArgs = 4 // helperName, what encode writes, the directory, and the file; then its argv
 
 	// HelperPrefix begins each entry of the child's environment in that of the helper,
 	// so that it means nothing to the helper's runtime.

@@ -36,8 +36,8 @@ func (l *Limits) setNoNewPrivs() error {
 	return nil
 }
 
-// limitCaps takes from this thread what a program that it executes could have
-// its capabilities from, and leaves it those that it needs until then.
+// limitCaps takes from this thread whatever else a program that it executes could gain
+// capabilities from, and leaves the thread those that it needs until then.
 func (l *Limits) limitCaps() error {
 	if !l.LimitCaps {
 		return nil
@@ -62,8 +62,8 @@ func (l *Limits) limitCaps() error {
 	return nil
 }
 
-// limitBounding drops what is not in Bounding. Who may gain nothing by executing
-// a file needs no such bound, and so may do without the right to set it.
+// limitBounding drops what is not in Bounding. A program that may gain nothing by
+// executing a file needs no such bound, and so may do without the right to set it.
 func (l *Limits) limitBounding() error {
 	for c := range uint(64) {
 		if l.Bounding>>c&1 == 1 {

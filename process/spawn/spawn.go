@@ -3,8 +3,8 @@
 // numbers of user and groups.
 //
 // It looks nothing up, watches nothing and keeps nothing: what it returns is the
-// caller's to wait for, which Peek and Reap are for. It depends on nothing of this module, so that a process
-// which must not fail can use it too.
+// caller's to wait for, which Peek and Reap are for. It depends on nothing of this
+// module, so that a process which must not fail can use it too.
 package spawn
 
 // Attr is what one program is started with. It is plain data, so it can be sent

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// threadState is what a child inherits from the thread that makes it, and what no
-// other thread must have for a moment even.
+// threadState is what a child inherits from the thread that makes it, and what no other
+// thread must have even for a moment.
 type threadState struct {
 	umask  Value
 	limits threadLimits
@@ -33,8 +33,8 @@ const (
 	maxApart = 4
 )
 
-// thread is a goroutine that waits for work, on a thread of its own that has a state.
-// That one runs nothing else and ends with it.
+// thread is a goroutine that waits for work, on a thread of the kernel's that has a
+// state. That thread runs nothing else and ends with the goroutine.
 type thread struct {
 	state threadState
 	work  chan func()
@@ -53,8 +53,8 @@ var threads struct {
 
 var errBusy = errors.New("all threads that are apart are busy")
 
-// takeThread is one that waits for work of that state, or else a new one. It returns errBusy
-// if there can be no more.
+// takeThread returns a thread of that state that waits for work, or else a new one. It
+// returns errBusy if there can be no more.
 func takeThread(s threadState) (*thread, error) {
 	threads.Lock()
 	defer threads.Unlock()
@@ -81,8 +81,8 @@ func takeThread(s threadState) (*thread, error) {
 	return t, err
 }
 
-// keepThread has one wait for more, in the place of the one that has for the longest
-// if there are too many.
+// keepThread has a thread wait for more work, in the place of the one that has waited
+// longest if there are too many.
 func keepThread(t *thread) {
 	threads.Lock()
 	defer threads.Unlock()
@@ -97,7 +97,7 @@ func keepThread(t *thread) {
 	threads.idle = append(threads.idle, t)
 }
 
-// newThread makes one of that state.
+// newThread makes a thread of that state.
 func newThread(s threadState) (*thread, error) {
 	t := &thread{state: s, work: make(chan func())}
 	if s.apart {

@@ -47,9 +47,9 @@ type Options struct {
 	// Bell is rung by the logs of all instances.
 	Bell *streams.Bell
 
-	// GoOn says that logs of an earlier program go on. Which ones is known when
-	// each was given to Follow, and the Dir is told so by Settled: nothing is
-	// forgotten before.
+	// GoOn says that logs of an earlier program go on. Which ones those are is known
+	// when each was given to Follow, which Settled tells the Dir: nothing is forgotten
+	// before.
 	GoOn bool
 
 	// Failed is called when writing fails (a full disk, most often), and with

@@ -135,9 +135,9 @@ func isShortage(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
 
-// Search finds the first write for which after is true. When those were made that
-// are no longer kept is not known: if it is true for all that are, one of them may
-// have been the first.
+// Search finds the first write for which after is true. It is not known when those were
+// made that are no longer kept: if after is true for all that are, one of the others
+// may have been the first.
 func (s stream) Search(after func(streams.Mark) bool) (offset int64, ok bool) {
 	s.mu.Lock()
 	segments, end := slices.Clone(s.segments), s.end[s.fd-1]

@@ -17,8 +17,8 @@ const (
 	maxMeta    = 64 << 10
 )
 
-// entry says where in the file what one write of the process brought begins, and
-// how far each stream had come there.
+// entry says where in the file the output of one write of the process begins, and how
+// far each stream had come there.
 type entry struct {
 	file   int64    // offset of a record in the file
 	number uint64   // of the write

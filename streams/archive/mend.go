@@ -5,10 +5,10 @@ import (
 	"os"
 )
 
-// mend makes a segment whole that a daemon was writing to when it was killed:
-// the half-written record at its end goes, and what the index does not know of
-// yet is counted. It returns where the streams end and the last write's number, which
-// it is told of the segment before: there may be nothing in this one.
+// mend makes a segment whole that a daemon was writing to when it was killed: the
+// half-written record at its end goes, and what the index does not know of yet is
+// counted. It returns where the streams end and the last write's number. It is told
+// both of the segment before, since there may be nothing in this one.
 func (s *segment) mend(root *os.Root, before [2]int64, last uint64) (end [2]int64, number uint64, err error) {
 	log, err := root.OpenFile(s.log(), os.O_RDWR, 0)
 	if err != nil {

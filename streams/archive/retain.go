@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// minCost is what a file counts for at least, however little is in it: so that
-// of a process that ends again and again there is no end of files.
+// minCost is what a file counts for at least, however little is in it: so that a
+// process that ends again and again does not leave files without end.
 const minCost = 4 << 10
 
 // cost is what a segment counts for.

@@ -10,9 +10,9 @@ const (
 	// written seldom. A flood does not wait: see streams.Bell.
 	pause = 100 * time.Millisecond
 
-	// retry is how often writing is tried again after it has failed. What waits for
-	// that holds a lot and tells so with every byte that comes, so breath is how long
-	// a bell is not listened to.
+	// retry is how often writing is tried again after it has failed. A log that waits
+	// for that holds a lot and rings for every byte that comes, so breath is how long a
+	// bell is not listened to.
 	retry  = time.Second
 	breath = 10 * time.Millisecond
 

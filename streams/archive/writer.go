@@ -55,7 +55,7 @@ func (b *batch) borrow(spare *batch) {
 	}
 }
 
-// giveBack ends that, unless there is something in b still.
+// giveBack returns that memory to spare, unless there is something in b still.
 func (b *batch) giveBack(spare *batch) {
 	if len(b.entries) == 0 {
 		*b, *spare = batch{}, *b

@@ -13,7 +13,7 @@ import (
 // more, descriptors are dearer than opening files anew for each.
 const maxOpen = 512
 
-// lookAgain is how often it is looked whether a file that is open is still there.
+// lookAgain is how often it is checked whether a file that is open is still there.
 const lookAgain = time.Second
 
 // open opens the files of the segment, or makes those of a new one.
