@@ -172,6 +172,26 @@ func TestStoppedProgramsHearTheSignal(t *testing.T) {
 
 // Neighbours of the instance that is stopped, and those who merely look like
 // its own, are not touched.
+// A leader that has gone to another process group is told to stop, and killed if it does not.
+func TestStopReachesALeaderThatLeftItsGroup(t *testing.T) {
+	contained(t, func(t *testing.T, l *LocalLauncher) {
+		for _, c := range []struct {
+			mode  string
+			grace time.Duration
+			want  syscall.Signal
+		}{{"hears", time.Minute, syscall.SIGTERM}, {"is deaf", 300 * time.Millisecond, syscall.SIGKILL}} {
+			s := program("other-group", c.mode)
+			s.GracefulTimeout = c.grace
+			p := run(t, s, Options{Launcher: l})
+			saying(t, p, "stdout", "up")
+			p.Stop("")
+			if exit := end(t, p); exit.TermSignal != int(c.want) {
+				t.Errorf("one that %s ended with signal %d, want %v", c.mode, exit.TermSignal, c.want)
+			}
+		}
+	})
+}
+
 func TestStopTouchesNobodyElse(t *testing.T) {
 	contained(t, func(t *testing.T, l *LocalLauncher) {
 		first, firstEntry := brood(5, "sleep 1000")

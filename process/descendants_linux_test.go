@@ -120,3 +120,25 @@ func TestUntoldAreKilled(t *testing.T) {
 		}
 	}
 }
+
+// What an earlier worker has reaped is looked for no more: its pid may be another's.
+func TestReapedIsLeftAlone(t *testing.T) {
+	other := exec.Command("/bin/sh", "-c", "sleep 100 & wait")
+	other.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer other.Wait()
+	child := lineage{pid: other.Process.Pid, marker: markerName + "=reaped", reaped: true}
+	if left := child.Descendants(); len(left) > 0 {
+		t.Errorf("another's processes %v were taken for its descendants", left)
+	}
+	if err := child.SignalAll(syscall.SIGKILL); err != nil {
+		t.Error(err)
+	}
+	child.reaped = false
+	child.SignalAll(syscall.SIGTERM)
+	if err := other.Wait(); other.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
+		t.Errorf("another's process ended with %v", err)
+	}
+}

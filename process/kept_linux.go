@@ -88,11 +88,12 @@ func (l *KeptLauncher) Launch(c Command) (Child, error) {
 			kept = append(kept, keeper.File{Number: fileNumber(fd, keptEnd), File: f})
 		}
 	}
-	err = child.launch(&c, path, files, func(attr spawn.Attr) (err error) {
-		child.kept, err = l.conn.Start(uint64(c.ID), attr, kept, keptLater(c.Ours))
-		return err
+	var failed error // err may be a better reason for it
+	err = child.launch(&c, path, files, func(attr spawn.Attr) error {
+		child.kept, failed = l.conn.Start(uint64(c.ID), attr, kept, keptLater(c.Ours))
+		return failed
 	})
-	if errors.Is(err, keeper.ErrGone) {
+	if errors.Is(failed, keeper.ErrGone) {
 		child.killUntold()
 	}
 	if err != nil {
@@ -157,8 +158,8 @@ func (c *keptChild) Started() error {
 		}
 		return err
 	}
-	c.pid = c.kept.Pid()
-	if !c.kept.Released() {
+	c.pid, c.reaped = c.kept.Pid(), c.kept.Released()
+	if !c.reaped {
 		family.add(c.pid)
 	}
 	return nil
@@ -184,7 +185,9 @@ func (c *keptChild) ReleaseWith(numbers ...byte) {
 	if c.detached {
 		return // its zombie goes when there is one: see Forget
 	}
-	family.release(c.pid)
+	if !c.reaped {
+		family.release(c.pid)
+	}
 	c.kept.Release(numbers...)
 	if c.cgroup != nil {
 		c.cgroup.remove()

@@ -12,13 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lineage is a leader whose zombie nobody has taken away, with all that descends
-// from it.
+// lineage is a leader whose zombie nobody takes away, with all that descends from it.
 type lineage struct {
 	pid    int
 	cgroup *cgroup // nil: not contained by one
 	marker string
 	ended  atomic.Bool // the leader
+	reaped bool        // by an earlier worker, when nothing was left: the pid may be somebody else's by now
 }
 
 func (c *lineage) Pid() int { return c.pid }
@@ -46,7 +46,7 @@ func (c *lineage) launch(cmd *Command, path string, files []int, start func(spaw
 }
 
 func (c *lineage) Signal(sig syscall.Signal) error {
-	if c.ended.Load() {
+	if c.ended.Load() || c.reaped {
 		return os.ErrProcessDone
 	}
 	return done(unix.Kill(c.pid, sig))
@@ -74,9 +74,12 @@ func (c *lineage) wake(sig syscall.Signal, others []proc) {
 	}
 }
 
-// signal signals the group and others.
+// signal signals the leader, its group and others.
 func (c *lineage) signal(sig syscall.Signal, others []proc) error {
-	err := done(unix.Kill(-c.pid, sig))
+	if c.reaped {
+		return nil
+	}
+	err := done(spawn.SignalGroup(c.pid, sig))
 	for _, p := range others {
 		if failed := p.signal(sig); err == nil || errors.Is(err, os.ErrProcessDone) {
 			err = failed
@@ -103,6 +106,9 @@ func (c *lineage) Descendants() []int {
 
 // descendants are those of the leader that are alive.
 func (c *lineage) descendants() []proc {
+	if c.reaped {
+		return nil
+	}
 	if c.cgroup != nil {
 		if c.ended.Load() && c.cgroup.vanish() {
 			return nil

@@ -34,6 +34,15 @@ var programs = map[string]func(args []string){
 		fmt.Println("up")
 		time.Sleep(time.Hour)
 	},
+	"other-group": func(args []string) {
+		if args[0] == "is deaf" {
+			signal.Ignore(syscall.SIGTERM)
+		}
+		group, _ := unix.Getpgid(os.Getppid())
+		unix.Setpgid(0, group)
+		fmt.Println("up")
+		time.Sleep(time.Hour)
+	},
 	"spin": func([]string) {
 		fmt.Println("up")
 		for {

@@ -165,7 +165,7 @@ func (k *keeper) signalOnce(id uint64, sig unix.Signal, others []byte) {
 		return
 	}
 	c.told = true
-	unix.Kill(-c.pid, sig)
+	spawn.SignalGroup(c.pid, sig)
 	for ; len(others) >= 4; others = others[4:] {
 		if pid := int32(binary.LittleEndian.Uint32(others)); pid > 1 {
 			unix.Kill(int(pid), sig)
@@ -278,7 +278,7 @@ func (k *keeper) killAll(time.Time) {
 func (k *keeper) each(sig unix.Signal) {
 	for _, c := range k.children {
 		if c.pid > 0 && c.pidfd >= 0 {
-			unix.Kill(-c.pid, sig)
+			spawn.SignalGroup(c.pid, sig)
 		}
 	}
 }

@@ -52,3 +52,15 @@ func Reap(pid int) {
 		}
 	}
 }
+
+// SignalGroup signals the process group that a child was made the leader of, and the child
+// also if it has left that for another group. The child has not been reaped.
+func SignalGroup(pid int, sig unix.Signal) error {
+	group, err := unix.Getpgid(pid)
+	left := err == nil && group != pid
+	err = unix.Kill(-pid, sig)
+	if left && (err == nil || err == unix.ESRCH) {
+		err = unix.Kill(pid, sig)
+	}
+	return err
+}
