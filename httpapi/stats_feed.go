@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gorilla/mux"
 
 	"github.com/gafferd/gaffer/manager"
+	"github.com/gafferd/gaffer/process"
 )
 
 // measure is what one request for stats measures.
@@ -52,17 +54,28 @@ func (s *Server) instanceStats(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.sendStats(w, r, func(ctx context.Context) (any, error) {
-		all, err := s.manager.Stats(ctx, name)
+		one, err := s.statsOf(ctx, name, pid)
 		if err != nil {
 			return nil, err
 		}
-		for _, one := range all {
-			if one.PID == pid {
-				return usageObject(pid, one.Stats, visitorOf(r).hidden(one.Env)), nil
-			}
-		}
-		return nil, fmt.Errorf("pid %d of %s: %w", pid, name, manager.ErrNotFound)
+		return usageObject(pid, one.Stats, visitorOf(r).hidden(one.Env)), nil
 	})
+}
+
+// statsOf measures one instance of a process, and no other: what the next measurement
+// tells of an instance's CPU is since the one before, whoever has asked for that.
+func (s *Server) statsOf(ctx context.Context, name string, pid int) (manager.InstanceStats, error) {
+	instances, err := s.manager.InstancesOf(name)
+	if err != nil {
+		return manager.InstanceStats{}, err
+	}
+	if slices.ContainsFunc(instances, func(i manager.Instance) bool { return i.PID == pid }) {
+		one, err := s.manager.StatsOf(ctx, pid)
+		if !errors.Is(err, manager.ErrNotFound) && !errors.Is(err, process.ErrNotRunning) {
+			return one, err
+		}
+	}
+	return manager.InstanceStats{}, fmt.Errorf("pid %d of %s: %w", pid, name, manager.ErrNotFound)
 }
 
 // sendStats answers with one measurement, or as a feed with one after the
