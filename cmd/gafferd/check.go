@@ -22,7 +22,7 @@ func check(o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	warnings, err := setup{options: &o, config: cfg, log: newLogger(stderr, o)}.checkStart()
+	warnings, err := setup{invocation: &invocation{options: o}, config: cfg, log: newLogger(stderr, o)}.checkStart()
 	for _, w := range cfg.Warnings {
 		fmt.Fprintf(stderr, "warning: %v\n", w)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -43,48 +42,10 @@ type options struct {
 
 	check    bool
 	noKeeper bool
-
-	worker *worker // what this process is; nil without a keeper
-	began  bool    // it has served
 }
 
 // usageError is a mistake in the command line itself.
 type usageError struct{ error }
-
-// run is gafferd from its arguments to its exit code. It returns when
-// everything that it started has ended.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	var o options
-	code := o.run(ctx, args, stdout, stderr)
-	if !o.stays() {
-		o.worker.leave(code)
-	}
-	return code
-}
-
-func (o *options) run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	cmd := newCommand(o, args, stdout, stderr)
-	cmd.SetArgs(args)
-	cmd.SetOut(stdout)
-	cmd.SetErr(stderr)
-	err := cmd.ExecuteContext(ctx)
-	if err == nil {
-		return exitOK
-	}
-	if code, ok := errors.AsType[exitCode](err); ok {
-		return int(code)
-	}
-	if _, ok := errors.AsType[usageError](err); ok {
-		fmt.Fprintf(stderr, "gafferd: %v\nRun 'gafferd --help' for usage.\n", err)
-		return exitUsage
-	}
-	if o.logFormat == logJSON {
-		newLogger(stderr, *o).Error("gafferd has failed", "error", err)
-	} else {
-		fmt.Fprintf(stderr, "gafferd: %v\n", err)
-	}
-	return exitFailed
-}
 
 // queue is the value of --backlog.
 type queue int
@@ -105,7 +66,8 @@ func (q *queue) Set(text string) error {
 // Type implements pflag.Value.
 func (q *queue) Type() string { return "int" }
 
-func newCommand(o *options, args []string, stdout, stderr io.Writer) *cobra.Command {
+// newCommand reads the options from the command line, and then has do follow them.
+func newCommand(o *options, do func(context.Context) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gafferd [CONFIG]",
 		Short: "Run processes, keep them running, and control and watch them over HTTP",
@@ -141,33 +103,19 @@ stop, with 1 for an error and with 2 for wrong usage.`,
 			if o.logFormat != logText && o.logFormat != logJSON {
 				return usageError{fmt.Errorf("--log-format %q: want %s or %s", o.logFormat, logText, logJSON)}
 			}
-			if o.check {
-				return check(*o, stdout, stderr)
-			}
-			// Before the keeper knows of this process: it may have a signal to pass on.
-			signals, release := catchSignals()
-			defer release()
-			var err error
-			if o.worker, err = connect(); err != nil {
-				return err
-			}
-			starter, err := theStarter(o.worker)
-			if err != nil {
-				return err
-			}
-			switch {
-			case o.daemon && starter == nil && o.worker == nil:
-				return inBackground(cmd.Context(), args, stdout, stderr)
-			case keeperSupported && !o.noKeeper && o.worker == nil:
-				release()
-				return exitCode(runKeeper(starter))
-			}
-			return serve(cmd.Context(), o, signals, starter, stdout, stderr)
+			return do(cmd.Context())
 		},
 	}
 	cmd.SetVersionTemplate(version.Line("gafferd"))
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 
+	o.flags(cmd)
+	return cmd
+}
+
+// flags gives cmd the flags that set the options, in the order in which its help
+// lists them.
+func (o *options) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVarP(&o.config, "config", "c", "", "configuration `FILE`")
@@ -191,5 +139,4 @@ stop, with 1 for an error and with 2 for wrong usage.`,
 	f.BoolVar(&o.check, "check", false, "say what is wrong with the configuration, or sum it up, and exit")
 	f.BoolP("help", "h", false, "show this text")
 	f.Bool("version", false, "show the version")
-	return cmd
 }

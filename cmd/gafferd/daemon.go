@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -21,17 +20,17 @@ import (
 
 // serve is the daemon: it returns when it was told to stop and has stopped, or
 // when it could not start or go on.
-func serve(ctx context.Context, o *options, signals caught, starter *starter, stdout, stderr io.Writer) (err error) {
-	log, file, err := startLog(*o, stderr)
+func (i *invocation) serve(ctx context.Context, signals caught, starter *starter) (err error) {
+	log, file, err := i.startLog()
 	if err != nil {
 		return err
 	}
 	defer func() { file.finish(log, err) }()
-	service, err := newService(o.worker, log)
+	service, err := newService(i.worker, log)
 	if err != nil {
 		return err
 	}
-	cfg, err := effective(*o)
+	cfg, err := i.effective()
 	if err != nil {
 		return err
 	}
@@ -47,35 +46,35 @@ func serve(ctx context.Context, o *options, signals caught, starter *starter, st
 	defer reopening.stop()
 
 	waiting := lobby{listen: func() ([]listener, error) {
-		return listenAll(cfg, service.sockets, o.worker, log)
+		return listenAll(cfg, service.sockets, i.worker, log)
 	}}
 	// Before all else: a predecessor that is stopping still holds the rest too.
 	var state *manager.State
 	var listeners []listener
 	if dir := cfg.Settings.StateDir; dir != "" {
-		state, err = openState(ctx, dir, stateOptions(cfg.Settings, o.worker), signals.stop, waiting.open, log)
+		state, err = openState(ctx, dir, stateOptions(cfg.Settings, i.worker), signals.stop, waiting.open, log)
 		listeners = waiting.close()
 		defer closeAll(listeners) // in case nobody gets to serve them
 		if err != nil {
 			return err
 		}
-		if err := o.worker.hold(keptLock, state.Lock()); err != nil {
+		if err := i.worker.hold(keptLock, state.Lock()); err != nil {
 			return err
 		}
-		if !o.worker.takesOver() {
+		if !i.worker.takesOver() {
 			if err := endSurvivors(ctx, state, log); err != nil {
 				return err
 			}
 		}
 		defer func() { err = errors.Join(err, state.Close()) }()
 	}
-	if o.pidFile != "" {
-		held, err := holdPIDFile(o.pidFile, o.worker)
+	if i.pidFile != "" {
+		held, err := holdPIDFile(i.pidFile, i.worker)
 		if err != nil {
 			return err
 		}
 		defer func() {
-			if !o.stays() {
+			if !i.stays() {
 				held.release()
 			}
 		}()
@@ -89,9 +88,9 @@ func serve(ctx context.Context, o *options, signals caught, starter *starter, st
 		defer closeAll(listeners) // likewise
 	}
 	var debugging net.Listener
-	if o.debugAddr != "" {
-		switch debugging, err = listenDebug(o.debugAddr); {
-		case err != nil && o.worker.takesOver():
+	if i.debugAddr != "" {
+		switch debugging, err = listenDebug(i.debugAddr); {
+		case err != nil && i.worker.takesOver():
 			log.Error("profiles are not served any more", "error", err)
 		case err != nil:
 			return err
@@ -105,17 +104,17 @@ func serve(ctx context.Context, o *options, signals caught, starter *starter, st
 		}
 	}
 	reserving := begin(func(context.Context) error { reserveThreads(spareThreads); return nil })
-	launcher, err := o.worker.launcher()
+	launcher, err := i.worker.launcher()
 	reserving.stop()
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if !o.stays() {
+		if !i.stays() {
 			launcher.Close()
 		}
 	}()
-	return supervise(ctx, setup{o, cfg, log, service, signals, listeners, debugging, launcher, state, starter, file, auditLog, stdout, stderr})
+	return supervise(ctx, setup{i, cfg, log, service, signals, listeners, debugging, launcher, state, starter, file, auditLog})
 }
 
 // launcher starts the processes.
@@ -126,7 +125,7 @@ type launcher interface {
 
 // setup is what the daemon has gathered when it begins to work.
 type setup struct {
-	*options
+	*invocation
 	config    *config.Config
 	log       *slog.Logger
 	service   *service
@@ -138,8 +137,6 @@ type setup struct {
 	starter   *starter       // nil unless it was started by --daemon
 	logFile   *logFile       // nil without --log-file
 	auditLog  *slog.Logger   // nil without --audit-log
-	stdout    io.Writer
-	stderr    io.Writer
 }
 
 // supervise runs the processes and serves them until it is told to stop, and

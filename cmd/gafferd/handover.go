@@ -18,12 +18,6 @@ import (
 // errReplaced means that another worker waits for this one's end.
 var errReplaced = errors.New("replaced")
 
-// stays reports whether the daemon goes on when this process ends: another one
-// has its place, or is to try again what this one could not take over.
-func (o *options) stays() bool {
-	return o.worker != nil && (o.worker.stays || o.worker.takesOver() && !o.began)
-}
-
 // serving serves the listeners. replace ends that for another worker.
 func (s setup) serving(server *httpapi.Server) (serving *part, replace func()) {
 	ctx, end := context.WithCancelCause(context.Background())
@@ -110,14 +104,14 @@ func (s setup) onUpgrade(ctx context.Context, signals <-chan os.Signal) {
 // effective is the configuration as it is in effect: what the file says, or what
 // an earlier worker has made of it. A file that was changed meanwhile is followed
 // at the next reload, and one that is wrong now is no reason not to go on.
-func effective(o options) (*config.Config, error) {
-	text, err := o.worker.takeText(keptConfig)
+func (i *invocation) effective() (*config.Config, error) {
+	text, err := i.worker.takeText(keptConfig)
 	if text == nil || err != nil {
-		return configuration(o)
+		return configuration(i.options)
 	}
 	var c config.Config
 	if err := json.Unmarshal(text, &c); err != nil {
-		return configuration(o)
+		return configuration(i.options)
 	}
 	return &c, nil
 }

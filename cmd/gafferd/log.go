@@ -27,17 +27,17 @@ func newLogger(w io.Writer, o options) *slog.Logger {
 // startLog makes the log that the options describe. file is nil if it goes to
 // stderr: that of a worker which takes over does if its file cannot be opened,
 // since what runs is more important.
-func startLog(o options, stderr io.Writer) (log *slog.Logger, file *logFile, err error) {
-	if o.logFile == "" {
-		return newLogger(stderr, o), nil, nil
+func (i *invocation) startLog() (log *slog.Logger, file *logFile, err error) {
+	if i.logFile == "" {
+		return newLogger(i.stderr, i.options), nil, nil
 	}
-	switch file, err = openLogFile(o.logFile); {
-	case err != nil && o.worker.takesOver():
-		log = newLogger(stderr, o)
+	switch file, err = openLogFile(i.logFile); {
+	case err != nil && i.worker.takesOver():
+		log = newLogger(i.stderr, i.options)
 		log.Error("the log goes to standard error", "error", err)
 		return log, nil, nil
 	case err != nil:
 		return nil, nil, err
 	}
-	return newLogger(file, o), file, nil
+	return newLogger(file, i.options), file, nil
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"errors"
-	"io"
 	"log"
 	"os"
 
@@ -19,7 +18,7 @@ func main() {
 		log.Fatal("usage: go run -tags manual ./cmd/gafferd SHARE CONFIGURATION.md")
 	}
 	if err := errors.Join(
-		manual.Write(os.Args[1], "8", newCommand(new(options), nil, io.Discard, io.Discard)),
+		manual.Write(os.Args[1], "8", newCommand(new(options), nil)),
 		manual.WritePage(os.Args[1], "5", "gaffer.ini", "configuration of gafferd", os.Args[2]),
 		manual.WriteFile(os.Args[1], "gaffer/gaffer.schema.json", config.Schema()),
 	); err != nil {

@@ -32,8 +32,8 @@ type reloader struct {
 
 // newReloader is one that waits for begin.
 func newReloader(s setup, m *manager.Manager, hooks *webhooks.Webhooks) *reloader {
-	read := func() (*config.Config, error) { return readAgain(*s.options) }
-	return &reloader{*s.options, s.config, read, s.keepConfig, m, hooks, s.log, s.service, make(chan struct{}, 1)}
+	read := func() (*config.Config, error) { return readAgain(s.options) }
+	return &reloader{s.options, s.config, read, s.keepConfig, m, hooks, s.log, s.service, make(chan struct{}, 1)}
 }
 
 // begin lets reloads happen: the file has been loaded for the first time.

@@ -230,7 +230,7 @@ func reloading(t *testing.T) (*reloader, *watched) {
 	}
 	said := newWatched()
 	o := options{config: file(t, "gaffer.ini", "[process:web]\ncmd = true\nstart = no\n")}
-	r := newReloader(setup{options: &o, config: &config.Config{}, log: slog.New(slog.NewTextHandler(said, nil))}, m, hooks)
+	r := newReloader(setup{invocation: &invocation{options: o}, config: &config.Config{}, log: slog.New(slog.NewTextHandler(said, nil))}, m, hooks)
 	r.begin()
 	return r, said
 }
