@@ -162,8 +162,8 @@ func (g *guard) logToken(r *http.Request, secret string, unknown error) (*tokens
 	return of.Lend("of the logs of "+app, tokens.Read), allowLogs(r, app)
 }
 
-// allowLogs says whether a request is one that the token for an app's logs is
-// for.
+// allowLogs is nil for a request that the token for an app's logs is for, and
+// errForbidden for any other.
 func allowLogs(r *http.Request, app string) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:

@@ -68,7 +68,7 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) error {
 	}
 	setOffset(w.Header(), start)
 	w.Header().Set("Gaffer-Stream", label)
-	k.exits = s.exitsOf(pid)
+	k.exits = s.exitsFromNow()
 	ctx, end := context.WithCancelCause(r.Context())
 	defer end(nil)
 	if k.acks = k.acks && !readonly; k.acks {
@@ -114,9 +114,9 @@ func (s *Server) socketInput(pid int) (*process.Input, error) {
 	return in, err
 }
 
-// exitsOf is a cursor that will meet the exit of an instance that is running
-// now.
-func (s *Server) exitsOf(pid int) *manager.EventCursor {
+// exitsFromNow is a cursor over all exits that are still to come, also that of any
+// instance that is running now.
+func (s *Server) exitsFromNow() *manager.EventCursor {
 	events := s.manager.Events()
 	pattern, err := manager.ParsePattern("exit")
 	if err != nil {

@@ -76,7 +76,8 @@ func connect() (*worker, error) {
 	return w, nil
 }
 
-// prove says whether this program can go on with what another one has left.
+// prove returns why this program cannot go on with what another one has left, or
+// nil if it can.
 func prove(state []*os.File) error {
 	if len(state) == 0 {
 		return nil
