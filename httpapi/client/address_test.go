@@ -1,7 +1,12 @@
 package client_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -72,5 +77,33 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%s: %v", tt.address, err)
 		}
 		c.CloseIdleConnections()
+	}
+}
+
+// TestWithTLS has a daemon whose certificate an authority of the test's own has signed,
+// namely itself.
+func TestWithTLS(t *testing.T) {
+	secure := httptest.NewUnstartedServer(pong)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of strangers to the authority
+	secure.StartTLS()
+	defer secure.Close()
+	config := &tls.Config{RootCAs: x509.NewCertPool()}
+	config.RootCAs.AddCert(secure.Certificate())
+	token := client.WithToken("secret")
+	known := client.WithTLS(config)
+
+	c := connect(t, secure.URL, token, known)
+	config.RootCAs = nil // the client has a copy
+	defer c.CloseIdleConnections()
+	if err := c.Ping(t.Context()); err != nil {
+		t.Errorf("with the authority: %v", err)
+	}
+	stranger := connect(t, secure.URL, token)
+	err := stranger.Ping(t.Context())
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); !ok {
+		t.Errorf("without the authority: got %v", err)
+	}
+	if _, err := client.New("http://host", known); err == nil || !strings.Contains(err.Error(), "https") {
+		t.Errorf("without https: got %v", err)
 	}
 }
