@@ -34,12 +34,12 @@ func (a *pm2App) restarts() {
 	}
 	delay, hasDelay := 0.0, false
 	if e, ok := a.keys["restart_delay"]; ok {
-		if delay, hasDelay = a.seconds(e, 1e-3); hasDelay && delay > 0 {
+		if delay, hasDelay = a.seconds(e); hasDelay && delay > 0 {
 			a.made.set("backoff", map[string]any{"initial": plainNumber(delay), "max": plainNumber(delay)}, e.at)
 		}
 	}
 	if e, ok := a.keys["exp_backoff_restart_delay"]; ok {
-		if initial, ok := a.seconds(e, 1e-3); ok && initial > 0 {
+		if initial, ok := a.seconds(e); ok && initial > 0 {
 			a.made.set("backoff", map[string]any{"initial": plainNumber(initial), "max": plainNumber(max(15, initial)), "reset": 30}, e.at)
 			return // pm2 does not count these exits
 		}
@@ -54,7 +54,7 @@ func (a *pm2App) restarts() {
 		limit, _ = a.number(e)
 	}
 	if hasUp {
-		lived, _ = a.seconds(up, 1e-3)
+		lived, _ = a.seconds(up)
 	}
 	switch {
 	case limit < 1:
@@ -73,7 +73,7 @@ func (a *pm2App) restarts() {
 func (a *pm2App) plain() {
 	a.made.set("stop_signal", "INT", a.made.at) // as pm2 does, and node programs expect
 	if e, ok := a.keys["kill_timeout"]; ok {
-		if seconds, ok := a.seconds(e, 1e-3); ok {
+		if seconds, ok := a.seconds(e); ok {
 			a.made.set("graceful_timeout", plainNumber(seconds), e.at)
 		}
 	}
@@ -93,10 +93,10 @@ func (a *pm2App) plain() {
 	}
 }
 
-// seconds is a time: a number by itself is by seconds each, and s, m and h behind
-// it are what they say.
-func (a *pm2App) seconds(e entry, by float64) (float64, bool) {
-	s := a.text(e)
+// seconds is a time: a number by itself is in milliseconds, and s, m and h behind it
+// are what they say.
+func (a *pm2App) seconds(e entry) (float64, bool) {
+	s, by := a.text(e), 1e-3
 	for unit, seconds := range map[string]float64{"s": 1, "m": 60, "h": 3600} {
 		if number, ok := strings.CutSuffix(s, unit); ok {
 			s, by = number, seconds

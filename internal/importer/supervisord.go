@@ -128,8 +128,7 @@ func (s *supervisord) priority(section *iniSection) int {
 	if !ok {
 		return lastPriority
 	}
-	n, _ := s.whole(k)
-	return n
+	return s.whole(k)
 }
 
 // lastPriority is that of what has none.

@@ -29,10 +29,10 @@ func (p *program) lifetime(made *process) {
 	retries, hasRetries := p.section.get("startretries")
 	lived, tries := 1, 3
 	if hasSeconds {
-		lived, _ = p.whole(seconds)
+		lived = p.whole(seconds)
 	}
 	if hasRetries {
-		tries, _ = p.whole(retries)
+		tries = p.whole(retries)
 	}
 	const forever = 1000 // tries: nobody waits for so many
 	switch {

@@ -86,7 +86,7 @@ func (p *program) instances() {
 		count = p.number(numprocs)
 	}
 	if k, ok := p.section.get("numprocs_start"); ok {
-		first, _ = p.whole(k)
+		first = p.whole(k)
 	}
 	numbered := iniKey{}
 	for _, name := range []string{"command", "environment", "directory"} {
@@ -269,15 +269,15 @@ func (s *supervisord) number(k iniKey) any {
 		text, _ := value(pieces)
 		return text
 	}
-	n, _ := s.whole(k)
-	return n
+	return s.whole(k)
 }
 
-// whole is a number that has to be known now.
-func (s *supervisord) whole(k iniKey) (int, bool) {
+// whole is a number that has to be known now. To be none is a mistake, unless there is
+// one in its line already.
+func (s *supervisord) whole(k iniKey) int {
 	n, err := strconv.Atoi(k.value)
 	if err != nil && !slices.ContainsFunc(s.mistakes, func(m *problem) bool { return m.Line == k.at.line && m.File == k.at.file }) {
 		s.wrong(k.at, "got %q, want a whole number", k.value)
 	}
-	return n, err == nil
+	return n
 }
