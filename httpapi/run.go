@@ -35,18 +35,16 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request) error {
 			return &process.PropertyError{Property: p.Name, Problem: fmt.Sprintf("is %v for what is run once: leave it out", p.Value)}
 		}
 	}
-	description["name"] = manager.NewRunName()
-	if name, _ := description["name"].(string); !visitorOf(r).sees(name) {
-		return visitorOf(r).covers(name)
+	name := manager.NewRunName()
+	if err := visitorOf(r).covers(name); err != nil {
+		return err
 	}
+	description["name"] = name
 	if _, given := description["backpressure"]; !given {
 		description["backpressure"] = true // whoever runs it wants all of its output
 	}
 	t, err := manager.ParseTemplate(description)
 	if err != nil {
-		return err
-	}
-	if err := t.Validate(); err != nil {
 		return err
 	}
 	i, err := s.manager.Run(r.Context(), t)
