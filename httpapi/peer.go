@@ -164,14 +164,15 @@ func caller(r *http.Request) string {
 
 // withPeer notes the connection of a context's requests, and who is at its other
 // end.
-func withPeer(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(context.WithValue(ctx, connKey{}, conn), peerKey{}, peerOf(conn))
+func withPeer(ctx context.Context, conn net.Conn) (context.Context, *peer) {
+	p := peerOf(conn)
+	return context.WithValue(context.WithValue(ctx, connKey{}, conn), peerKey{}, p), p
 }
 
 // ConnContext is for the http.Server of a program that serves Handler: it notes
 // the connection, and with it who is at its other end.
 func (s *Server) ConnContext(ctx context.Context, conn net.Conn) context.Context {
-	p := peerOf(conn)
+	ctx, p := withPeer(ctx, conn)
 	p.key() // while it is there
-	return context.WithValue(context.WithValue(ctx, connKey{}, conn), peerKey{}, p)
+	return ctx
 }

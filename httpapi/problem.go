@@ -134,8 +134,5 @@ func sentence(err error) string {
 
 // badValue is the error for a value in the path or the query.
 func badValue(name, got, want string) error {
-	if r := []rune(got); len(r) > 64 {
-		got = string(r[:64]) + "…"
-	}
-	return fmt.Errorf("%w: %s is %q; give %s", errBadValue, name, got, want)
+	return fmt.Errorf("%w: %s is %q; give %s", errBadValue, name, shorten(got), want)
 }

@@ -80,8 +80,7 @@ type guestKey struct{}
 // enter is an http.Server's ConnContext. It is called by who accepts, and so does
 // not wait for anything.
 func (r *room) enter(ctx context.Context, conn net.Conn) context.Context {
-	ctx = withPeer(ctx, conn)
-	p, _ := ctx.Value(peerKey{}).(*peer)
+	ctx, p := withPeer(ctx, conn)
 	g, out, refused := r.take(conn, p.key())
 	if out != nil {
 		hangUp(out.conn)
