@@ -10,16 +10,14 @@ import (
 	"time"
 
 	"github.com/gafferd/gaffer/httpapi"
-	"github.com/gafferd/gaffer/httpapi/webhooks"
 	"github.com/gafferd/gaffer/internal/config"
-	"github.com/gafferd/gaffer/manager"
 )
 
 // errReplaced means that another worker waits for this one's end.
 var errReplaced = errors.New("replaced")
 
-// serving serves the listeners. replace ends that for another worker.
-func (s setup) serving(server *httpapi.Server) (serving *part, replace func()) {
+// serveAPI serves the listeners. replace ends that for another worker.
+func (s setup) serveAPI(server *httpapi.Server) (serving *part, replace func()) {
 	ctx, end := context.WithCancelCause(context.Background())
 	serving = begin(func(stop context.Context) error {
 		defer context.AfterFunc(stop, func() { end(nil) })()
@@ -28,14 +26,14 @@ func (s setup) serving(server *httpapi.Server) (serving *part, replace func()) {
 	return serving, func() { end(httpapi.ErrReplaced) }
 }
 
-// stopServing ends that for good: nobody is to connect any more.
-func (s setup) stopServing(serving *part) error {
+// stopServing ends serving for good: nobody is to connect any more.
+func (s *supervision) stopServing() error {
 	for _, l := range s.listeners {
 		if l.kept != "" {
 			_ = s.worker.dropListener(l.kept) // the keeper is gone, which has dropped all
 		}
 	}
-	return serving.stop()
+	return s.serving.stop()
 }
 
 // handOverHooks is how long deliveries may take that are under way.
@@ -43,16 +41,16 @@ const handOverHooks = time.Second
 
 // handOver ends this process and nothing else. What is left to do is in the
 // keeper's hands and on disk, as if this one had been killed.
-func (s setup) handOver(m *manager.Manager, replace func(), serving *part, hooks *webhooks.Webhooks) error {
+func (s *supervision) handOver() error {
 	s.log.Info("another worker takes over")
-	m.HoldBack()
+	s.manager.HoldBack()
 	s.worker.stays = true
 	keepFiles(s.listeners, true)
-	replace()
-	<-serving.done
+	s.replace()
+	<-s.serving.done
 	ctx, cancel := context.WithTimeout(context.Background(), handOverHooks)
 	defer cancel()
-	hooks.Pause(ctx)
+	s.hooks.Pause(ctx)
 	return nil
 }
 

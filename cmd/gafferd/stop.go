@@ -7,8 +7,6 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
-
-	"github.com/gafferd/gaffer/manager"
 )
 
 // drainTime bounds how long readers may take for the last of the output, once
@@ -50,13 +48,13 @@ func catchSignals() (taken caught, release func()) {
 // untilTheEnd returns when a signal or ctx says to stop, or when there is no
 // server any more: nil. errReplaced means that another worker goes on, and
 // errKeeperGone that none ever will; an exitCode is that of an essential process.
-func (s setup) untilTheEnd(ctx context.Context, m *manager.Manager, serving *part) error {
+func (s *supervision) untilTheEnd(ctx context.Context) error {
 	select {
 	case sig := <-s.signals.stop:
 		s.log.Info("stopping", "signal", sig.String())
-	case <-serving.done:
+	case <-s.serving.done:
 	case <-ctx.Done():
-	case end := <-m.Essential():
+	case end := <-s.manager.Essential():
 		s.log.Info("stopping: a process has ended that is essential", "process", end.Name, "exit", end.Exit)
 		if end.Exit.TermSignal > 0 {
 			return exitCode(128 + end.Exit.TermSignal)
@@ -77,8 +75,8 @@ func (s setup) untilTheEnd(ctx context.Context, m *manager.Manager, serving *par
 const sameSignal = 50 * time.Millisecond
 
 // stopProcesses stops everything gracefully, or at once on another signal.
-func (s setup) stopProcesses(m *manager.Manager) error {
-	stopped := begin(m.Shutdown)
+func (s *supervision) stopProcesses() error {
+	stopped := begin(s.manager.Shutdown)
 	begun := time.Now()
 	interrupted := false
 	for {
