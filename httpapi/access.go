@@ -30,8 +30,8 @@ type Access struct {
 	// unless RequireToken is set.
 	TrustLoopback bool
 
-	// SharedSockets are the paths of unix sockets that whoever can connect to may
-	// use: the mode of the file says who that is.
+	// SharedSockets are the paths of unix sockets that may be used by whoever can
+	// connect to them: the mode of the file says who that is.
 	SharedSockets []string
 
 	// Everyone lets in whoever reaches the server, to do everything. It is for
@@ -65,7 +65,7 @@ func (e *guessing) Error() string {
 }
 func (e *guessing) Unwrap() error { return errTooMany }
 
-// identify is who sends a request that shows a token; nil for one that does not.
+// identify finds the sender of a request that shows a token; nil for one that does not.
 // A token in the URL is verified always: a client that relies on one must not be
 // let in as if it was valid. One in a header means nothing on a server that has
 // no tokens, where clients send those of other services. And one that the browser
@@ -100,7 +100,7 @@ type showing int
 
 const (
 	notShown   showing = iota
-	inURL              // which only who knows it can have written
+	inURL              // which only somebody who knows it can have written
 	inHeader           // likewise
 	asPassword         // which a browser adds to whatever it sends here
 )
@@ -174,7 +174,7 @@ func allowLogs(r *http.Request, app string) error {
 	return fmt.Errorf("%w: the token in the URL is for GET %s and nothing else", errForbidden, logsPath(app))
 }
 
-// recognise is who sends a request without a token.
+// recognise finds the sender of a request without a token.
 func (g *guard) recognise(r *http.Request) (*visitor, error) {
 	if g.Everyone {
 		return &visitor{name: "everyone"}, nil
@@ -207,7 +207,8 @@ func (g *guard) recognise(r *http.Request) (*visitor, error) {
 	return nil, fmt.Errorf("%w: only programs on this machine, of the user that the daemon runs as and of root, come in without one", errNoToken)
 }
 
-// certified is who shows a client certificate that a token stands for.
+// certified finds the sender of a request with a client certificate that a token stands
+// for; nil for one without.
 func (g *guard) certified(r *http.Request) (*visitor, error) {
 	subject := certificateOf(r)
 	if subject == "" {

@@ -64,7 +64,7 @@ func TestAnotherUserIsRefused(t *testing.T) {
 	}
 }
 
-// Who is gone when his request is looked at has a socket of which the kernel says
+// Whoever is gone when his request is looked at has a socket of which the kernel says
 // that it is root's.
 func TestAnotherUserWhoLeavesAtOnceIsRefused(t *testing.T) {
 	const times = 5
@@ -447,7 +447,7 @@ func TestTokensOverHTTP(t *testing.T) {
 	d.want(409, "DELETE", "/tokens/$X", "")
 }
 
-// Who changes something, or tries to, is told of: in the log, and as an event that
+// Whoever changes something, or tries to, is told of: in the log, and as an event that
 // has to be asked for.
 func TestAudit(t *testing.T) {
 	var log, file lockedBuffer
@@ -504,7 +504,7 @@ func TestAudit(t *testing.T) {
 	}
 }
 
-// Who is not let in may not fill the log.
+// Whoever is not let in may not fill the log.
 func TestRefusalsInTheLogAreBounded(t *testing.T) {
 	var log lockedBuffer
 	d := newDaemon(t, Options{Access: Access{RequireToken: true}, Logger: slog.New(slog.NewJSONHandler(&log, nil))})

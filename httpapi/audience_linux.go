@@ -21,8 +21,8 @@ import (
 // goroutine and net/http's connection for each of them take ten times the memory of
 // a seat, and half the CPU of a delivery. So the readers of one stream who are at
 // the same place are an audience: one goroutine makes the next events, and writes
-// them to all of them without waiting for any. Whose socket does not take it all
-// gets a goroutine of his own again, until he has caught up.
+// them to all of them without waiting for any. A reader whose socket does not take
+// it all gets a goroutine of his own again, until he has caught up.
 //
 // The connections are hijacked, and still count as the guests that they were.
 type audiences struct {
@@ -30,7 +30,7 @@ type audiences struct {
 	ctx    context.Context // ends when feeds do
 	forget func()
 	leave  func(*guest)
-	gone   *os.File // an epoll(7) instance that tells of who hangs up
+	gone   *os.File // an epoll(7) instance that tells of those who hang up
 	work   sync.WaitGroup
 
 	mu   sync.Mutex // guards open; taken before any audience's
@@ -109,7 +109,7 @@ func (all *audiences) watch() {
 				all.seating.Lock()
 				s := all.seats[e.Fd]
 				all.seating.Unlock()
-				if s != nil && s.hungUp() { // else it was about who had the descriptor before
+				if s != nil && s.hungUp() { // else it was about whoever had the descriptor before
 					s.drop()
 				}
 			}
@@ -223,7 +223,7 @@ func (a *audience) welcome() {
 	a.offset, a.open = a.from.place()
 }
 
-// say writes p to all. Who is not ready for it has to stand, or is dropped if these
+// say writes p to all. Whoever is not ready for it has to stand, or is dropped if these
 // are the last words.
 func (a *audience) say(p []byte, last bool) {
 	if len(p) == 0 {

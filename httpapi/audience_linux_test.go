@@ -369,7 +369,7 @@ func TestWhoStandsHasTheLineSoFar(t *testing.T) {
 	all.close()
 }
 
-// Who is gone before his goroutine begins is served nevertheless, in a context that
+// Whoever is gone before his goroutine begins is served nevertheless, in a context that
 // has ended: there may be something to give back.
 func TestSeatThatIsGoneIsServed(t *testing.T) {
 	all := newAudiences(newDaemon(t, Options{}).server, t.Context(), func(*guest) {})

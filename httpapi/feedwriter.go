@@ -16,7 +16,7 @@ type feedWriter struct {
 	w       http.ResponseWriter
 	rc      *http.ResponseController
 	to      deadliner // whose write deadline it is
-	visitor *visitor  // after the end of whose token nothing is sent; nil: somebody else sees to that
+	visitor *visitor  // nothing is sent after the end of his token; nil: somebody else sees to that
 	stall   time.Duration
 	lapse   bool // the deadline does its work although nothing is being written
 	sse     bool // it is server-sent events

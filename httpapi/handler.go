@@ -51,7 +51,8 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // admit lets a request through the gate and has it routed. From then on its
-// connection is in use. Who is refused is not waited for long: the answer to him is short.
+// connection is in use. A client that is refused is not waited for long: the answer to it
+// is short.
 func (s *Server) admit(a *answer, r *http.Request) error {
 	visitor, err := s.gate.check(a, r)
 	if err != nil {

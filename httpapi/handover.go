@@ -13,8 +13,8 @@ import (
 // process goes on: with the same listening sockets, the same processes and the
 // same streams. Nobody is made to wait for the end of anything then. Answers
 // under way are completed, feeds and websockets are broken off in a way that
-// tells clients to come again at once, and who connects meanwhile waits in the
-// sockets' queues for the other process.
+// tells clients to come again at once, and whoever connects meanwhile waits in
+// the sockets' queues for the other process.
 var ErrReplaced = errors.New("the daemon is being replaced")
 
 const (

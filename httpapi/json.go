@@ -142,8 +142,8 @@ func (all objects) appendTo(buf []byte) (_ []byte, err error) {
 	return append(buf, ']'), nil
 }
 
-// appendValue appends what json.Marshal makes of v, which for most of what a
-// process has is not worth asking it.
+// appendValue appends what json.Marshal makes of v. For most of what a process has that
+// is known without asking json.Marshal, which takes longer.
 func appendValue(buf []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:

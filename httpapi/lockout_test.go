@@ -161,7 +161,7 @@ func TestSlowBodiesEndWithTheirToken(t *testing.T) {
 	}
 }
 
-// Who waits for an answer is told why he gets none.
+// Whoever waits for an answer is told why he gets none.
 func TestWaitsEndWithTheirToken(t *testing.T) {
 	for how := range lockouts {
 		t.Run(how, func(t *testing.T) {

@@ -110,7 +110,7 @@ func (q *query) moment(name string) time.Time {
 	if !q.has(name) {
 		return time.Time{}
 	}
-	// Who does not encode the + of a time zone sends a space.
+	// A client that does not encode the + of a time zone sends a space.
 	if t, err := time.Parse(time.RFC3339Nano, strings.ReplaceAll(text, " ", "+")); err == nil && t.Year() > 1677 && t.Year() < 2262 {
 		return t
 	}

@@ -271,7 +271,7 @@ func TestLogsEventsource(t *testing.T) {
 			t.Errorf("%+v, want %s", m, want)
 		}
 	}
-	// Who comes again goes on behind the line, whatever the URL says.
+	// Whoever comes again goes on behind the line, whatever the URL says.
 	for _, again := range []sseReader{
 		d.logFeed("/apps/shop/logs?stream=true&n=1", "Last-Event-ID", id),
 		d.logFeed("/apps/shop/logs?stream=true&n=1&since=1ns&cursor=" + id),
@@ -322,7 +322,7 @@ func TestLogsPartialLine(t *testing.T) {
 	}
 }
 
-// Who resumes behind any message gets the rest of a line whose beginning has
+// Whoever resumes behind any message gets the rest of a line whose beginning has
 // come, under its head, and nothing twice.
 func TestLogsResumeWithinLines(t *testing.T) {
 	t.Parallel()

@@ -127,7 +127,7 @@ func TestLogsGap(t *testing.T) {
 	if m.Event != "gap" || !isMissed(m.Missed) {
 		t.Errorf("%+v", m)
 	}
-	// Who comes again behind that is not told of it again.
+	// Whoever comes again behind that is not told of it again.
 	again := nextMessage(t, d.dial("/apps/web/logs?stream=true&cursor="+m.Cursor))
 	if again.Event != "log" {
 		t.Errorf("behind the gap: %+v", again)

@@ -16,8 +16,8 @@ const logTokenLife = time.Hour
 
 // logTokens makes and verifies the tokens in the URLs of logs. A token lets its
 // bearer read the logs of one app for a while and do nothing else. Nothing is
-// kept of it: it holds the app, its end and whose token it was asked for with,
-// signed.
+// kept of it: it holds the app, its end and the token with which it was asked for,
+// all signed.
 type logTokens struct{ key []byte }
 
 // newLogTokens takes a key, or makes one that no other daemon has.

@@ -250,7 +250,7 @@ type situation struct {
 	headers []string
 	host    string // "" is a good one
 	foreign bool   // by its headers
-	local   bool   // who sends it needs no token
+	local   bool   // its sender needs no token
 	unix    bool
 }
 
@@ -361,7 +361,7 @@ func TestMatrix(t *testing.T) {
 		for _, app := range []string{"shop", "bank"} {
 			shown = append(shown, credential{name: "logs of " + app, logs: app, secret: d.server.gate.logs.issue(app, "", time.Now())})
 		}
-		if required { // which is of no matter to who has a token
+		if required { // which is of no matter to whoever has a token
 			shown = shown[:2]
 		}
 		evil := "http://evil.example"

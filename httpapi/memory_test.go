@@ -39,7 +39,7 @@ func TestIdleSubscribersAreSmall(t *testing.T) {
 		}
 		settle := func(goroutines int) {
 			if feed == "eventsource" {
-				return // who waits there may have no goroutine: see audience
+				return // whoever waits there may have no goroutine: see audience
 			}
 			eventually(t, "them to wait", func() bool {
 				n := runtime.NumGoroutine()

@@ -13,11 +13,11 @@ import (
 // socket and on loopback TCP; elsewhere it is an address.
 //
 // The user is the one who made the other socket. That cannot change while the
-// connection lasts: who is handed the socket acts for the one who made it. So it
-// is asked for when the first head has been read, and kept. If the peer has closed
-// its end by then nobody can tell any more, and what was seen when the connection
-// was accepted stands, both ends having been open then: all that comes on this
-// connection comes from that socket. A peer is safe for concurrent use.
+// connection lasts: whoever is handed the socket acts for the one who made it. So
+// the user is asked for when the first head has been read, and kept. If the peer has
+// closed its end by then nobody can tell any more, and what was seen when the
+// connection was accepted stands, both ends having been open then: all that comes on
+// this connection comes from that socket. A peer is safe for concurrent use.
 type peer struct {
 	conn net.Conn // set by peerOf, never changed; nil if only its addresses are known
 
@@ -41,7 +41,8 @@ func peerOf(conn net.Conn) *peer {
 	}
 }
 
-// user is whose the other end is; it is for when a request's head has been read.
+// user is the one who made the other socket; it is for when a request's head has been
+// read.
 // ok is false where nobody can tell. The error is that of a system that has
 // nothing left to find out with.
 func (p *peer) user() (uid int, ok bool, err error) {
@@ -132,8 +133,8 @@ func peerOfRequest(r *http.Request) *peer {
 	return &peer{}
 }
 
-// userOfRequest is whose program has sent a request: see peer.user. Without a
-// peer the addresses have to do.
+// userOfRequest is the user whose program has sent a request: see peer.user. Without
+// a peer the addresses have to do.
 func userOfRequest(r *http.Request) (uid int, ok bool, err error) {
 	if p := peerOfRequest(r); p.conn != nil {
 		return p.user()

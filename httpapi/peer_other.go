@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// Here nobody can tell whose a socket is: all users are one caller, and who comes
-// in has to show a token.
+// Here nobody can tell whose a socket is: all users are one caller, and whoever
+// comes in has to show a token.
 
 func unixUser(*net.UnixConn) (uid int, ok bool) { return 0, false }
 

@@ -2,7 +2,7 @@ package httpapi
 
 import "sync"
 
-// pollKey is whose place in which stream.
+// pollKey says whose place it is, and in which stream.
 type pollKey struct {
 	pid    int
 	label  string

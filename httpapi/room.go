@@ -19,8 +19,8 @@ var (
 
 // room is what a server has for connections, and who takes how much of it. When
 // it is full, those that wait for a request have to go: the longest first, of the
-// peer that comes, or else of the one that has the most. So who opens thousands
-// and asks for nothing keeps nobody out but himself.
+// peer that comes, or else of the one that has the most. So whoever opens
+// thousands and asks for nothing keeps nobody out but himself.
 //
 // Connections are in use, and are left alone, while requests that were let in are
 // answered: what is sent to others keeps nobody out. When all are in use a few more
@@ -77,8 +77,8 @@ func (r *room) close() {
 
 type guestKey struct{}
 
-// enter is an http.Server's ConnContext. It is called by who accepts, and so does
-// not wait for anything.
+// enter is an http.Server's ConnContext. What accepts connections calls it, and so
+// it does not wait for anything.
 func (r *room) enter(ctx context.Context, conn net.Conn) context.Context {
 	ctx, p := withPeer(ctx, conn)
 	g, out, refused := r.take(conn, p.key())
@@ -273,8 +273,8 @@ func guestOf(req *http.Request) *guest {
 	return g
 }
 
-// hangUp closes a connection without a word, for which nobody waits. TLS would
-// like to say good-bye.
+// hangUp closes a connection without a word. TLS would like to say good-bye, and nobody
+// waits for that.
 func hangUp(conn net.Conn) {
 	if t, ok := conn.(*tls.Conn); ok {
 		conn = t.NetConn()
@@ -322,8 +322,8 @@ func (l *roomListener) Accept() (net.Conn, error) {
 	}
 }
 
-// giveUpOne frees a descriptor: that of who has waited the longest, or a spare
-// one.
+// giveUpOne frees a descriptor: that of the one that has waited the longest, or a
+// spare one.
 func (r *room) giveUpOne() bool {
 	r.mu.Lock()
 	out := r.dismiss(r.largest())

@@ -65,8 +65,8 @@ type router struct {
 	document  func() []byte // OpenAPI, made when it is first asked for: few ever do
 }
 
-// newRouter makes a router of a table, and of the rules for it. It panics on a pattern that is wrong, on
-// two rows for the same thing, and on one for which there is no rule.
+// newRouter makes a router of a table, and of the rules for it. It panics on a pattern
+// that is wrong, on two rows for the same thing, and on one for which there is no rule.
 func (s *Server) newRouter(table []route, rules []rule) *router {
 	rt := &router{mux: mux.NewRouter().SkipClean(true).UseEncodedPath(), byRoute: map[*mux.Route]*resource{}}
 	byPath := map[string]*resource{}

@@ -8,8 +8,8 @@ import (
 	"github.com/gafferd/gaffer/process"
 )
 
-// runOnly are the properties that say of something that is run once what cannot
-// be said otherwise, and the only value that each may have, nil for none.
+// runOnly are the properties of which something that is run once has no choice, and
+// the only value that each may have, nil for none.
 var runOnly = []manager.Property{
 	{Name: "name", Value: nil},
 	{Name: "numprocesses", Value: 1},

@@ -85,7 +85,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 
 	if replaced(ctx) {
 		handOver(server, listeners, &accepting, conns)
-		stop(ErrReplaced) // who waited for something hears that it is not over yet
+		stop(ErrReplaced) // whoever waited for something hears that it is not over yet
 		conns.waitFor(silentGrace)
 	} else if s.drainTimeout > 0 {
 		drain(context.WithoutCancel(ctx), s.drainTimeout, server, &handlers)

@@ -142,9 +142,9 @@ func New(m *manager.Manager, o Options) *Server {
 // Handle adds a handler of the embedding program. path is a pattern of
 // gorilla/mux; the handler finds its variables, percent-decoded, in mux.Vars.
 // Requests for it pass the same gate as all others, with a token that has
-// doc.Scope and is for all processes, and doc puts it into the OpenAPI document. The handler reads the request's body by itself, without a
-// limit or time-out of the server's, and writes without one. Its pages are shown
-// in no frame of another page.
+// doc.Scope and is for all processes, and doc puts it into the OpenAPI document.
+// The handler reads the request's body by itself, without a limit or time-out of the
+// server's, and writes without one. Its pages are shown in no frame of another page.
 //
 // As http.ServeMux does, Handle panics if the pattern is wrong or is taken.
 func (s *Server) Handle(method, path string, h http.Handler, doc RouteDoc) {
@@ -167,8 +167,8 @@ func (s *Server) Handle(method, path string, h http.Handler, doc RouteDoc) {
 // addedPolicy is for pages that are not ours: what else they do is their own affair.
 const addedPolicy = "frame-ancestors 'none'"
 
-// Guard lets those requests through to h that may do everything here: of who comes
-// in without a token, or with one that has scope admin and is for all processes.
+// Guard lets those requests through to h that may do everything here: they come in
+// without a token, or with one that has scope admin and is for all processes.
 // It is for what is served beside the API. The http.Server needs Server.ConnContext,
 // as for Handler.
 func (s *Server) Guard(h http.Handler) http.Handler {

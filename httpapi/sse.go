@@ -75,7 +75,7 @@ func (e sseEvent) base64(bytes []byte) sseEvent {
 // end is the empty line by which a client knows that the event is whole.
 func (e sseEvent) end() sseEvent { return append(e, "\r\n"...) }
 
-// gap is the event that tells of what is no longer kept. Who resumes behind id
+// gap is the event that tells of what is no longer kept. Whoever resumes behind id
 // is not told again.
 func (e sseEvent) gap(id int64, missed int64) sseEvent {
 	return e.field("event", "gap").id(id).field("data", gapJSON(missed)).end()

@@ -10,8 +10,8 @@ import (
 )
 
 // ServeStarting answers for a daemon that listens and does not serve yet: that it is
-// there (GET /ping), and everything else with 503. When ctx ends, who has connected is
-// answered as with ErrReplaced, and then it returns.
+// there (GET /ping), and everything else with 503. When ctx ends, whoever has connected
+// is answered as with ErrReplaced, and then it returns.
 func ServeStarting(ctx context.Context, listeners ...net.Listener) {
 	conns := newConns()
 	server := &http.Server{

@@ -13,8 +13,8 @@ import (
 	"github.com/gafferd/gaffer/process"
 )
 
-// goneInterval is how often is looked whether the client of an input that waits for
-// the process is still there.
+// goneInterval is the time between two looks at whether the client of an input that
+// waits for the process is still there.
 const goneInterval = 3 * time.Second
 
 // inputError is why not all of a body was written to a stream.
@@ -71,7 +71,7 @@ func (s *Server) writeStream(w http.ResponseWriter, r *http.Request) error {
 	return writeOK(w)
 }
 
-// copyBody writes a body to an input. It gives a body that stalls up when ctx
+// copyBody writes a body to an input. It gives up on a stalled body when ctx
 // ends or when nothing can be written any more.
 func copyBody(ctx context.Context, w http.ResponseWriter, r *http.Request, in *process.Input, at int64) (written, offset int64, err error) {
 	if r.Body == nil || r.Body == http.NoBody {
@@ -94,7 +94,7 @@ func copyBody(ctx context.Context, w http.ResponseWriter, r *http.Request, in *p
 				givenUp = process.ErrInputClosed
 			case <-look.C:
 				if r.ProtoMajor == 1 && hungUp(peerOfRequest(r).conn) {
-					end(errPeerGone) // nobody reads on, who would notice
+					end(errPeerGone) // nobody is reading who would notice
 				}
 			case <-done:
 				return

@@ -213,7 +213,7 @@ func TestBadBody(t *testing.T) {
 			}
 		}
 	}
-	// Who breaks off gets no answer.
+	// Whoever breaks off gets no answer.
 	for _, path := range []string{stdin, "/processes"} {
 		conn := d.raw("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc")
 		if path == stdin {

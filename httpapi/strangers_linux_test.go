@@ -32,7 +32,7 @@ func (d *daemon) flood(request string) {
 	}
 }
 
-// Who is not let in makes room for others, also while answers to him are on their
+// Whoever is not let in makes room for others, also while answers to him are on their
 // way.
 func TestStrangersKeepNobodyOut(t *testing.T) {
 	t.Parallel()
@@ -55,7 +55,7 @@ func TestStrangersKeepNobodyOut(t *testing.T) {
 	}
 }
 
-// Who is not let in and takes no answer is given up soon.
+// Whoever is not let in and takes no answer is given up soon.
 func TestStrangersAreNotWaitedFor(t *testing.T) {
 	d := newDaemon(t, Options{Access: Access{RequireToken: true}})
 	for _, c := range []struct {

@@ -215,9 +215,9 @@ func (from *events) sendReady(f *feedWriter) (sent bool, err error) {
 	return sent, err
 }
 
-// chunks calls take with the events that are there, as chunks: of the first, each is
-// one, and then a batch is. It ends when take says so, without an error, or with
-// ErrIdle or io.EOF when there are no more.
+// chunks calls take with the events that are there, as chunks: each of the first ones is
+// a chunk, and after those each batch is. It ends when take says so, without an error,
+// or with ErrIdle or io.EOF when there are no more.
 func (from *events) chunks(take func(e sseEvent) (more bool)) (err error) {
 	e := from.buf
 	for row, more := 0, true; more; row++ {

@@ -256,8 +256,8 @@ func TestHeartbeatsByTheClock(t *testing.T) {
 	})
 }
 
-// TestEventsourceHoldsOneReader has a stream that waits for its readers, and one of
-// them, who reads.
+// TestEventsourceHoldsOneReader has a stream that waits for its readers, and one
+// reader.
 func TestEventsourceHoldsOneReader(t *testing.T) {
 	for _, encoding := range []string{"utf-8", "base64"} {
 		log := streams.NewLog(streams.Options{Window: 64 << 10, MaxWindow: 64 << 10, Backpressure: true})

@@ -156,7 +156,7 @@ func (v *visitor) lockedOut(err error) error {
 	return err
 }
 
-// nobodyAtAll is who the gate has let in without looking who it is: for a
+// nobodyAtAll is a sender whom the gate has let in without asking who it is: that of a
 // preflight.
 var nobodyAtAll = &visitor{name: "nobody", token: &tokens.Token{Name: "nobody"}}
 

@@ -186,7 +186,7 @@ func TestWatchLongpollAndContinuous(t *testing.T) {
 		}
 		break
 	}
-	// Who says what it has seen gets all that it has not.
+	// Whoever says what it has seen gets all that it has not.
 	if a := d.get("/watch?since=2"); strings.Count(a.body, "\n") < 4 || !strings.Contains(a.body, `"seq":3`) {
 		t.Errorf("since=2: %q", a.body)
 	}

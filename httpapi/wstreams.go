@@ -74,7 +74,7 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) error {
 	if k.acks = k.acks && !readonly; k.acks {
 		id, gone := s.predecessors.add(pid, end)
 		defer func() {
-			done() // who comes in its place may have no other
+			done() // the one that comes in its place may have no other
 			gone()
 		}()
 		k.setInput(w.Header(), id)
@@ -125,8 +125,8 @@ func (s *Server) exitsFromNow() *manager.EventCursor {
 	return events.Subscribe(pattern, events.Last())
 }
 
-// isHandshake is what websocket.Accept looks at too, whose answers are not
-// ours.
+// isHandshake reports whether a request asks for a websocket. websocket.Accept looks at
+// the same, but its answers are not ours.
 func isHandshake(r *http.Request) bool {
 	h := r.Header
 	key, err := base64.StdEncoding.DecodeString(h.Get("Sec-WebSocket-Key"))
@@ -164,7 +164,7 @@ func (k *socket) accept(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// exitReason is how an instance ended, whose stream has just done so. The exit
+// exitReason is how an instance ended whose stream has just ended. The exit
 // follows the end of the streams, unless a process closes its output and lives
 // on.
 func (k *socket) exitReason(ctx context.Context) string {

@@ -107,7 +107,7 @@ func (c *cli) showOutput(ctx context.Context, a *client.Attachment) error {
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
-		case isUnsure && isTerminal(c.stdin): // who types sees what is missing
+		case isUnsure && isTerminal(c.stdin): // whoever types sees what is missing
 			fmt.Fprintf(c.stderr, "gafferctl: %v\n", unsure)
 		case err != nil:
 			return err

@@ -116,8 +116,8 @@ func (c *cli) scaleCommand() *cobra.Command {
 		}), target)), names)
 }
 
-// tellStopped tells who wants instances of a process that it runs none, if it
-// does not even try to.
+// tellStopped tells whoever wants instances of a process that there are none, if it
+// does not even try to have any.
 func (c *cli) tellStopped(ctx context.Context, name string) {
 	status, err := c.client.Status(ctx, name)
 	if err == nil && !status.Active && (status.State == "stopped" || status.State == "failed") {

@@ -81,8 +81,8 @@ func (l *logsReader) read(ctx context.Context, follow bool) error {
 	return context.Cause(ctx)
 }
 
-// tellAbsent tells of targets that there are not, but perhaps will be: a name may
-// be mistyped. It reports whether there are such.
+// tellAbsent tells of targets that do not exist, but perhaps will: a name may be
+// mistyped. It reports whether there are such.
 func (l *logsReader) tellAbsent(ctx context.Context, waiting bool) (some bool) {
 	if l.all {
 		if len(l.targets) == 0 {
@@ -113,8 +113,8 @@ func (l *logsReader) tellAbsent(ctx context.Context, waiting bool) (some bool) {
 // errExited ends the following of an instance that has ended.
 var errExited = errors.New("the instance has ended")
 
-// follow shows what comes of a target: for ever, or until the instance that it
-// is has ended.
+// follow shows what comes of a target: for ever, or if it is an instance until that has
+// ended.
 func (l *logsReader) follow(ctx context.Context, t *logTarget) error {
 	inner, stop := context.WithCancelCause(ctx)
 	var waiting sync.WaitGroup

@@ -125,7 +125,7 @@ func TestAttachOnTerminal(t *testing.T) {
 	}
 }
 
-// Who types sees what is missing.
+// Whoever types sees what is missing.
 func TestTypedInputMayHaveAHole(t *testing.T) {
 	url := serve(t)
 	must(t, "load_process", "--start", "--wait", write(t, "p.json", catJSON))
@@ -188,7 +188,7 @@ func TestProgressOnTerminal(t *testing.T) {
 	}
 }
 
-// Who no longer waits is told that what was asked for goes on.
+// Whoever no longer waits is told that what was asked for goes on.
 func TestWaitIsInterrupted(t *testing.T) {
 	serve(t)
 	must(t, "load_process", "--start", "--wait", write(t, "p.json", `{"name": "slow", "cmd": "sh", "args": ["-c", "trap '' TERM; echo up; while :; do sleep 0.1; done"], "graceful_timeout": 20}`))

@@ -92,7 +92,7 @@ func TestAccessThatContradictsItself(t *testing.T) {
 	}
 }
 
-// Who has started it with a token needs one on TCP, and none on the unix socket.
+// Whoever has started it with a token needs one on TCP, and none on the unix socket.
 func TestAccessWithToken(t *testing.T) {
 	for _, way := range []string{"--token-file", "GAFFER_TOKEN"} {
 		socket := filepath.Join(t.TempDir(), "s")

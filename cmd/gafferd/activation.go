@@ -10,10 +10,10 @@ import (
 	"github.com/gafferd/gaffer/internal/systemd"
 )
 
-// assign says which sockets from systemd are which endpoint's, by its index: one
-// of its name is, and the others go to the endpoints that have none by then, in
-// order, any that are too many to the last. An endpoint that gets any does not
-// listen on its own addresses.
+// assign says which sockets from systemd are which endpoint's, by its index. A socket
+// that has the name of an endpoint is that endpoint's. The others go to the endpoints
+// that have none by then, in order, and any that are too many to the last. An endpoint
+// that gets any does not listen on its own addresses.
 func assign(endpoints []config.Endpoint, sockets []systemd.Socket) (map[int][]systemd.Socket, error) {
 	given := map[int][]systemd.Socket{}
 	var rest []systemd.Socket

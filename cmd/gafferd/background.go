@@ -64,12 +64,12 @@ func inBackground(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	}
 }
 
-// starter is who has started this daemon with --daemon and waits. It is nil for
-// one that was started in no such way.
+// starter is the program that has started this daemon with --daemon, and waits. It is
+// nil for a daemon that was started in no such way.
 type starter struct{ ready *os.File }
 
-// theStarter must be called once, before any other program is started: they have
-// no business with the descriptor.
+// theStarter must be called once, before any other program is started: none has
+// any business with the descriptor.
 func theStarter(w *worker) (*starter, error) {
 	if f := w.take(keptStarter); f != nil {
 		return &starter{f}, w.hold(keptStarter, nil)

@@ -81,7 +81,7 @@ func TestDaemon(t *testing.T) {
 	says(t, string(log), "msg=listening", "msg=stopping", "web.1 | ", "bye last")
 }
 
-// What the daemon fails with is told to who has started it.
+// What the daemon fails with is told to whoever has started it.
 func TestDaemonThatFails(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

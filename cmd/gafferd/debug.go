@@ -30,9 +30,9 @@ func listenDebug(address string) (net.Listener, error) {
 	return l, nil
 }
 
-// serveDebug serves the profiles of package net/http/pprof until ctx ends, to whom
-// the API lets do everything: they tell what this program does, and cost it time. A
-// nil listener serves nothing.
+// serveDebug serves the profiles of package net/http/pprof until ctx ends, and only to
+// those whom the API lets do everything: profiles tell what this program does, and cost
+// it time. A nil listener serves nothing.
 func serveDebug(ctx context.Context, l net.Listener, api *httpapi.Server, log *slog.Logger) error {
 	if l == nil {
 		return nil

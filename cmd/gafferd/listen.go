@@ -152,8 +152,8 @@ func listen(a config.Address, e config.Endpoint) (l net.Listener, err error) {
 	return l, nil
 }
 
-// family is the network to listen in: who writes an address of IPv4 does not mean
-// IPv6, which net would listen on as well for 0.0.0.0.
+// family is the network to listen in: whoever writes an address of IPv4 does not
+// mean IPv6, which net would listen on as well for 0.0.0.0.
 func family(address string) string {
 	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().Is4() {
 		return "tcp4"
@@ -186,8 +186,8 @@ func listenUnix(path string, mode int) (net.Listener, error) {
 // lockFolder takes the lock of a folder, which closing the folder gives back.
 // It waits for no longer than two daemons that start at once take, by asking again
 // and again: flock(2) knows no deadline. Then it goes on without: whoever may read the
-// folder can have the lock for as long as he likes, and only who starts together
-// with another one needs it.
+// folder can have the lock for as long as he likes, and only a daemon that starts
+// together with another one needs it.
 func lockFolder(path string) (*os.File, error) {
 	folder, err := os.Open(path)
 	if err != nil {

@@ -122,8 +122,8 @@ func TestUnixSocketMode(t *testing.T) {
 	}
 }
 
-// TestStaleSocketGoesToOne has many find the same socket dead at the same time. Who
-// takes it keeps it: nobody takes it from him for the dead one that it was.
+// TestStaleSocketGoesToOne has many find the same socket dead at the same time.
+// Whoever takes it keeps it: nobody takes it from him for the dead one that it was.
 func TestStaleSocketGoesToOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gaffer.sock")
 	for round := range 50 {

@@ -24,9 +24,9 @@ func newLogger(w io.Writer, o options) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
-// startLog makes the log that the options describe. file is nil if it goes to
-// stderr: that of a worker which takes over does if its file cannot be opened,
-// since what runs is more important.
+// startLog makes the log that the options describe. file is nil if it goes to stderr. So
+// does the log of a worker that takes over and cannot open its file, since what runs is
+// more important.
 func (i *invocation) startLog() (log *slog.Logger, file *logFile, err error) {
 	if i.logFile == "" {
 		return newLogger(i.stderr, i.options), nil, nil

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// logFile is the file of --log-file, or that of --audit-log. It may be moved away while it is written:
-// reopen makes another. It is safe for concurrent use.
+// logFile is the file of --log-file, or that of --audit-log. It may be moved away while
+// it is written: reopen makes another. It is safe for concurrent use.
 type logFile struct {
 	path string // never changed
 
@@ -68,8 +68,8 @@ func (l *logFile) takeOutputs(w *worker) error {
 	return redirect(w, l.f)
 }
 
-// finish writes why the daemon ends, if it is not for being told so, unless it
-// will come that way by itself, and closes the file. l may be nil.
+// finish closes the file. Before that it writes the error with which the daemon ends, if
+// there is one, unless that will get into the file by itself. l may be nil.
 func (l *logFile) finish(log *slog.Logger, err error) {
 	if l == nil {
 		return

@@ -65,8 +65,8 @@ func (s *service) stopping(m *manager.Manager) {
 	s.told(s.notifier.Stopping(s.said, stopTime(m)+stopMargin))
 }
 
-// update tells of the state if it is another than systemd knows, which is told first
-// when all is there.
+// update tells systemd of the state if that is another than it knows. Before it has
+// been told that all is there, it is told nothing.
 func (s *service) update(m *manager.Manager) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,8 +18,8 @@ import (
 const predecessorTime = 30 * time.Second
 
 // openState opens the state directory. A signal to stop ends the waiting for a
-// predecessor, which waiting is told of. It is there to be taken again if the
-// directory was open by then: what runs has yet to be stopped.
+// predecessor, which waiting is told of. The signal is left to be taken again, in case
+// the directory was open by then: what runs has yet to be stopped.
 func openState(ctx context.Context, dir string, o manager.StateOptions, signals chan os.Signal, waiting func(), log *slog.Logger) (*manager.State, error) {
 	var state *manager.State
 	opening := begin(func(stop context.Context) (err error) {

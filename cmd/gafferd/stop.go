@@ -19,7 +19,7 @@ var errInterrupted = errors.New("stopped at once, on a second signal: processes 
 // caught are the signals that the daemon acts on. Each kind has a channel of its
 // own, so that many of one never keep another out.
 type caught struct {
-	stop    chan os.Signal   // SIGINT and SIGTERM; who does not act on one puts it back
+	stop    chan os.Signal   // SIGINT and SIGTERM; whoever takes one and does not act on it puts it back
 	hangUp  <-chan os.Signal // SIGHUP: those that come together are one
 	reopen  <-chan os.Signal // SIGUSR1: likewise
 	upgrade <-chan os.Signal // SIGUSR2: likewise

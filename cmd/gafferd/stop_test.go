@@ -27,7 +27,7 @@ func TestGracefulStop(t *testing.T) {
 	}
 }
 
-// TestLastOutput holds the order of the end: who reads a stream gets what its
+// TestLastOutput holds the order of the end: whoever reads a stream gets what its
 // process says on SIGTERM, and a proper end, before the server goes. The reader
 // has taken nothing by the time the process is gone.
 func TestLastOutput(t *testing.T) {

@@ -227,7 +227,7 @@ func (w *worker) sockets() ([]systemd.Socket, error) {
 	return systemd.SocketsOf(files)
 }
 
-// notifier is who tells systemd how the daemon is doing.
+// notifier tells systemd how the daemon is doing.
 func (w *worker) notifier() (*systemd.Notifier, error) {
 	n, err := systemd.NewNotifier()
 	if w != nil {

@@ -90,9 +90,9 @@ func (c *Client) Attach(ctx context.Context, pid int, o AttachOptions) (*Attachm
 // that the output has ended: Reason then says how the process did.
 //
 // After an *UnsureError the connection stands again. What is sent then, or was
-// in the meantime, goes on its way with the next Receive: who cannot have a hole in
-// the input closes the Attachment instead. Other errors are those of Stream, and
-// the end.
+// in the meantime, goes on its way with the next Receive: a caller who cannot have a
+// hole in the input closes the Attachment instead. Other errors are those of Stream,
+// and the end.
 //
 // A ctx that ends while Receive waits breaks the connection, which the next Receive
 // makes again.
@@ -123,8 +123,8 @@ func (a *Attachment) Receive(ctx context.Context) (Chunk, error) {
 	}
 }
 
-// failed is err as Receive returns it, after which there is no more, unless there
-// may be.
+// failed is err as Receive returns it. It ends the Attachment, unless err is one after
+// which there may be more.
 func (a *Attachment) failed(ctx context.Context, err error) error {
 	if _, ok := errors.AsType[*UnsureError](err); !ok && ctx.Err() == nil {
 		a.finish(err)

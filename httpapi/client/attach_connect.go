@@ -24,7 +24,7 @@ type link struct {
 	offset  int64 // of stdin when it was made
 }
 
-// reconnect makes the connection again, whose want is a.broken.
+// reconnect makes the connection again; a.broken is why there is none.
 func (a *Attachment) reconnect(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -71,7 +71,7 @@ func (a *Attachment) release() {
 	}
 }
 
-// resend writes what has not been written to l. It cannot be done by who receives:
+// resend writes what has not been written to l. Whoever receives cannot do it:
 // the daemon may want to be listened to in between.
 func (a *Attachment) resend(l *link) {
 	a.input.mu.Lock()

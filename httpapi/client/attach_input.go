@@ -71,7 +71,7 @@ func (a *Attachment) flush(ctx context.Context) error {
 			return nil
 		}
 		if err := l.conn.Write(ctx, websocket.MessageBinary, piece); err != nil {
-			a.input.died(l) // who receives hears of it too
+			a.input.died(l) // whoever receives hears of it too
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

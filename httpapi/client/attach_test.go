@@ -185,7 +185,7 @@ func TestInputOfALostConnectionComesOnce(t *testing.T) {
 		got, err := output(t, a, lines.Len()+1)
 		received <- fmt.Sprint(err, " ", string(got))
 	}()
-	for full := false; !full; { // then who wants to write has to wait
+	for full := false; !full; { // then whoever wants to write has to wait
 		err := direct.Do(t.Context(), http.MethodPost, "/streams/1/stdin", url.Values{"timeout": {"0.05"}}, nil, nil)
 		full = client.Code(err) == "conflict"
 	}

@@ -22,8 +22,8 @@ func (c *Client) Version(ctx context.Context) (Version, error) {
 	return get[Version](ctx, c, "/version", nil)
 }
 
-// Clock asks the daemon what time it is, of which it tells the seconds: it is never
-// later than that. It is the zero time if the daemon does not say.
+// Clock asks the daemon what time it is. It tells whole seconds, so its clock is never
+// behind what is returned. That is the zero time if the daemon does not say.
 func (c *Client) Clock(ctx context.Context) (time.Time, error) {
 	resp, err := c.send(ctx, http.MethodGet, "/ping", nil, nil)
 	if err != nil {

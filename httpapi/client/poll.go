@@ -26,7 +26,7 @@ type Page struct {
 
 // Poll returns what a stream has after an offset, whole lines where there are
 // any, and waits for something new when there is nothing. It is for callers who
-// look now and then; who wants everything as it comes uses Stream.
+// look now and then; for those who want everything as it comes there is Stream.
 func (c *Client) Poll(ctx context.Context, pid int, label string, o PollOptions) (Page, error) {
 	q := url.Values{"feed": {"longpoll"}}
 	if o.Since != Latest {

@@ -32,8 +32,8 @@ func (c *Client) Tokens(ctx context.Context) ([]Token, error) {
 	return get[[]Token](ctx, c, "/tokens", nil)
 }
 
-// AddToken makes a token and returns it, which nobody can do again. It is "" for
-// one with a Subject: there the certificate is the token.
+// AddToken makes a token and returns it; there is no way to get it again later. It is ""
+// for one with a Subject: there the certificate is the token.
 func (c *Client) AddToken(ctx context.Context, t NewToken) (token string, err error) {
 	body := struct {
 		NewToken

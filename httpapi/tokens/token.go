@@ -93,8 +93,8 @@ func (t *Token) begin() {
 	}
 }
 
-// expiryLook is how often the clock is looked at, which may be set, and which goes on
-// while the machine sleeps and no timer does.
+// expiryLook is how often the clock is looked at: it may be set, and it goes on while the
+// machine sleeps, which no timer does.
 const expiryLook = time.Minute
 
 // expire ends the token's life if its time is over, or looks again later.

@@ -24,7 +24,7 @@ type shape int
 const (
 	scalar shape = iota // one value
 	many                // a list of values; one is as good as a list of it
-	other               // looked at by who gets it
+	other               // looked at by the code that gets it
 )
 
 const (

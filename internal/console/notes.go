@@ -22,7 +22,7 @@ type note struct {
 	time       time.Time
 }
 
-// maxNotes bounds what waits; more than that has nobody who could read it.
+// maxNotes bounds what waits; nobody could read more than that.
 const maxNotes = 100
 
 // maxStatus is how much of a status there is room for in a line of a terminal:
@@ -58,7 +58,7 @@ func (c *Console) Status(text string) {
 func (n *notes) wake() {
 	select {
 	case n.news <- struct{}{}:
-	default: // who looks will see this too
+	default: // whoever looks will see this too
 	}
 }
 

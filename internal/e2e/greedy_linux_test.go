@@ -108,7 +108,7 @@ func pingingChild() {
 }
 
 // TestGreedyClient opens thousands of connections that ask for nothing, and
-// hundreds that ask very slowly. Others are served as before, who reads misses
+// hundreds that ask very slowly. Others are served as before, whoever reads misses
 // nothing, and in the end nothing is left.
 func TestGreedyClient(t *testing.T) {
 	heavy(t)

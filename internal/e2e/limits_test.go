@@ -22,7 +22,7 @@ func TestFewDescriptors(t *testing.T) {
 		t.Errorf("answer %d %s", a.status, a.body)
 	}
 	d.alive()
-	// Who comes now is served nevertheless.
+	// Whoever comes now is served nevertheless.
 	http.DefaultClient.CloseIdleConnections()
 	for range 10 {
 		d.ok("GET", "/ping", "")

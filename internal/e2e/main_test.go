@@ -27,7 +27,7 @@ func runTests(m *testing.M) int {
 	if raceEnabled {
 		fmt.Fprintln(os.Stderr, "left out: the race detector does not see into the programs, which are built without it; leave -race out")
 		if flag.Parse(); flag.Lookup("test.run").Value.String() != "" {
-			return 1 // who asks for a test is not to believe that it has passed
+			return 1 // whoever asks for a test is not to believe that it has passed
 		}
 		return 0
 	}

@@ -182,7 +182,7 @@ func TestNoRoomInTheKeeper(t *testing.T) {
 }
 
 // TestOutputIsNotKept has a process begin to write when the keeper has no room to
-// keep that. It goes on, and so does who reads it.
+// keep that. It goes on, and so does whoever reads it.
 func TestOutputIsNotKept(t *testing.T) {
 	d := start(t)
 	pid := d.run("web", script("read line; echo out; echo three >&3; exec sleep 1000", properties{"redirect_input": true, "custom_streams": []string{"more"}}))

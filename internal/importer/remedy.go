@@ -22,9 +22,9 @@ const (
 	no = "false no off 0"
 )
 
-// noCounterpart warns of a key that nothing becomes of. read are those of which
-// something does, and whose the supervisor's. The value is that of a scalar, and
-// empty for others.
+// noCounterpart warns of a key that nothing becomes of. read are the keys of
+// which something does become, and whose is the supervisor that knows them. The value is
+// that of a scalar, and empty for others.
 func (r *reading) noCounterpart(at place, name, value string, remedies map[string]remedy, read []string, whose string) {
 	what, ok := remedies[name]
 	switch {
