@@ -72,7 +72,7 @@ func (c *measuredChild) Descendants() []int {
 }
 
 func TestStatsOfOneInstance(t *testing.T) {
-	local, err := process.NewLauncher(process.LauncherOptions{})
+	local, err := process.NewLocalLauncher(process.LauncherOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
