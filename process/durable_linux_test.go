@@ -178,6 +178,22 @@ func smallMemory(t *testing.T, pages int) (dir string) {
 // comes on told, and log is whole when work is over.
 func starved(t *testing.T, dir string, size int) (log *streams.Log, told chan unreadOutput, stop func(), work *sync.WaitGroup) {
 	t.Helper()
+	log, told, stop, work = backed(t, dir, size)
+	poll(t, "no room", func() bool { return freePages(dir) == 0 })
+	return log, told, stop, work
+}
+
+func freePages(dir string) int {
+	var stat unix.Statfs_t
+	if err := unix.Statfs(dir, &stat); err != nil {
+		return -1
+	}
+	return int(stat.Bfree)
+}
+
+// backed is a reader of a pipe whose bytes go to a file in dir.
+func backed(t *testing.T, dir string, size int) (log *streams.Log, told chan unreadOutput, stop func(), work *sync.WaitGroup) {
+	t.Helper()
 	file, err := os.Create(filepath.Join(dir, "backing"))
 	if err != nil {
 		t.Fatal(err)
@@ -206,10 +222,6 @@ func starved(t *testing.T, dir string, size int) (log *streams.Log, told chan un
 	work.Go(func() {
 		defer theirs.Close()
 		theirs.Write(make([]byte, size)) // it fails if the reader ends first
-	})
-	poll(t, "no room", func() bool {
-		var stat unix.Statfs_t
-		return unix.Statfs(dir, &stat) == nil && stat.Bfree == 0
 	})
 	return log, told, stop, work
 }
@@ -240,6 +252,34 @@ func TestOutputWaitsForMemory(t *testing.T) {
 	}
 	if len(told) > 0 {
 		t.Errorf("told again, of %+v", <-told)
+	}
+}
+
+// TestFirstOutputWaitsForMemory has no memory for the first record either.
+func TestFirstOutputWaitsForMemory(t *testing.T) {
+	dir := smallMemory(t, 8)
+	if dir == "" {
+		return
+	}
+	filler, err := os.Create(filepath.Join(dir, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer filler.Close()
+	for freePages(dir) > 0 {
+		if _, err := filler.Write(make([]byte, 4096)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const size = 100
+	log, told, _, work := backed(t, dir, size)
+	if u := <-told; u.lost != 0 || !errors.Is(u.err, syscall.ENOSPC) {
+		t.Errorf("told of %+v", u)
+	}
+	filler.Truncate(0)
+	work.Wait()
+	if log.End() != size {
+		t.Errorf("%d of %d bytes have come", log.End(), size)
 	}
 }
 

@@ -36,6 +36,7 @@ type Backing struct {
 	windowAt int64  // the first record in it
 	lent     bool   // the window is part of the first block's mapping
 	records  int64  // how many were written
+	pages    int64  // those of records up to this one have memory
 	next     int64  // where the next new block may lie
 	first    int64  // the first page of records that is kept
 	start    int64  // what ends up to there was punched out
@@ -173,10 +174,30 @@ func (b *Backing) write(r record) {
 }
 
 // count notes that there is one record more.
-func (b *Backing) count() {
-	if b.records++; b.records == int64(recordsIn(0)) {
-		b.records = recordsInPage
+func (b *Backing) count() { b.records = after(b.records) }
+
+// after is the place of the record that follows another.
+func after(record int64) int64 {
+	if record++; record == int64(recordsIn(0)) {
+		return recordsInPage
 	}
+	return record
+}
+
+// reserve finds memory for the records of the next read: where a block begins, its mark,
+// and that of the stream's end. To touch a mapped page that there is no memory for ends
+// the program.
+func (b *Backing) reserve() error {
+	last := after(after(b.records)) / recordsInPage
+	if last < b.pages {
+		return nil
+	}
+	first := max(b.records/recordsInPage, b.pages)
+	if err := b.allocate(recordsBase+first*filePage, recordsBase+(last+1)*filePage); err != nil {
+		return err
+	}
+	b.pages = last + 1
+	return nil
 }
 
 // recordsIn is how many records a page has room for.

@@ -52,6 +52,15 @@ func unmap(m []byte) {
 	mappings.Add(-1)
 }
 
+// allocate has the kernel find memory, from one page to another.
+func (b *Backing) allocate(from, to int64) error {
+	for {
+		if err := unix.Fallocate(int(b.file.Fd()), unix.FALLOC_FL_KEEP_SIZE, from, to-from); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
 // punch gives memory back, from one page to another.
 func (b *Backing) punch(from, to int64) {
 	conn, err := b.file.SyscallConn()

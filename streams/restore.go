@@ -71,7 +71,9 @@ func (l *Log) restore() (closed Mark, err error) {
 	l.sequence.Skip(r.number)
 	if s.end > r.marked { // taken from the pipe, and then there was no time for a mark
 		m, last := l.sequence.mark(r.marked), s.last()
-		b.mark(m, s.end)
+		if b.reserve() == nil { // without it the bytes will get another number next time
+			b.mark(m, s.end)
+		}
 		s.mark(last, m)
 		r.end = Mark{}
 	}

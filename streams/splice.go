@@ -35,21 +35,24 @@ func (l *Log) Splice(pipe int) (n int, more bool, err error) {
 func (l *Log) room(pipe int) (*block, error) {
 	s := &l.store
 	b := s.last()
-	if s.full > 0 {
-		if size := s.grows(); size > 0 {
-			b = l.next(size)
+	size := 0 // of a new block
+	switch {
+	case s.full > 0:
+		size = s.grows()
+	case b == nil || b.free() < minDirect:
+		n, err := waiting(pipe)
+		if err != nil {
+			return nil, err
 		}
-		return b, nil
+		if b == nil || b.free() < n && len(b.data) > 0 {
+			size = s.follows(min(n, floodBlock)) // Pace has made room for no more
+		}
 	}
-	if b != nil && b.free() >= minDirect {
-		return b, nil
-	}
-	n, err := waiting(pipe)
-	if err != nil {
+	if err := l.backing.reserve(); err != nil {
 		return nil, err
 	}
-	if b == nil || b.free() < n && len(b.data) > 0 {
-		b = l.next(s.follows(min(n, floodBlock))) // Pace has made room for no more
+	if size > 0 {
+		b = l.next(size)
 	}
 	return b, nil
 }
