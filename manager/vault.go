@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 )
 
 // Vault is what a Manager knows, as records in a file in memory, for the program
@@ -27,7 +28,8 @@ type Vault struct {
 	records map[string][]byte
 	size    int64 // of the records that count
 	batch   []byte
-	broken  error
+	broken  error     // why not all records are in the file; nil: all are
+	tried   time.Time // when that was to be put right last
 }
 
 // change is a record that is set, or removed when it has no value.
@@ -40,6 +42,9 @@ const (
 	batchHeader  = 8
 	recordHeader = 4 + 4
 	minVault     = 1 << 20 // smaller ones are not worth writing anew
+
+	// vaultRetry is how long a vault that was broken is not tried to be written anew.
+	vaultRetry = time.Second
 )
 
 // OpenVault reads a vault, or makes a new one if f is nil. replace is called
@@ -109,31 +114,54 @@ func (v *Vault) set(c change) {
 	v.size += int64(recordHeader + len(c.key) + len(c.value))
 }
 
-// write writes a batch. A vault that cannot be written to any more says so from
-// then on, and is of no use.
+// write writes a batch. A vault that cannot be written to, for want of memory, is written
+// anew as soon as there is some: until then it is of no use.
 func (v *Vault) write(changes ...change) error {
 	if v == nil || len(changes) == 0 {
 		return nil
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.broken != nil {
-		return v.broken
+	for _, c := range changes {
+		v.set(c)
 	}
-	if v.end > minVault && v.end > 4*v.size {
-		v.rewrite() // if it fails the file goes on growing, and it is tried again
+	if v.broken != nil {
+		if time.Since(v.tried) < vaultRetry {
+			return v.broken
+		}
+		return v.mend()
+	}
+	if v.end > minVault && v.end > 4*v.size && v.rewrite() == nil { // else the file goes on growing, and it is tried again
+		return nil
 	}
 	v.begin()
 	for _, c := range changes {
 		v.add(c)
 	}
 	if err := v.flush(); err != nil {
-		v.broken = fmt.Errorf("write the state: %w", err)
+		v.broken, v.tried = fmt.Errorf("write the state: %w", err), time.Now()
+	}
+	return v.broken
+}
+
+// Complete returns nil if all that the Manager has recorded is there for the next program.
+// If it is not, it is tried again to write it.
+func (v *Vault) Complete() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.mend()
+}
+
+// mend writes the vault anew if it is broken. v.mu must be held.
+func (v *Vault) mend() error {
+	if v.broken == nil {
+		return nil
+	}
+	v.tried = time.Now()
+	if err := v.rewrite(); err != nil {
 		return v.broken
 	}
-	for _, c := range changes {
-		v.set(c)
-	}
+	v.broken = nil
 	return nil
 }
 

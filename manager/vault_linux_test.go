@@ -7,9 +7,12 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // TestVaultOfAnotherVersion holds that a program finds out before it takes over
@@ -100,4 +103,59 @@ func TestVaultOutlivesItsProgram(t *testing.T) {
 	if took, most := stat.Blocks*512, 4*v.size+minVault+8*vaultWindow; took > most {
 		t.Errorf("it takes %d bytes for %d, more than %d", took, v.size, most)
 	}
+}
+
+// TestVaultIsWrittenAnew holds that a vault which could not be written to has all that it
+// was told once it can be.
+func TestVaultIsWrittenAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var file *os.File
+		full := false
+		v, err := OpenVault(nil, func(f *os.File) error {
+			if full {
+				return syscall.ENOSPC
+			}
+			file = dup(t, f)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		put := func(key string, ok bool) {
+			t.Helper()
+			if err := v.write(change{key, []byte("value")}); (err == nil) != ok {
+				t.Errorf("%s: %v", key, err)
+			}
+		}
+		put("before", true)
+		unwritable, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.file.close()
+		v.file, full = &vaultFile{file: unwritable}, true
+		put("meanwhile", false)
+		time.Sleep(2 * vaultRetry)
+		put("still", false)
+		if v.Complete() == nil {
+			t.Error("it is not complete, and does not say so")
+		}
+		full = false
+		put("at once", false) // it was tried just now
+		time.Sleep(vaultRetry)
+		put("afterwards", true)
+		if err := v.Complete(); err != nil {
+			t.Error(err)
+		}
+		next, err := OpenVault(file, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := slices.Sorted(maps.Keys(next.records))
+		if want := []string{"afterwards", "at once", "before", "meanwhile", "still"}; !slices.Equal(keys, want) {
+			t.Errorf("the next program knows %q, want %q", keys, want)
+		}
+		v.file.close()
+		next.file.close()
+	})
 }

@@ -54,6 +54,7 @@ type worker struct {
 	well    atomic.Pointer[func()] // returns only while the daemon is well; nil: nobody knows yet
 	beating *part
 	folder  string // of scratch, once it was asked for
+	known   *manager.Vault
 	stays   bool   // its end is not the daemon's: another one goes on
 }
 
@@ -237,11 +238,12 @@ func (w *worker) notifier() (*systemd.Notifier, error) {
 }
 
 // vault is where the manager's knowledge is kept; nil if it is not.
-func (w *worker) vault() (*manager.Vault, error) {
+func (w *worker) vault() (v *manager.Vault, err error) {
 	if w == nil {
 		return nil, nil
 	}
-	return manager.OpenVault(w.take(keeper.State), func(f *os.File) error { return w.hold(keeper.State, f) })
+	w.known, err = manager.OpenVault(w.take(keeper.State), func(f *os.File) error { return w.hold(keeper.State, f) })
+	return w.known, err
 }
 
 // launcher starts processes: as the keeper's children, if there is one.
@@ -297,7 +299,12 @@ func (w *worker) orphaned() <-chan struct{} {
 
 // upgrade has this worker replaced by the program at path. It returns when that
 // one is there and waits for this one's end.
-func (w *worker) upgrade(path string) error { return w.conn.Upgrade(path) }
+func (w *worker) upgrade(path string) error {
+	if err := w.known.Complete(); err != nil { // the other would not know of all that runs
+		return err
+	}
+	return w.conn.Upgrade(path)
+}
 
 // executable is what this program is made of, or was if it has been replaced.
 func executable() (string, error) {
