@@ -30,14 +30,14 @@ type saver struct {
 	quit    chan struct{} // closed when nothing will change any more
 	done    chan struct{} // closed when all is written
 
-	saving    sync.Mutex // held while files are written; taken before any other
-	templates []byte     // as last written
+	// As last written. They are run's.
+	templates []byte
 	exits     []byte
 	running   []byte
 
 	mu       sync.Mutex // guards everything below; no other is taken under it
 	restored bool       // what was saved has been taken over
-	frozen   bool       // the templates are not to change any more
+	frozen   []byte     // the templates that are not to change any more; nil: they may
 	final    bool       // the last pid is the last
 	ceiling  int        // the last pid that the disk knows of; those up to it may be given
 	next     *saving    // those who wait for the next save; nil if none does
@@ -116,18 +116,28 @@ func (sv *saver) begin() {
 	sv.changed()
 }
 
-// freeze writes the templates for the last time: what is stopped by a shutdown
-// is to run again.
+// freeze has the templates written for the last time as they are now: what is stopped by
+// a shutdown is to run again. It does not wait for the disk.
 func (sv *saver) freeze() {
 	if sv == nil {
 		return
 	}
-	sv.save(true)
-	sv.saving.Lock() // a save under way would write them without what is being stopped
-	defer sv.saving.Unlock()
+	now := sv.m.savedTemplates()
 	sv.mu.Lock()
+	sv.frozen = now
+	sv.mu.Unlock()
+	nudge(sv.hurry)
+}
+
+// wanted are the templates as they are to be on disk.
+func (sv *saver) wanted() []byte {
+	now := sv.m.savedTemplates()
+	sv.mu.Lock() // after: they may have been frozen, and some stopped, while they were looked at
 	defer sv.mu.Unlock()
-	sv.frozen = true
+	if sv.frozen != nil {
+		return sv.frozen
+	}
+	return now
 }
 
 // finish writes what is left and ends the saver.
@@ -140,6 +150,21 @@ func (sv *saver) finish() {
 	sv.mu.Unlock()
 	close(sv.quit)
 	<-sv.done
+}
+
+// hangs reports whether it is the disk that the end of everything waits for.
+func (sv *saver) hangs() bool {
+	if sv == nil {
+		return false
+	}
+	select {
+	case <-sv.done:
+		return false
+	default:
+	}
+	sv.mu.Lock()
+	defer sv.mu.Unlock()
+	return sv.final
 }
 
 // run writes what changes. It ends with finish.
@@ -183,12 +208,10 @@ func (sv *saver) run() {
 // save writes the files whose content has changed; that of the exits only if all
 // is to be written, or pids are running out.
 func (sv *saver) save(all bool) error {
-	sv.saving.Lock()
-	defer sv.saving.Unlock()
 	sv.mu.Lock()
 	waiting := sv.next // for what has been changed by now
 	sv.next = nil
-	restored, frozen, final := sv.restored, sv.frozen, sv.final
+	restored, final := sv.restored, sv.final
 	ceiling := sv.ceiling
 	last := sv.m.pids.lastPID()
 	switch {
@@ -201,8 +224,8 @@ func (sv *saver) save(all bool) error {
 	sv.mu.Unlock()
 
 	var err error
-	if restored && !frozen {
-		err = sv.write(templatesFile, sv.m.savedTemplates(), &sv.templates)
+	if restored {
+		err = sv.write(templatesFile, sv.wanted(), &sv.templates)
 	}
 	if all {
 		err = cmp.Or(err, sv.write(runningFile, sv.m.savedRunning(final), &sv.running))
@@ -238,6 +261,9 @@ func (sv *saver) write(name string, content []byte, last *[]byte) error {
 // pidBlock is how many pids may be given before the disk has to know more.
 const pidBlock = 1000
 
+// reserveTime is how long a program waits for a disk that is to know its pid.
+const reserveTime = 5 * time.Second
+
 // reserve returns when pid may be given to a program: the daemon's next life
 // will not give it again, even if this one is killed. If that cannot be written
 // it returns all the same: that programs run comes first.
@@ -250,7 +276,9 @@ func (sv *saver) reserve(pid int) {
 	sv.mu.Unlock()
 	switch {
 	case pid > ceiling:
-		_ = sv.sync(context.Background()) // told by whoever writes
+		ctx, cancel := context.WithTimeout(context.Background(), reserveTime)
+		defer cancel()
+		_ = sv.sync(ctx) // told by whoever writes
 	case pid+pidBlock/2 > ceiling:
 		sv.changed()
 	}

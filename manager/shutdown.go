@@ -97,6 +97,9 @@ func (m *Manager) everyone() []*supervisor {
 
 // stuck names what could not be ended.
 func (m *Manager) stuck() error {
+	if m.saver.hangs() {
+		return errors.New("shutdown is not complete: all processes have ended, but the disk of the state directory does not answer")
+	}
 	errs := []error{errors.New("shutdown is not complete: kill these by hand")}
 	for _, s := range m.everyone() {
 		for _, inst := range byPID(s.sighted()) {
