@@ -43,12 +43,14 @@ func logsOf(r *http.Request, q *query) (want manager.LogQuery, stream bool) {
 	case want.After != manager.LogCursor{}:
 		// A browser that comes again asks for the same URL, and not for its n
 		// once more.
-		want.Tail, want.Since = -1, time.Time{}
+		want.Since = time.Time{}
 	case given:
 		want.Tail = n
 	case !want.Since.IsZero() || !want.Until.IsZero() && !want.Follow:
-		want.Tail = -1
-	case !want.Follow:
+		// all of these
+	case want.Follow:
+		want.Tail = manager.TailNone
+	default:
 		want.Tail = dumpedLines
 	}
 	return want, stream
@@ -71,10 +73,10 @@ func logCursorOf(r *http.Request, q *query) (c manager.LogCursor) {
 	return c
 }
 
-// lines is a number of lines, or -1 for all.
+// lines is a number of lines as a LogQuery has it.
 func (q *query) lines(name string) (n int, ok bool) {
 	if q.text(name) == "all" {
-		return -1, true
+		return 0, true
 	}
 	if !q.has(name) {
 		return 0, false
@@ -82,6 +84,9 @@ func (q *query) lines(name string) (n int, ok bool) {
 	count, err := strconv.ParseUint(q.text(name), 10, 64)
 	if err != nil {
 		q.wrong(name, q.text(name), "a number of lines from 0 up, or all")
+	}
+	if count == 0 {
+		return manager.TailNone, true
 	}
 	return int(min(count, math.MaxInt32)), true
 }

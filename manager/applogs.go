@@ -12,6 +12,9 @@ import (
 	"github.com/gafferd/gaffer/streams"
 )
 
+// TailNone as a Tail means: nothing of what there is, only what comes.
+const TailNone = -1
+
 // LogQuery says what of an app's output is wanted. The zero value is all that is
 // kept.
 type LogQuery struct {
@@ -22,7 +25,7 @@ type LogQuery struct {
 	Since  time.Time                 // lines completed then or later; zero: all that are kept
 	Until  time.Time                 // lines begun before; zero: no limit
 	After  LogCursor                 // what follows that line; zero: not given
-	Tail   int                       // the last so many of these; less than 0: all
+	Tail   int                       // the last so many of these; 0: all; TailNone
 	Follow bool                      // then what comes
 }
 
@@ -321,7 +324,7 @@ func (r *LogReader) goOn() {
 		return
 	}
 	r.query.After = LogCursor{number: r.reached, key: r.given.outputKey, end: r.end}
-	r.query.Tail = -1
+	r.query.Tail = 0
 }
 
 // onlyOnDisk are the outputs that the archive has and that are not among those in

@@ -18,7 +18,7 @@ func TestStalledReaderIsToldOfInstancesThatWent(t *testing.T) {
 	web.Restart, web.Start = RestartNever, false
 	_, err := m.Create(web)
 	must(t, err)
-	follow, err := m.Logs("web", LogQuery{Follow: true})
+	follow, err := m.Logs("web", LogQuery{Tail: TailNone, Follow: true})
 	must(t, err)
 	defer follow.Close()
 	const lives = keptExits + 5
@@ -28,12 +28,12 @@ func TestStalledReaderIsToldOfInstancesThatWent(t *testing.T) {
 		must(t, err)
 		ended(t, m, n+1)
 		if n == 0 {
-			_, first = logsOf(t, m, "web", LogQuery{Tail: -1})
+			_, first = logsOf(t, m, "web", LogQuery{})
 		}
 	}
 	_, err = m.Exits("web") // which waits until the last end has had its effect
 	must(t, err)
-	resumed, err := m.Logs("web", LogQuery{After: first, Tail: -1, Follow: true})
+	resumed, err := m.Logs("web", LogQuery{After: first, Follow: true})
 	must(t, err)
 	defer resumed.Close()
 	size := int64(len("one\ntwo\nthree\nunfinished"))
@@ -58,7 +58,7 @@ func TestStalledReaderIsToldOfInstancesThatWent(t *testing.T) {
 		}
 	}
 	// Who begins now is not told of what is gone.
-	if lines, _ := logsOf(t, m, "web", LogQuery{Tail: -1}); len(lines) != 4*keptExits {
+	if lines, _ := logsOf(t, m, "web", LogQuery{}); len(lines) != 4*keptExits {
 		t.Errorf("%d lines", len(lines))
 	}
 }
@@ -97,22 +97,22 @@ func TestStalledReaderGoesOnFromDisk(t *testing.T) {
 		want  []string
 		*LogReader
 	}{
-		"nobody's line": {look: func(r *LogReader) {
+		"nobody's line": {query: LogQuery{Tail: TailNone}, look: func(r *LogReader) {
 			if line, err := r.Next(t.Context(), time.Nanosecond); err != streams.ErrIdle {
 				t.Fatalf("got %q, %v", line.Text, err)
 			}
 		}, want: []string{"beginning"}},
-		"a line":           {query: LogQuery{Tail: -1}, look: func(r *LogReader) { look(r, "one") }, want: []string{"two", "three", "beginning"}},
+		"a line":           {query: LogQuery{}, look: func(r *LogReader) { look(r, "one") }, want: []string{"two", "three", "beginning"}},
 		"one of the last":  {query: LogQuery{Tail: 3}, look: func(r *LogReader) { look(r, "two") }, want: []string{"three", "beginning"}},
 		"a part of a line": {query: LogQuery{Tail: 2}, look: func(r *LogReader) { look(r, "three", "begin") }, want: []string{"ning"}},
-		"lines ahead": {query: LogQuery{Tail: -1}, look: func(r *LogReader) {
+		"lines ahead": {query: LogQuery{}, look: func(r *LogReader) {
 			look(r, "one")
 			if ahead, ok := r.Ahead(); !ok || string(ahead.Text) != "two\nthree\n" {
 				t.Fatalf("ahead is %q", ahead.Text)
 			}
 			r.Skip(len("two\n"))
 		}, want: []string{"three", "beginning"}},
-		"what matches": {query: LogQuery{Tail: -1, Grep: regexp.MustCompile("^(two|beg|of|last)")}, look: func(r *LogReader) { look(r, "two") }, want: []string{"beginning"}},
+		"what matches": {query: LogQuery{Grep: regexp.MustCompile("^(two|beg|of|last)")}, look: func(r *LogReader) { look(r, "two") }, want: []string{"beginning"}},
 	}
 	for _, r := range readers {
 		var err error
@@ -222,7 +222,7 @@ func TestEachInstanceThatIsGoneIsKnown(t *testing.T) {
 func TestResumeBehindAGapThatComesFirst(t *testing.T) {
 	m, long := manyOutputs(t, 0)
 	fmt.Fprintln(long, "before")
-	r, err := m.Logs("web", LogQuery{Follow: true})
+	r, err := m.Logs("web", LogQuery{Tail: TailNone, Follow: true})
 	must(t, err)
 	defer r.Close()
 	if line, err := r.Next(t.Context(), time.Nanosecond); err != streams.ErrIdle {
@@ -239,7 +239,7 @@ func TestResumeBehindAGapThatComesFirst(t *testing.T) {
 		t.Fatalf("missed %d, %v", gap.Missed, err)
 	}
 	fmt.Fprintln(long, "after")
-	if lines, _ := logsOf(t, m, "web", LogQuery{Tail: -1, After: gap.Cursor}); fmt.Sprint(lines) != "[[web-0] after]" {
+	if lines, _ := logsOf(t, m, "web", LogQuery{After: gap.Cursor}); fmt.Sprint(lines) != "[[web-0] after]" {
 		t.Errorf("who resumes behind the gap gets %q", lines)
 	}
 }

@@ -30,7 +30,7 @@ func manyOutputs(t testing.TB, count int) (m *Manager, one *streams.Log) {
 // followLines has a reader of the app follow one instance, line by line.
 func followLines(t testing.TB, m *Manager, one *streams.Log) (next func()) {
 	t.Helper()
-	r, err := m.Logs("web", LogQuery{Tail: -1, Follow: true})
+	r, err := m.Logs("web", LogQuery{Follow: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,7 @@ func TestLogsOfAnApp(t *testing.T) {
 		}
 		ended(t, m, i+1)
 	}
-	all := LogQuery{Tail: -1}
+	all := LogQuery{}
 	web := []string{"[web-1] one", "[web-1] two", "[web-1] three", "[web-1] unfinished"}
 	worker := []string{"[worker-1] one", "[worker-1] two", "[worker-1] three", "[worker-1] unfinished"}
 	both := append(slices.Clone(web), worker...)
@@ -98,7 +98,7 @@ func TestLogsOfAnApp(t *testing.T) {
 		want  []string
 	}{
 		"all":           {func(q *LogQuery) {}, both},
-		"tail 0":        {func(q *LogQuery) { q.Tail = 0 }, nil},
+		"no tail":       {func(q *LogQuery) { q.Tail = TailNone }, nil},
 		"tail 1":        {func(q *LogQuery) { q.Tail = 1 }, both[7:]},
 		"tail 6":        {func(q *LogQuery) { q.Tail = 6 }, both[2:]},
 		"tail 100":      {func(q *LogQuery) { q.Tail = 100 }, both},
@@ -133,7 +133,7 @@ func TestLogsOfAnApp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, _ := logsOf(t, m, "shop", LogQuery{Tail: -1, After: cursor}); !slices.Equal(got, both[n+1:]) {
+		if got, _ := logsOf(t, m, "shop", LogQuery{After: cursor}); !slices.Equal(got, both[n+1:]) {
 			t.Errorf("after line %d: got %q", n, got)
 		}
 	}
@@ -150,13 +150,17 @@ func TestLastLogsHaveNoMoreLinesThanAskedFor(t *testing.T) {
 	}
 	var all []string
 	for deadline := time.Now().Add(20 * time.Second); len(all) < 4; {
-		if all, _ = logsOf(t, m, "web", LogQuery{Tail: -1}); time.Now().After(deadline) {
+		if all, _ = logsOf(t, m, "web", LogQuery{}); time.Now().After(deadline) {
 			t.Fatalf("got %q", all)
 		}
 	}
 	for n := range len(all) + 2 {
+		q := LogQuery{Tail: n}
+		if n == 0 {
+			q.Tail = TailNone
+		}
 		// Which of the two unfinished ones is the last, nobody knows.
-		if got, _ := logsOf(t, m, "web", LogQuery{Tail: n}); len(got) != min(n, len(all)) {
+		if got, _ := logsOf(t, m, "web", q); len(got) != min(n, len(all)) {
 			t.Errorf("the last %d: got %q", n, got)
 		}
 	}
@@ -166,7 +170,7 @@ func TestLastLogsHaveNoMoreLinesThanAskedFor(t *testing.T) {
 // instance is lost or repeated.
 func follower(ctx context.Context, t *testing.T, m *Manager, app string, want int) {
 	next := make(map[string]int)
-	q := LogQuery{Tail: -1, Follow: true}
+	q := LogQuery{Follow: true}
 	for seen := 0; seen < want; {
 		r, err := m.Logs(app, q)
 		if err != nil {
@@ -270,7 +274,7 @@ func TestStateOutlivesTheManager(t *testing.T) {
 	if _, _, err := m.Scale("asleep", 3); err != nil {
 		t.Fatal(err)
 	}
-	before, cursor := logsOf(t, m, "shop", LogQuery{Tail: -1})
+	before, cursor := logsOf(t, m, "shop", LogQuery{})
 	last := m.pids.lastPID()
 	end()
 
@@ -303,13 +307,13 @@ func TestStateOutlivesTheManager(t *testing.T) {
 	if data, _ := log.Read(0, 100); string(data) != "one\ntwo\nthree\nunfinished" {
 		t.Errorf("its output was %q", data)
 	}
-	after, _ := logsOf(t, m, "shop", LogQuery{Tail: -1})
+	after, _ := logsOf(t, m, "shop", LogQuery{})
 	if len(after) < len(before) || !slices.Equal(after[:len(before)], before) {
 		t.Errorf("logs were %q, are %q", before, after)
 	}
 	// shop:web was active, so it has run again: what follows the cursor is that.
 	ended(t, m, 1)
-	got, _ := logsOf(t, m, "shop", LogQuery{Tail: -1, After: cursor})
+	got, _ := logsOf(t, m, "shop", LogQuery{After: cursor})
 	if !slices.Equal(got, before) {
 		t.Errorf("after the last line of the first life: %q", got)
 	}
@@ -328,7 +332,7 @@ func TestResumeBetweenCRs(t *testing.T) {
 	wait(t, o, err)
 	input, err := m.Input(1, "stdin")
 	must(t, err)
-	reader, err := m.Logs("job", LogQuery{Tail: -1, Follow: true})
+	reader, err := m.Logs("job", LogQuery{Follow: true})
 	must(t, err)
 	defer reader.Close()
 	var lines []string
@@ -353,11 +357,11 @@ func TestResumeBetweenCRs(t *testing.T) {
 	}
 	check := func(where string) {
 		t.Helper()
-		if got, _ := logsOf(t, m, "job", LogQuery{Tail: -1}); !slices.Equal(got, lines) {
+		if got, _ := logsOf(t, m, "job", LogQuery{}); !slices.Equal(got, lines) {
 			t.Errorf("%s: got %q, want %q", where, got, lines)
 		}
 		for i, after := range cursors {
-			if got, _ := logsOf(t, m, "job", LogQuery{Tail: -1, After: after}); !slices.Equal(got, lines[i+1:]) {
+			if got, _ := logsOf(t, m, "job", LogQuery{After: after}); !slices.Equal(got, lines[i+1:]) {
 				t.Errorf("%s, behind %s: got %q, want %q", where, lines[i], got, lines[i+1:])
 			}
 		}
@@ -393,7 +397,7 @@ func TestCursorsNeverGoBack(t *testing.T) {
 		}
 		ended(t, m, i+1)
 	}
-	_, last := logsOf(t, m, "shop", LogQuery{Tail: -1})
+	_, last := logsOf(t, m, "shop", LogQuery{})
 	end()
 	idx := filepath.Join(dir, "logs", "shop", "shop:b", "2.idx")
 	content, err := os.ReadFile(idx)
@@ -408,7 +412,7 @@ func TestCursorsNeverGoBack(t *testing.T) {
 	defer func() { end() }()
 	after := last
 	after.end -= int64(len("three\nunfinished"))
-	r, err := m.Logs("shop", LogQuery{Tail: -1, After: after})
+	r, err := m.Logs("shop", LogQuery{After: after})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -417,7 +421,7 @@ func TestCursorsNeverGoBack(t *testing.T) {
 	if err != nil || line.Instance != "b-1" || string(line.Text) != "three" {
 		t.Fatalf("%s %q, %v", line.Instance, line.Text, err)
 	}
-	rest, _ := logsOf(t, m, "shop", LogQuery{Tail: -1, After: line.Cursor})
+	rest, _ := logsOf(t, m, "shop", LogQuery{After: line.Cursor})
 	if len(rest) == 0 || rest[0] != "[b-1] unfinished" || slices.Contains(rest, "[a-1] unfinished") {
 		t.Errorf("behind that: %q", rest)
 	}

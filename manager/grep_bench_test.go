@@ -48,7 +48,7 @@ func BenchmarkGrep(b *testing.B) {
 		b.Run(pattern, func(b *testing.B) {
 			b.SetBytes(lines * size)
 			for b.Loop() {
-				r, err := m.Logs("web", LogQuery{Tail: -1, Grep: regexp.MustCompile(pattern)})
+				r, err := m.Logs("web", LogQuery{Grep: regexp.MustCompile(pattern)})
 				if err != nil {
 					b.Fatal(err)
 				}

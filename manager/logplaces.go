@@ -16,7 +16,7 @@ func (r *LogReader) begin(all []*output) map[outputKey]int64 {
 	for _, o := range all {
 		places[o.outputKey] = r.place(o)
 	}
-	if r.query.Tail >= 0 {
+	if r.query.Tail != 0 {
 		r.tail(all, places)
 	}
 	return places
@@ -48,7 +48,7 @@ func (r *LogReader) place(o *output) int64 {
 // written by now, as far as it matches. Outputs that have none of them have no place
 // any more, unless more is to follow.
 func (r *LogReader) tail(all []*output, places map[outputKey]int64) {
-	want := r.query.Tail
+	want := max(r.query.Tail, 0) // of TailNone, none
 	lasts := make(map[outputKey][]place, len(all))
 	var numbers []uint64 // of the lines found, in order
 	least := uint64(math.MaxUint64)

@@ -45,7 +45,7 @@ func TestLogsSinceATimeThatIsNoLongerKept(t *testing.T) {
 	must(t, d.Close())
 	m, end := stateManager(t, dir)
 	defer end()
-	all, _ := logsOf(t, m, "shop", LogQuery{Tail: -1, Stream: "stdout"})
+	all, _ := logsOf(t, m, "shop", LogQuery{Stream: "stdout"})
 	if len(all) < 3 || len(all) > lines-2 || all[0] != "[web-1] " {
 		t.Fatalf("%d lines are kept, the first %.20q: want a gap and the last lines", len(all), all[0])
 	}
@@ -53,13 +53,13 @@ func TestLogsSinceATimeThatIsNoLongerKept(t *testing.T) {
 		query LogQuery
 		want  int
 	}{
-		"since before it began":   {LogQuery{Tail: -1, Stream: "stdout", Since: before}, len(all)},
-		"since the second line":   {LogQuery{Tail: -1, Stream: "stdout", Since: second}, len(all)},
-		"since the last line":     {LogQuery{Tail: -1, Stream: "stdout", Since: last}, 1},
+		"since before it began":   {LogQuery{Stream: "stdout", Since: before}, len(all)},
+		"since the second line":   {LogQuery{Stream: "stdout", Since: second}, len(all)},
+		"since the last line":     {LogQuery{Stream: "stdout", Since: last}, 1},
 		"the last two since then": {LogQuery{Tail: 2, Stream: "stdout", Since: before}, 2},
-		"behind the banner":       {LogQuery{Tail: -1, Stream: "stdout", After: LogCursor{number: 1, key: outputKey{1, 2}, end: 9}}, len(all)},
-		"stderr since then":       {LogQuery{Tail: -1, Stream: "stderr", Since: before}, 2},
-		"stderr, since the last":  {LogQuery{Tail: -1, Stream: "stderr", Since: last}, 1}, // the banner was long before
+		"behind the banner":       {LogQuery{Stream: "stdout", After: LogCursor{number: 1, key: outputKey{1, 2}, end: 9}}, len(all)},
+		"stderr since then":       {LogQuery{Stream: "stderr", Since: before}, 2},
+		"stderr, since the last":  {LogQuery{Stream: "stderr", Since: last}, 1}, // the banner was long before
 	} {
 		got, _ := logsOf(t, m, "shop", tc.query)
 		if len(got) != tc.want || tc.want == len(all) && got[0] != all[0] {

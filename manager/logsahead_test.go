@@ -22,7 +22,7 @@ func TestLogsAhead(t *testing.T) {
 		return fmt.Sprintf("%d %s %s %s %v %s: %s", l.PID, l.Process, l.Instance, l.Stream, l.Time, cursor, l.Text)
 	}
 	for _, until := range []time.Time{{}, time.Now().Add(-time.Hour), time.Now().Add(time.Hour)} {
-		q := LogQuery{Tail: -1, Until: until}
+		q := LogQuery{Until: until}
 		var want, got []string
 		r, err := m.Logs("shop", q)
 		if err != nil {

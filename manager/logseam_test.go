@@ -24,10 +24,10 @@ func TestHistoryMeetsWhatComes(t *testing.T) {
 	pieces := make([][]string, readers)
 	tails := make([]int, readers)
 	for i := range pieces {
-		tails[i] = []int{0, 1, 7, 30}[i%4]
+		tails[i] = []int{TailNone, 1, 7, 30}[i%4]
 		r, err := m.Logs("web", LogQuery{Tail: tails[i], Follow: true})
 		must(t, err)
-		for range tails[i] + behind {
+		for range max(tails[i], 0) + behind {
 			line, err := r.Next(ctx, 0)
 			must(t, err)
 			pieces[i] = append(pieces[i], fmt.Sprint(line.PID, " ", string(line.Text)))
@@ -35,7 +35,7 @@ func TestHistoryMeetsWhatComes(t *testing.T) {
 		r.Close()
 	}
 	var whole []string
-	r, err := m.Logs("web", LogQuery{Tail: -1})
+	r, err := m.Logs("web", LogQuery{})
 	must(t, err)
 	for line, err := range r.All(ctx) {
 		must(t, err)

@@ -67,7 +67,7 @@ func TestTailOfAMillionLinesReadsLittle(t *testing.T) {
 		before := bytesRead(t)
 		got, _ := logsOf(t, m, "shop", q)
 		read := bytesRead(t) - before
-		if q.Tail > 0 && (len(got) != 100 || got[0] != fmt.Sprintf("[web-1] line %d", lines-100)) || q.Tail < 0 && len(got) > 0 {
+		if q.Tail > 0 && (len(got) != 100 || got[0] != fmt.Sprintf("[web-1] line %d", lines-100)) || q.Tail == 0 && len(got) > 0 {
 			t.Errorf("%s: %d lines, from %.50q on", name, len(got), got)
 		}
 		if read > 2<<20 {
@@ -91,9 +91,9 @@ func TestTailOfManyInstancesReadsLittle(t *testing.T) {
 		want  int
 	}{
 		"n=5":                 {LogQuery{Tail: 5}, 5},
-		"n=0":                 {LogQuery{Tail: 0}, 0},
-		"since then":          {LogQuery{Tail: -1, Since: time.Now()}, 0},
-		"behind the last":     {LogQuery{Tail: -1, After: last}, 0},
+		"n=0":                 {LogQuery{Tail: TailNone}, 0},
+		"since then":          {LogQuery{Since: time.Now()}, 0},
+		"behind the last":     {LogQuery{After: last}, 0},
 		"n=5, of an instance": {LogQuery{Tail: 5, Filter: []string{"web-1"}}, 5},
 	} {
 		before := bytesRead(t)
