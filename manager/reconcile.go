@@ -13,7 +13,7 @@ func (s *supervisor) wants(sl *slot) bool {
 // only thing here that takes longer with more slots. s.mu must be held.
 func (s *supervisor) plan() {
 	if s.active {
-		s.grow()
+		s.grow(s.template.NumProcesses)
 	}
 	for _, sl := range s.slots {
 		s.settle(sl)

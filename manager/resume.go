@@ -194,10 +194,7 @@ func (m *Manager) resume(id int, saved *supervisorSnapshot) (*supervisor, error)
 	}
 	s.resumeExits(saved)
 	for _, index := range slices.Sorted(maps.Keys(saved.slots)) {
-		for len(s.slots) < index {
-			s.slots = append(s.slots, &slot{index: len(s.slots) + 1})
-			s.counts[off]++
-		}
+		s.grow(index)
 		if err := s.resumeSlot(s.slots[index-1], saved.slots[index], saved); err != nil {
 			return nil, err
 		}
@@ -260,9 +257,7 @@ func written(file *archive.File, logs map[string]*streams.Log, labels []string) 
 func (s *supervisor) resumeSlot(sl *slot, r slotRecord, saved *supervisorSnapshot) error {
 	sl.pid, sl.restarts, sl.failed, sl.refused, sl.retryAt = r.PID, r.Restarts, r.Failed, r.Refused, r.RetryAt
 	sl.starting = slotStart{r.Generation, r.StartedAt}
-	s.counts[sl.state]--
-	s.counts[r.State]++
-	sl.state = r.State
+	s.put(sl, r.State)
 	switch r.State {
 	case due:
 		s.enqueue(sl)
@@ -335,15 +330,12 @@ func (s *supervisor) takeOverLater(sl *slot, inst *instance, claim *process.Clai
 
 // missing deals with an instance that is not there. s.mu must be held.
 func (s *supervisor) missing(sl *slot, inst *instance, r slotRecord) {
-	s.counts[sl.state]--
 	if r.State == starting { // it never was
-		sl.state = due
-		s.counts[due]++
+		s.put(sl, due)
 		s.enqueue(sl)
 		return
 	}
-	sl.state = off
-	s.counts[off]++
+	s.put(sl, off)
 	s.touch(sl)
 	s.m.pids.add(inst)
 	s.record(inst, ExitRecord{PID: inst.pid, Exit: process.Exit{

@@ -61,9 +61,8 @@ type slotStart struct {
 	at         time.Time
 }
 
-// setState is the only assignment to a slot's state. It keeps what hangs on
-// the state: the counts, the queues, and what the operation waits for. s.mu
-// must be held.
+// setState moves a slot on to its next state. It keeps what hangs on the state:
+// the counts, the queues, and what the operation waits for. s.mu must be held.
 func (s *supervisor) setState(sl *slot, to state) {
 	if !slices.Contains(moves[sl.state], to) {
 		panic(fmt.Sprintf("slot %s-%d: %v to %v", s.name, sl.index, sl.state, to))
@@ -71,9 +70,7 @@ func (s *supervisor) setState(sl *slot, to state) {
 	if sl.state == waiting {
 		s.retries.drop(sl)
 	}
-	s.counts[sl.state]--
-	s.counts[to]++
-	sl.state = to
+	s.put(sl, to)
 	s.touch(sl)
 	switch to {
 	case due:
@@ -95,6 +92,14 @@ func (s *supervisor) setState(sl *slot, to state) {
 	}
 }
 
+// put is the only assignment to a slot's state, and counts it. It asks for no move:
+// a slot that is resumed is put where it was. s.mu must be held.
+func (s *supervisor) put(sl *slot, to state) {
+	s.counts[sl.state]--
+	s.counts[to]++
+	sl.state = to
+}
+
 // order has the instance of sl stopped. s.mu must be held.
 func (s *supervisor) order(sl *slot, event, reason string) {
 	sl.stop, sl.killAt = reason, time.Now().Add(s.template.GracefulTimeout)
@@ -103,9 +108,9 @@ func (s *supervisor) order(sl *slot, event, reason string) {
 	s.stops = append(s.stops, stopOrder{sl.instance, reason})
 }
 
-// grow makes slots up to numprocesses. s.mu must be held.
-func (s *supervisor) grow() {
-	for len(s.slots) < s.template.NumProcesses {
+// grow makes slots, up to n of them. s.mu must be held.
+func (s *supervisor) grow(n int) {
+	for len(s.slots) < n {
 		s.slots = append(s.slots, &slot{index: len(s.slots) + 1})
 		s.counts[off]++
 	}
