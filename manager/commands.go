@@ -54,8 +54,9 @@ func (s *supervisor) scale(o *Operation, to func(now int) (int, error)) (int, er
 // waits for: the oldest are over before.
 const maxOvertaken = 1000
 
-// supersede puts o in the place of the operation under way. Who waits for that one waits
-// for o: what it has begun, a stop for example, is not over yet. s.mu must be held.
+// supersede makes o the operation under way. Whoever waits for the previous one now
+// waits for o, because what it began, such as a stop, is not over yet. s.mu must be
+// held.
 func (s *supervisor) supersede(o *Operation) {
 	if s.operation != nil {
 		s.overtaken = append(s.overtaken, s.operation)

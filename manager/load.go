@@ -54,8 +54,8 @@ func inBatches(all []*supervisor) (batches [][]*supervisor) {
 	return batches
 }
 
-// checkAll reports all that is wrong with templates of the file; free says
-// whether one may have its name. m.mu must be held.
+// checkAll returns all that is wrong with templates of the file; free returns why
+// one may not have its name. m.mu must be held.
 func (m *Manager) checkAll(ts []Template, free func(name string) error) error {
 	if m.closed {
 		return ErrClosed

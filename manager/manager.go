@@ -35,7 +35,7 @@ const maxLaunching = 32
 // the last one wins. What happens is told as Events.
 //
 // A Manager is safe for concurrent use. It has no goroutine until there is a
-// template, and none after Shutdown.
+// template, but for the one that writes the State, and none after Shutdown.
 type Manager struct {
 	options   Options // set by New, never changed, like the fields up to the blank line
 	memory    *streams.Memory
@@ -50,7 +50,7 @@ type Manager struct {
 	before    before
 	saver     *saver       // nil without a state directory
 	vault     *Vault       // nil: nothing is recorded
-	run       string       // what markers begin with; "" if nobody is to know the next time
+	run       string       // prefix of this run's markers; "" if no later run has to recognise them
 	lastID    atomic.Int64 // of supervisors
 
 	essential    chan EssentialEnd // has room for one, the first
@@ -241,7 +241,7 @@ func (m *Manager) forget(s *supervisor) {
 	}
 }
 
-// check reports mistakes in a description, and numbers beyond the limit.
+// check returns what is wrong with a description, numbers beyond the limit included.
 func (m *Manager) check(t *Template) error {
 	if err := t.Validate(); err != nil {
 		return err
@@ -256,7 +256,7 @@ func (m *Manager) checkNumber(n int) error {
 	return nil
 }
 
-// free reports whether a template of that name may be added. m.mu must be held.
+// free returns why no template of that name may be added. m.mu must be held.
 func (m *Manager) free(name string) error {
 	if m.closed {
 		return ErrClosed
@@ -267,7 +267,7 @@ func (m *Manager) free(name string) error {
 	return nil
 }
 
-// hasRoom reports whether there may be one more template. m.mu must be held.
+// hasRoom returns why there may not be one more template. m.mu must be held.
 func (m *Manager) hasRoom() error {
 	if len(m.order) >= m.options.MaxProcesses {
 		return fmt.Errorf("%w: there are %d processes; delete some, or raise max_processes", ErrTooMany, len(m.order))

@@ -121,8 +121,8 @@ func (todo *steps) plan() Plan {
 	return p
 }
 
-// freeForFile reports whether the file may have a process of that name. m.mu
-// must be held.
+// freeForFile returns why the file may not have a process of that name. m.mu must
+// be held.
 func (m *Manager) freeForFile(name string) error {
 	if s := m.byName[name]; s != nil && s.source != fromFile {
 		return fmt.Errorf("%w, made over the API: delete that one, or give this one another name", ErrExists)

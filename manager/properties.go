@@ -77,7 +77,7 @@ func PropertyNames() []string {
 // Properties are all properties with their effective values, in the order of
 // the docs. ParseTemplate makes the same template of them.
 func (t *Template) Properties() []Property {
-	shown := make([]Property, len(properties), len(properties)+8) // who shows a process adds how it is
+	shown := make([]Property, len(properties), len(properties)+8) // room for the state that httpapi appends
 	for i, p := range properties {
 		shown[i] = Property{Name: p.name, Value: p.get(t)}
 	}

@@ -31,7 +31,7 @@ type supervisorSnapshot struct {
 	made   map[int]json.RawMessage // descriptions of instances, by pid
 }
 
-// Check reports whether this program can read what is in the vault: it may be
+// Check returns why this program cannot read what is in the vault: it may be
 // another one that has written it.
 func (v *Vault) Check() error {
 	snap, err := v.snapshot()
@@ -46,7 +46,7 @@ func (v *Vault) Check() error {
 	return nil
 }
 
-// check reports whether this program knows all that is in the descriptions.
+// check returns what of the descriptions this program does not know.
 func (s *supervisorSnapshot) check() error {
 	if len(s.Description) == 0 {
 		return nil // its end was being recorded

@@ -144,10 +144,10 @@ func (m *Manager) goOn(all []*supervisor) {
 		if n := len(s.exits); n > 0 && s.overForGood() {
 			m.endEssential(s.name, s.exits[n-1].exit.Exit)
 		}
-		s.unlock()
 		if s.held {
 			held = append(held, s)
 		}
+		s.unlock()
 		m.work.Go(func() {
 			s.run()
 			m.forget(s)

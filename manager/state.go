@@ -38,7 +38,7 @@ type StateOptions struct {
 // The directory holds templates.json, exits.json and running.json, each written
 // anew as a whole and then renamed, a key, logs (see package archive), and a lock.
 type State struct {
-	root     *os.Root // set by OpenState, never changed, like all below
+	root     *os.Root // set by OpenState, never changed, like all below but exits
 	lock     *os.File
 	logs     *archive.Dir
 	sequence streams.Sequence
@@ -46,7 +46,7 @@ type State struct {
 	failures chan error   // of writing logs, nil when it works again; has room for two
 	writes   atomic.Int64 // of the files here, for tests
 	saved    savedTemplates
-	exits    savedExits
+	exits    savedExits // a Manager's mutex guards them: it takes out what it takes over
 	running  savedRunning
 }
 
@@ -141,7 +141,7 @@ func openState(ctx context.Context, dir string, o StateOptions, waiting func(pid
 // descriptor of it holds the lock.
 func (s *State) Lock() *os.File { return s.lock }
 
-// Close writes what is left of the logs and gives the directory free.
+// Close writes what is left of the logs and unlocks the directory.
 func (s *State) Close() error {
 	return errors.Join(s.logs.Close(), s.lock.Close(), s.root.Close())
 }
