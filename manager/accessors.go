@@ -137,8 +137,10 @@ func setNumProcesses(t *Template, v any) error {
 	switch {
 	case err != nil:
 		return err
-	case !inRange || n < 0 || n > math.MaxInt32:
-		return &rangeError{"numprocesses", wrong(v, fmt.Sprintf("0 to %d", MaxNumProcesses)).Error()}
+	case inRange && n < 0:
+		return &rangeError{"numprocesses", wrong(v, "0 or more").Error()}
+	case !inRange || n > math.MaxInt32: // how many there may be is the Manager's to say
+		return &rangeError{"numprocesses", wrong(v, "a number that is not that large").Error()}
 	}
 	t.NumProcesses = n
 	return nil

@@ -17,8 +17,8 @@ import (
 type Options struct {
 	Launcher        process.Launcher // nil: the in-process one
 	Memory          int64            // bytes for the output of all instances; 0: 256 MiB
-	MaxNumProcesses int              // of one template; 0: MaxNumProcesses
-	MaxProcesses    int              // templates that Create and Run may add to; 0: MaxProcesses
+	MaxNumProcesses int              // of one template; 0: DefaultMaxNumProcesses
+	MaxProcesses    int              // templates that Create and Run may add to; 0: DefaultMaxProcesses
 	Environ         []string         // what os_env stands for; nil: the environment of this program
 	Logger          *slog.Logger     // nil: nothing is logged
 	State           *State           // what outlives this program; nil: nothing does
@@ -83,10 +83,10 @@ func New(o Options) *Manager {
 		o.Memory = 256 << 20
 	}
 	if o.MaxNumProcesses <= 0 {
-		o.MaxNumProcesses = MaxNumProcesses
+		o.MaxNumProcesses = DefaultMaxNumProcesses
 	}
 	if o.MaxProcesses <= 0 {
-		o.MaxProcesses = MaxProcesses
+		o.MaxProcesses = DefaultMaxProcesses
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

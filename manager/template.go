@@ -11,13 +11,13 @@ import (
 	"github.com/gafferd/gaffer/process"
 )
 
-// MaxNumProcesses is how many instances a template may have unless
+// DefaultMaxNumProcesses is how many instances a template may have unless
 // Options.MaxNumProcesses says otherwise.
-const MaxNumProcesses = 10_000
+const DefaultMaxNumProcesses = 10_000
 
-// MaxProcesses is how many templates a Manager may have unless
+// DefaultMaxProcesses is how many templates a Manager may have unless
 // Options.MaxProcesses says otherwise.
-const MaxProcesses = 10_000
+const DefaultMaxProcesses = 10_000
 
 // Template describes a process by name: what to run, how many of it, and what
 // to do when one of them ends. Start from NewTemplate or ParseTemplate, which

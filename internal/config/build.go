@@ -215,7 +215,7 @@ func template(s, env section, ps *problems) manager.Template {
 // refuseTooMany reports processes of more instances than there may be: the daemon
 // does not start with them.
 func refuseTooMany(doc document, c *Config, ps *problems) {
-	limit := cmp.Or(c.Settings.MaxNumProcesses, manager.MaxNumProcesses)
+	limit := cmp.Or(c.Settings.MaxNumProcesses, manager.DefaultMaxNumProcesses)
 	numbers := make(map[string]int, len(c.Templates))
 	for _, t := range c.Templates {
 		numbers[t.Name] = t.NumProcesses

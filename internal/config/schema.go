@@ -110,7 +110,7 @@ func propertySchema(name string) schema {
 
 // narrower is what only some values of a kind may be.
 var narrower = map[string]schema{
-	"numprocesses": {"minimum": 0, "maximum": manager.MaxNumProcesses},
+	"numprocesses": {"minimum": 0},
 	"capabilities": {
 		"type": []string{"array", "string", "null"}, "pattern": capabilityPattern,
 		"items": schema{"type": "string", "pattern": capabilityPattern},

@@ -130,6 +130,21 @@ func TestSchemaTakesWhatLoads(t *testing.T) {
 	}
 }
 
+// TestSchemaTakesAsManyAsAreAllowed has max_numprocesses say how many there may be.
+func TestSchemaTakesAsManyAsAreAllowed(t *testing.T) {
+	const text = "gaffer:\n  max_numprocesses: 20000\nprocesses:\n  web:\n    cmd: ./web\n    numprocesses: 20000\n"
+	if err := validator(t)(text); err != nil {
+		t.Error(err)
+	}
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("gaffer.yaml", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Load("gaffer.yaml"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSchemaRefusesWrongFiles validates the corpus of wrong files. A few are wrong
 // in what no schema can say.
 func TestSchemaRefusesWrongFiles(t *testing.T) {

@@ -106,8 +106,8 @@ func ParseChange(s string) (Change, error) {
 
 func parseNumber(s string) (int, error) {
 	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 || n > manager.MaxNumProcesses {
-		return 0, fmt.Errorf("%s is no number of instances, want 0 to %d", quoted(s), manager.MaxNumProcesses)
+	if err != nil || n < 0 || n > manager.DefaultMaxNumProcesses {
+		return 0, fmt.Errorf("%s is no number of instances, want 0 to %d", quoted(s), manager.DefaultMaxNumProcesses)
 	}
 	return n, nil
 }
