@@ -40,15 +40,15 @@ func (s *supervisor) keep(inst *instance, spec *process.Spec) *archive.File {
 
 // recalled are the streams of an instance that ended in an earlier life of the
 // daemon, by label.
-func recalled(f *archive.File) (index int, logs map[string]*streams.Log) {
+func recalled(f *archive.File) map[string]*streams.Log {
 	meta := metaOf(f)
-	logs = make(map[string]*streams.Log)
+	logs := make(map[string]*streams.Log)
 	for i, a := range []streams.Archive{f.Stdout(), f.Stderr()} {
 		if i < len(meta.Streams) {
 			logs[meta.Streams[i]] = streams.Archived(a)
 		}
 	}
-	return meta.Index, logs
+	return logs
 }
 
 // archived are the outputs of an app of which something is on disk.
@@ -88,7 +88,7 @@ func (s *supervisor) endedInstance(e savedExit) *instance {
 	inst := &instance{pid: e.PID, index: e.Index, owner: s, exit: e.record()}
 	files := s.m.options.State.logs.Files(s.name)
 	if i := slices.IndexFunc(files, func(f *archive.File) bool { return f.PID() == e.PID }); i >= 0 {
-		_, inst.logs = recalled(files[i])
+		inst.logs = recalled(files[i])
 	}
 	return inst
 }

@@ -36,9 +36,6 @@ func PropertyKind(name string) (Kind, bool) {
 	return p.kind, ok
 }
 
-// NearestProperty is the known property whose name is the most like name.
-func NearestProperty(name string) string { return nearest.Name(name, PropertyNames()) }
-
 // FieldNames are the fields of an object of kind KindBackoff or KindFlapping,
 // in the order in which they are written where fields have no names.
 func (k Kind) FieldNames() []string {

@@ -16,7 +16,6 @@ import (
 // Options configure a Manager. The zero value works.
 type Options struct {
 	Launcher        process.Launcher // nil: the in-process one
-	Memory          int64            // bytes for the output of all instances; 0: 256 MiB
 	MaxNumProcesses int              // of one template; 0: DefaultMaxNumProcesses
 	MaxProcesses    int              // templates that Create and Run may add to; 0: DefaultMaxProcesses
 	Environ         []string         // what os_env stands for; nil: the environment of this program
@@ -25,6 +24,9 @@ type Options struct {
 	RunHistory      time.Duration    // how long what Run has run is listed after its end; 0: an hour
 	Vault           *Vault           // what outlives a crash of this program, with a process.Keeper as Launcher; nil: nothing does
 }
+
+// outputMemory is how many bytes there are for the output of all instances.
+const outputMemory = 256 << 20
 
 // maxLaunching bounds how many programs are being started at one moment. Each
 // takes an OS thread until its exec.
@@ -79,9 +81,6 @@ type before struct {
 
 // New is a Manager without templates. Shutdown must be called in the end.
 func New(o Options) *Manager {
-	if o.Memory <= 0 {
-		o.Memory = 256 << 20
-	}
 	if o.MaxNumProcesses <= 0 {
 		o.MaxNumProcesses = DefaultMaxNumProcesses
 	}
@@ -97,7 +96,7 @@ func New(o Options) *Manager {
 	m := &Manager{
 		sequence:  new(streams.Sequence),
 		options:   o,
-		memory:    streams.NewMemory(o.Memory),
+		memory:    streams.NewMemory(outputMemory),
 		launching: make(chan struct{}, maxLaunching),
 		stopped:   make(chan struct{}),
 		essential: make(chan EssentialEnd, 1),

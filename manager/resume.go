@@ -235,7 +235,7 @@ func (s *supervisor) recall(inst *instance, made json.RawMessage) {
 		}
 	}
 	if file := s.archived(inst.pid); file != nil {
-		_, inst.logs = recalled(file)
+		inst.logs = recalled(file)
 	}
 }
 

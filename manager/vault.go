@@ -66,9 +66,6 @@ func OpenVault(f *os.File, replace func(*os.File) error) (*Vault, error) {
 	return v, nil
 }
 
-// Empty reports whether nothing was ever written to it.
-func (v *Vault) Empty() bool { return v == nil || len(v.records) == 0 }
-
 // load takes over what is in the file. What was being written when its program
 // died does not count, and is written over.
 func (v *Vault) load(data []byte) error {
