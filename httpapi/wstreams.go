@@ -118,7 +118,7 @@ func (s *Server) socketInput(pid int) (*process.Input, error) {
 // instance that is running now.
 func (s *Server) exitsFromNow() *manager.EventCursor {
 	events := s.manager.Events()
-	pattern, err := manager.ParsePattern("exit")
+	pattern, err := manager.ParsePattern(manager.EventExit)
 	if err != nil {
 		panic(err) // there is such an event
 	}

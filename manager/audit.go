@@ -1,8 +1,5 @@
 package manager
 
-// auditEvent is the type of the events that tell who asked for what.
-const auditEvent = "audit"
-
 // Audit is what somebody has asked for, and what came of it. The manager knows
 // nobody: it is for those who do to tell.
 type Audit struct {
@@ -16,7 +13,7 @@ type Audit struct {
 // none. Audits are kept apart from all other events, which however many requests
 // there are must not push out; their numbers are their own.
 func (m *Manager) Audit(name string, a Audit) {
-	m.audits.publish(Event{Type: auditEvent, Name: name, Audit: &a})
+	m.audits.publish(Event{Type: EventAudit, Name: name, Audit: &a})
 }
 
 // EventsFor are those among which a pattern finds what it wants: the audits if it

@@ -43,7 +43,7 @@ func (s *supervisor) scale(o *Operation, to func(now int) (int, error)) (int, er
 		return 0, err
 	}
 	s.supersede(o)
-	s.publish("update", nil)
+	s.publish(EventUpdate, nil)
 	s.template.NumProcesses = n
 	s.described()
 	s.plan()
@@ -73,14 +73,14 @@ func (s *supervisor) supersede(o *Operation) {
 // held.
 
 func (s *supervisor) start() {
-	s.publish("start", nil)
+	s.publish(EventStart, nil)
 	s.active, s.held = true, false
 	s.runBegins()
 	s.forgive()
 }
 
 func (s *supervisor) stop() {
-	s.publish("stop", nil)
+	s.publish(EventStop, nil)
 	s.active, s.held, s.suspended, s.gaveUp = false, false, false, false
 	s.cause = "stopped"
 	s.runEnds(time.Now()) // now, if nothing of it will end
@@ -88,7 +88,7 @@ func (s *supervisor) stop() {
 
 // restart also starts what was stopped.
 func (s *supervisor) restart() {
-	s.publish("restart", nil)
+	s.publish(EventRestart, nil)
 	s.active, s.held = true, false
 	s.runBegins()
 	s.renew("restarted")
@@ -97,7 +97,7 @@ func (s *supervisor) restart() {
 // update takes a new description. A stopped template stays stopped; one that
 // waits, because its last description led to exits, is tried at once.
 func (s *supervisor) update(t Template) {
-	s.publish("update", nil)
+	s.publish(EventUpdate, nil)
 	replaces := !s.template.sameProgram(&t)
 	s.template, s.spec = t, nil
 	s.described()
@@ -120,7 +120,7 @@ func (s *supervisor) leave(err error, cause string) {
 func (s *supervisor) delete() {
 	s.leave(notFound(s.name), "deleted")
 	s.plan() // for the order of the events: told to stop, and then deleted
-	s.publish("delete", nil)
+	s.publish(EventDelete, nil)
 	s.forgotten = true
 	s.forgetExits(0)
 }
@@ -172,7 +172,7 @@ func (s *supervisor) stopInstance(inst *instance) (*Operation, error) {
 	}
 	sl := s.slots[inst.index-1]
 	if sl.state == running {
-		s.order(sl, "stop_pid", "stopped")
+		s.order(sl, EventStopPID, "stopped")
 	}
 	if inst.end == nil {
 		inst.end = newOperation(1)

@@ -54,7 +54,7 @@ func (s *supervisor) ended(sl *slot, inst *instance, exit process.Exit) {
 	forGood := s.overForGood()
 	runEnded := s.runEnds(time.Now())
 	s.emit(Event{
-		Type: "exit", Name: s.name, PID: inst.pid, OSPid: exit.OSPid, Index: inst.index,
+		Type: EventExit, Name: s.name, PID: inst.pid, OSPid: exit.OSPid, Index: inst.index,
 		ExitStatus: exit.ExitStatus, TermSignal: exit.TermSignal, Reason: exit.Reason,
 	})
 	if forGood {
@@ -64,7 +64,7 @@ func (s *supervisor) ended(sl *slot, inst *instance, exit process.Exit) {
 		inst.end.finish(nil)
 	}
 	if verdict != steady {
-		s.publish("flap", nil)
+		s.publish(EventFlap, nil)
 		s.cause = "flapping"
 	}
 	if verdict != steady || runEnded {

@@ -12,13 +12,13 @@ func (ev Event) JSON() []byte {
 		return o.Uint("missed", ev.Missed).Uint("seq", ev.Seq).End()
 	}
 	o = o.OptString("name", ev.Name).OptInt("pid", ev.PID)
-	if ev.PID > 0 || ev.Type == "worker" {
+	if ev.PID > 0 || ev.Type == EventWorker {
 		o = o.Int("os_pid", ev.OSPid)
 	}
 	switch ev.Type {
-	case "exit":
+	case EventExit:
 		o = o.Int("exit_status", ev.ExitStatus).Int("term_signal", ev.TermSignal)
-	case "spawn":
+	case EventSpawn:
 		o = o.Bool("detached", ev.Detached)
 	}
 	o = o.OptString("reason", ev.Reason)

@@ -9,41 +9,62 @@ import (
 // The types of events, and when each is published. All events of a template
 // come in the order in which things happened to it.
 //
-//	create    a template exists
-//	start     it was told to run: created with start, or started
-//	stop      it was told to stop, running or not: stopped, deleted, or the
-//	          manager is shutting down
-//	restart   it was told to replace its instances, or to run
-//	update    its description, or the number of its instances, was changed
-//	delete    it is forgotten and its name is free; comes after stop, and
-//	          before the exit of the instances that are still being stopped
-//	spawn     an instance runs
-//	reap      an instance was told to stop because there are too many
-//	stop_pid  an instance was told to stop for any other reason
-//	exit      an instance has ended, and its streams too; or it could not be
-//	          started: then there was no spawn, os_pid is 0, the reason says
-//	          why, and exit_status is 127 if there is no such program, else 126
-//	log_failed, log_resumed
-//	          the output of instances cannot be written to disk, with the
-//	          reason, or can again; of no template, and so under one name only
-//	keep_failed
-//	          the output of an instance, from the beginning, does not outlive this
-//	          program if it crashes or is replaced; the reason says which and why
-//	read_failed
-//	          there is no memory for what an instance has written, which waits in its
-//	          pipe; or that is lost, since it has ended; the reason says what and why
-//	worker    the daemon goes on in a new process, os_pid, and everything runs on;
-//	          the reason says how the one before ended; of no template, too
-//	audit     somebody asked for something: see Audit
-//	flap      a template is stopped because its instances end too often; comes
-//	          after the exit that was one too many
-//
 // So to start is create, start, spawn …; to scale down is update, reap, exit;
 // a roll (restart, or an update of more than the number) is stop_pid, exit,
 // spawn for one instance after the other.
+const (
+	EventCreate = "create" // a template exists
+	EventStart  = "start"  // it was told to run: created with start, or started
+
+	// It was told to stop, running or not: stopped, deleted, or the manager is
+	// shutting down.
+	EventStop = "stop"
+
+	EventRestart = "restart" // it was told to replace its instances, or to run
+	EventUpdate  = "update"  // its description, or the number of its instances, was changed
+
+	// It is forgotten and its name is free. It comes after stop, and before the exit
+	// of the instances that are still being stopped.
+	EventDelete = "delete"
+
+	EventSpawn = "spawn" // an instance runs
+	EventReap  = "reap"  // an instance was told to stop because there are too many
+
+	// An instance has ended, and its streams too; or it could not be started: then
+	// there was no spawn, os_pid is 0, the reason says why, and exit_status is 127 if
+	// there is no such program, else 126.
+	EventExit = "exit"
+
+	EventStopPID = "stop_pid" // an instance was told to stop for any other reason than reap's
+
+	// A template is stopped because its instances end too often. It comes after the
+	// exit that was one too many.
+	EventFlap = "flap"
+
+	// The output of instances cannot be written to disk, with the reason, or can
+	// again. They are of no template, and so under one name only.
+	EventLogFailed  = "log_failed"
+	EventLogResumed = "log_resumed"
+
+	// The output of an instance, from the beginning, does not outlive this program if
+	// it crashes or is replaced. The reason says which and why.
+	EventKeepFailed = "keep_failed"
+
+	// There is no memory for what an instance has written, which waits in its pipe; or
+	// that is lost, since it has ended. The reason says what and why.
+	EventReadFailed = "read_failed"
+
+	// The daemon goes on in a new process, os_pid, and everything runs on. The reason
+	// says how the one before ended. It is of no template, too.
+	EventWorker = "worker"
+
+	EventAudit = "audit" // somebody asked for something: see Audit
+)
+
 var eventTypes = []string{
-	"create", "start", "stop", "restart", "update", "delete",
-	"spawn", "reap", "exit", "stop_pid", "flap", "log_failed", "log_resumed", "keep_failed", "read_failed", "worker", auditEvent,
+	EventCreate, EventStart, EventStop, EventRestart, EventUpdate, EventDelete,
+	EventSpawn, EventReap, EventExit, EventStopPID, EventFlap,
+	EventLogFailed, EventLogResumed, EventKeepFailed, EventReadFailed, EventWorker, EventAudit,
 }
 
 // Event is one happening under one of its two names.
@@ -52,7 +73,7 @@ type Event struct {
 	Seq        uint64    `json:",omitzero"`
 	Time       time.Time `json:",omitzero"`
 	Event      string    `json:",omitzero"` // the name under which it is delivered: "exit" or "proc.web.exit"
-	Type       string    `json:",omitzero"` // "exit"
+	Type       string    `json:",omitzero"` // EventExit …
 	Name       string    `json:",omitzero"` // process name
 	PID, OSPid int       `json:",omitzero"` // 0 when it is about the template
 	Index      int       `json:",omitzero"` // of the instance among its template's, from 1

@@ -117,7 +117,7 @@ func (s *supervisor) launched(sl *slot, inst *instance, detached bool) {
 		s.setState(sl, running)
 	}
 	s.emit(Event{
-		Type: "spawn", Name: s.name, PID: inst.pid, OSPid: inst.proc.OSPid(), Index: inst.index, Detached: detached,
+		Type: EventSpawn, Name: s.name, PID: inst.pid, OSPid: inst.proc.OSPid(), Index: inst.index, Detached: detached,
 	})
 	if !detached {
 		s.watch(sl, inst)

@@ -213,7 +213,7 @@ func (m *Manager) add(t Template, from source) *supervisor {
 	m.adopt(s)
 	m.byName[t.Name] = s
 	m.order = append(m.order, s)
-	s.publish("create", nil)
+	s.publish(EventCreate, nil)
 	m.work.Go(func() {
 		s.run()
 		m.forget(s)

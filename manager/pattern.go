@@ -23,7 +23,7 @@ type Pattern struct {
 func (p Pattern) Process() string { return p.name }
 
 // Audits reports whether the pattern is for audit events.
-func (p Pattern) Audits() bool { return p.plain == auditEvent || p.kind == auditEvent }
+func (p Pattern) Audits() bool { return p.plain == EventAudit || p.kind == EventAudit }
 
 // ParsePattern reads a pattern from its parts, as in the path of /watch:
 //

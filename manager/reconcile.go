@@ -123,9 +123,9 @@ func (s *supervisor) roll() {
 
 // tell tells the instance of sl to stop. s.mu must be held.
 func (s *supervisor) tell(sl *slot) {
-	event, reason := "stop_pid", s.cause
+	event, reason := EventStopPID, s.cause
 	if s.active && sl.index > s.template.NumProcesses {
-		event, reason = "reap", "scaled down"
+		event, reason = EventReap, "scaled down"
 	}
 	s.order(sl, event, reason)
 }

@@ -112,7 +112,7 @@ func (m *Manager) Resume(why string) (complete bool, err error) {
 	if m.options.State != nil {
 		m.options.State.logs.Settled()
 	}
-	m.events.publish(Event{Type: "worker", OSPid: os.Getpid(), Reason: why})
+	m.events.publish(Event{Type: EventWorker, OSPid: os.Getpid(), Reason: why})
 	return snap.loaded, nil
 }
 
@@ -302,7 +302,7 @@ func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorSnapshot)
 	switch r.State {
 	case starting:
 		s.setState(sl, running)
-		s.emit(Event{Type: "spawn", Name: s.name, PID: inst.pid, OSPid: inst.proc.OSPid(), Index: inst.index})
+		s.emit(Event{Type: EventSpawn, Name: s.name, PID: inst.pid, OSPid: inst.proc.OSPid(), Index: inst.index})
 	case stopping:
 		s.stops = append(s.stops, stopOrder{inst, r.Stop}) // does nothing to one that was told
 	}
@@ -341,5 +341,5 @@ func (s *supervisor) missing(sl *slot, inst *instance, r slotRecord) {
 	s.record(inst, ExitRecord{PID: inst.pid, Exit: process.Exit{
 		StartedAt: r.StartedAt, EndedAt: time.Now(), ExitStatus: lostStatus, Reason: lost,
 	}})
-	s.emit(Event{Type: "exit", Name: s.name, PID: inst.pid, Index: inst.index, ExitStatus: lostStatus, Reason: lost})
+	s.emit(Event{Type: EventExit, Name: s.name, PID: inst.pid, Index: inst.index, ExitStatus: lostStatus, Reason: lost})
 }

@@ -152,7 +152,7 @@ func (s *supervisor) cutOff(was savedTemplate, now time.Time) {
 	}
 	s.remember(inst)
 	s.emit(Event{
-		Type: "exit", Name: s.name, PID: e.PID, OSPid: e.OSPid, Index: e.Index,
+		Type: EventExit, Name: s.name, PID: e.PID, OSPid: e.OSPid, Index: e.Index,
 		ExitStatus: e.ExitStatus, Reason: e.Reason,
 	})
 }

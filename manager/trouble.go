@@ -19,13 +19,13 @@ func (t *trouble) logs(err error) {
 	t.ofLogs = err
 	if err == nil {
 		t.m.options.Logger.Info("logs are written to disk again")
-		t.m.events.publish(Event{Type: "log_resumed"})
+		t.m.events.publish(Event{Type: EventLogResumed})
 		return
 	}
 	if !known {
 		t.m.options.Logger.Warn("logs are not written to disk; readers still get all that is in memory", "error", err)
 	}
-	t.m.events.publish(Event{Type: "log_failed", Reason: err.Error()})
+	t.m.events.publish(Event{Type: EventLogFailed, Reason: err.Error()})
 }
 
 // state is logs for the files of the state.
@@ -44,7 +44,7 @@ func (t *trouble) state(err error) {
 func (s *supervisor) unkept(inst *instance, label string, err error) {
 	reason := label + ": " + err.Error()
 	s.m.options.Logger.Warn("output is lost when gafferd crashes or is upgraded", "process", s.name, "pid", inst.pid, "error", reason)
-	s.m.events.publish(Event{Type: "keep_failed", Name: s.name, PID: inst.pid, Index: inst.index, Reason: reason})
+	s.m.events.publish(Event{Type: EventKeepFailed, Name: s.name, PID: inst.pid, Index: inst.index, Reason: reason})
 }
 
 // unread makes known that there is no memory for what is to be read of a stream, or
@@ -55,7 +55,7 @@ func (s *supervisor) unread(inst *instance, label string, lost int, err error) {
 		message, reason = "output is lost for want of memory", fmt.Sprintf("%s: %d bytes are lost: %v", label, lost, err)
 	}
 	s.m.options.Logger.Warn(message, "process", s.name, "pid", inst.pid, "error", reason)
-	s.m.events.publish(Event{Type: "read_failed", Name: s.name, PID: inst.pid, Index: inst.index, Reason: reason})
+	s.m.events.publish(Event{Type: EventReadFailed, Name: s.name, PID: inst.pid, Index: inst.index, Reason: reason})
 }
 
 // same reports whether two errors have one reason: a disk that is full is full

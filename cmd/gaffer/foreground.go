@@ -39,7 +39,7 @@ func newForeground(stdout io.Writer, templates []manager.Template, restart bool)
 	if err != nil {
 		return nil, err
 	}
-	exits, err := manager.ParsePattern("exit")
+	exits, err := manager.ParsePattern(manager.EventExit)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ type alarm struct{ done chan struct{} }
 
 // Start implements manager.App.
 func (a *alarm) Start(m *manager.Manager) error {
-	exits, err := manager.ParsePattern("exit")
+	exits, err := manager.ParsePattern(manager.EventExit)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func run(ctx context.Context) error {
 	if err := m.StartApps(&alarm{done: make(chan struct{})}); err != nil {
 		return err
 	}
-	exits, err := manager.ParsePattern("exit")
+	exits, err := manager.ParsePattern(manager.EventExit)
 	if err != nil {
 		return err
 	}

@@ -109,12 +109,12 @@ func (f *followers) sync() {
 func (f *followers) handle(ev manager.Event) {
 	out, show := f.console.out, f.console.options.Events
 	switch ev.Type {
-	case "spawn":
+	case manager.EventSpawn:
 		f.follow(ev.PID, ev.Name, ev.Index)
 		if show {
 			out.print(f.of[ev.PID].label, ev.Time, fmt.Appendf(nil, "started as os pid %d", ev.OSPid))
 		}
-	case "exit":
+	case manager.EventExit:
 		follower, ok := f.of[ev.PID]
 		if !ok { // it could not even be started
 			follower = f.newFollower(ev.Name, ev.Index)
