@@ -108,7 +108,7 @@ func (s *Server) named(do func(name string) (*manager.Operation, error)) handler
 	return s.operate(func(r *http.Request) (*manager.Operation, error) { return do(mux.Vars(r)["name"]) })
 }
 
-func (s *Server) grouped(do func(group string, only ...func(name string) bool) (*manager.Operation, error)) handler {
+func (s *Server) grouped(do func(group string, only func(name string) bool) (*manager.Operation, error)) handler {
 	return s.operate(func(r *http.Request) (*manager.Operation, error) {
 		return do(mux.Vars(r)["group"], visitorOf(r).sees)
 	})

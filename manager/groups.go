@@ -46,38 +46,38 @@ func (m *Manager) group(g string) ([]*supervisor, error) {
 }
 
 // The operations on a group are taken by its templates in creation order, one
-// after the other. They are over when they are for every template. With only,
-// the group is nothing but the templates whose names that is true of.
+// after the other. They are over when they are for every template. Only those of it
+// count whose names only is true of; nil is all.
 
 // StartGroup is Start for every template of the group.
-func (m *Manager) StartGroup(g string, only ...func(name string) bool) (*Operation, error) {
+func (m *Manager) StartGroup(g string, only func(name string) bool) (*Operation, error) {
 	return m.commandGroup(g, only, func(s *supervisor, o *Operation) error { return s.command(o, (*supervisor).start) })
 }
 
 // StopGroup is Stop for every template of the group.
-func (m *Manager) StopGroup(g string, only ...func(name string) bool) (*Operation, error) {
+func (m *Manager) StopGroup(g string, only func(name string) bool) (*Operation, error) {
 	return m.commandGroup(g, only, func(s *supervisor, o *Operation) error { return s.command(o, (*supervisor).stop) })
 }
 
 // RestartGroup is Restart for every template of the group.
-func (m *Manager) RestartGroup(g string, only ...func(name string) bool) (*Operation, error) {
+func (m *Manager) RestartGroup(g string, only func(name string) bool) (*Operation, error) {
 	return m.commandGroup(g, only, func(s *supervisor, o *Operation) error { return s.command(o, (*supervisor).restart) })
 }
 
 // DeleteGroup is Delete for every template of the group.
-func (m *Manager) DeleteGroup(g string, only ...func(name string) bool) (*Operation, error) {
+func (m *Manager) DeleteGroup(g string, only func(name string) bool) (*Operation, error) {
 	return m.commandGroup(g, only, func(s *supervisor, o *Operation) error { return m.delete(s.name, o) })
 }
 
 // commandGroup lets every member of a group take a command. One that has been
 // deleted meanwhile is passed over.
-func (m *Manager) commandGroup(g string, only []func(string) bool, command func(*supervisor, *Operation) error) (*Operation, error) {
+func (m *Manager) commandGroup(g string, only func(name string) bool, command func(*supervisor, *Operation) error) (*Operation, error) {
 	members, err := m.group(g)
 	if err != nil {
 		return nil, err
 	}
-	for _, wanted := range only {
-		members = slices.DeleteFunc(members, func(s *supervisor) bool { return !wanted(s.name) })
+	if only != nil {
+		members = slices.DeleteFunc(members, func(s *supervisor) bool { return !only(s.name) })
 	}
 	if len(members) == 0 {
 		return nil, fmt.Errorf("group %q %w", g, ErrNotFound)

@@ -245,7 +245,7 @@ func TestUnknownNames(t *testing.T) {
 		for i, err := range []error{
 			op(f.Start("web")), op(f.Stop("web")), op(f.Restart("web")), op(f.Delete("web")), op(f.Update("web", quiet("web"))),
 			num(f.Add("web", 1)), num(f.Sub("web", 1)), num(f.Scale("web", 1)), f.Signal("web", 15), f.SignalPID(1, 15),
-			op(f.StartGroup("web")), op(f.StopGroup("web")), op(f.RestartGroup("web")), op(f.DeleteGroup("web")),
+			op(f.StartGroup("web", nil)), op(f.StopGroup("web", nil)), op(f.RestartGroup("web", nil)), op(f.DeleteGroup("web", nil)),
 			exits, stats, instances, template, log, labels, input, group,
 		} {
 			if !errors.Is(err, ErrNotFound) {
@@ -267,12 +267,12 @@ func TestGroups(t *testing.T) {
 		if got, err := f.Group("ga"); err != nil || len(got) != 3 || got[0] != "ga:b" || got[1] != "ga:a" || got[2] != "ga:x:y" {
 			t.Error(got, err)
 		}
-		f.over(f.do(f.StopGroup("ga")))
+		f.over(f.do(f.StopGroup("ga", nil)))
 		f.wantAlive("gb:b-1 solo-1")
 		f.events()
-		f.over(f.do(f.StartGroup("ga")))
-		f.over(f.do(f.RestartGroup("solo")))
-		f.over(f.do(f.DeleteGroup("ga")))
+		f.over(f.do(f.StartGroup("ga", nil)))
+		f.over(f.do(f.RestartGroup("solo", nil)))
+		f.over(f.do(f.DeleteGroup("ga", nil)))
 		f.wantAlive("gb:b-1 solo-1")
 		if got := f.Groups(); len(got) != 2 {
 			t.Error(got)

@@ -19,7 +19,7 @@ func TestShutdownStopsInReverseOrder(t *testing.T) {
 		for _, alive := range []string{"cache-1 db-1 db-2 db-3 queue-1 web-1", "cache-1 db-1 db-2 db-3 queue-1", "db-1 db-2 db-3"} {
 			synctest.Wait()
 			f.wantAlive(alive)
-			for _, err := range []error{opErr(f.Start("web")), opErr(f.Create(quiet("x"))), opErr(f.Delete("web")), opErr(f.StopGroup("web")), opErr(f.StopPID(1))} {
+			for _, err := range []error{opErr(f.Start("web")), opErr(f.Create(quiet("x"))), opErr(f.Delete("web")), opErr(f.StopGroup("web", nil)), opErr(f.StopPID(1))} {
 				if !errors.Is(err, ErrClosed) {
 					t.Error(err)
 				}
