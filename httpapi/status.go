@@ -38,7 +38,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	o := object{
 		{Name: "active", Value: status.Active},
 		{Name: "running", Value: status.Running},
-		{Name: "max_processes", Value: status.MaxProcesses},
+		{Name: "max_processes", Value: status.NumProcesses}, // for gaffer's clients
 		{Name: "numprocesses", Value: status.NumProcesses},
 		{Name: "state", Value: status.State},
 	}

@@ -19,7 +19,7 @@ func TestCreateStopStart(t *testing.T) {
 		}
 		f.wantAlive("web-1 web-2")
 		f.wantEvents("create web, start web, spawn web 1, spawn web 2")
-		want := Status{Active: true, Running: 2, MaxProcesses: 2, NumProcesses: 2, State: StateRunning}
+		want := Status{Active: true, Running: 2, NumProcesses: 2, State: StateRunning}
 		if st := f.wantState("web", StateRunning); st != want {
 			t.Errorf("%+v", st)
 		}

@@ -6,7 +6,6 @@ import "time"
 type Status struct {
 	Active       bool // it has instances, or will: told to run, and neither done nor flapping
 	Running      int  // instances, those that are stopping not counted
-	MaxProcesses int  // the same as NumProcesses, for gaffer's clients
 	NumProcesses int  // how many there should be
 	State        string
 	NextRetryAt  time.Time // zero if no retry is pending
@@ -41,7 +40,6 @@ func (s *supervisor) status() Status {
 	st := Status{
 		Active:       s.active && !s.suspended && !s.done(),
 		Running:      s.counts[running],
-		MaxProcesses: s.template.NumProcesses,
 		NumProcesses: s.template.NumProcesses,
 		State:        s.summary(),
 		NextRetryAt:  s.retries.next(),
