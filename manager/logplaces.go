@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"iter"
 	"math"
 	"slices"
 
@@ -150,7 +151,7 @@ func (r *LogReader) linesFrom(o *output, start int64) (found []place) {
 }
 
 // All yields every line up to the end and then closes the reader.
-func (r *LogReader) All(ctx context.Context) func(yield func(LogLine, error) bool) {
+func (r *LogReader) All(ctx context.Context) iter.Seq2[LogLine, error] {
 	return func(yield func(LogLine, error) bool) {
 		defer r.Close()
 		for {

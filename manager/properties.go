@@ -3,6 +3,7 @@ package manager
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -127,7 +128,7 @@ func unknownProblem(name string) string {
 // mistakes yields those found while parsing, and of those found by validating
 // the ones about other properties: a property that could not be read keeps its
 // default, about which nobody wants to hear.
-func mistakes(parsed map[string]error, validated error) func(yield func(error) bool) {
+func mistakes(parsed map[string]error, validated error) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		for _, p := range properties {
 			if err := parsed[p.name]; err != nil && !yield(err) {
