@@ -42,6 +42,23 @@ func listProperty(name string, in func(*Template) *[]string) property {
 	}}
 }
 
+// optionalProperty is null until it is set.
+func optionalProperty[T any](name string, kind Kind, in func(*Template) **T, to func(any) (T, error)) property {
+	get := func(t *Template) any {
+		if v := *in(t); v != nil {
+			return *v
+		}
+		return nil
+	}
+	return property{name, kind, get, func(t *Template, v any) error {
+		value, err := to(v)
+		if err == nil {
+			*in(t) = &value
+		}
+		return err
+	}}
+}
+
 // args are kept and shown as they were sent, a list or a string.
 
 func getArgs(t *Template) any {
@@ -144,21 +161,6 @@ func setNumProcesses(t *Template, v any) error {
 	}
 	t.NumProcesses = n
 	return nil
-}
-
-func getPriority(t *Template) any {
-	if t.Priority == nil {
-		return nil
-	}
-	return *t.Priority
-}
-
-func setPriority(t *Template, v any) error {
-	n, err := toSmallInt(v)
-	if err == nil {
-		t.Priority = &n
-	}
-	return err
 }
 
 func getGracefulTimeout(t *Template) any { return t.GracefulTimeout.Seconds() }

@@ -11,39 +11,7 @@ import (
 	"github.com/gafferd/gaffer/process"
 )
 
-// Rows of the table for what a program may use and do.
-
-func optionalInt(name string, in func(*Template) **int) property {
-	get := func(t *Template) any {
-		if n := *in(t); n != nil {
-			return *n
-		}
-		return nil
-	}
-	return property{name, KindInt, get, func(t *Template, v any) error {
-		n, err := toSmallInt(v)
-		if err == nil {
-			*in(t) = &n
-		}
-		return err
-	}}
-}
-
-func optionalFlag(name string, in func(*Template) **bool) property {
-	get := func(t *Template) any {
-		if b := *in(t); b != nil {
-			return *b
-		}
-		return nil
-	}
-	return property{name, KindBool, get, func(t *Template, v any) error {
-		b, err := toBool(v)
-		if err == nil {
-			*in(t) = &b
-		}
-		return err
-	}}
-}
+// Values of what a program may use and do.
 
 // largestShown is up to where every number is one in JSON too.
 const largestShown = 1 << 53
