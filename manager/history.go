@@ -86,9 +86,8 @@ func (m *Manager) adopt(s *supervisor) {
 // its output.
 func (s *supervisor) endedInstance(e savedExit) *instance {
 	inst := &instance{pid: e.PID, index: e.Index, owner: s, exit: e.record()}
-	files := s.m.options.State.logs.Files(s.name)
-	if i := slices.IndexFunc(files, func(f *archive.File) bool { return f.PID() == e.PID }); i >= 0 {
-		inst.logs = recalled(files[i])
+	if file := s.archived(e.PID); file != nil {
+		inst.logs = recalled(file)
 	}
 	return inst
 }

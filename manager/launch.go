@@ -59,15 +59,19 @@ func (s *supervisor) launch() {
 	file := s.keep(inst, spec)
 	options := s.optionsFor(inst, file)
 	options.Expected = expected
-	proc, err := process.Start(spec, options)
+	var err error
+	if inst.proc, err = process.Start(spec, options); err == nil {
+		s.m.options.Logger.Debug("started", "process", s.name, "pid", inst.pid, "os_pid", inst.proc.OSPid())
+	}
+	s.attempted(sl, inst, spec, file, err)
+}
+
+// attempted notes how the start of an instance has gone. err is why it has no process.
+func (s *supervisor) attempted(sl *slot, inst *instance, spec *process.Spec, file *archive.File, err error) {
 	if err != nil {
 		s.m.options.Logger.Warn("start failed", "process", s.name, "pid", inst.pid, "error", err)
 	} else {
-		s.m.options.Logger.Debug("started", "process", s.name, "pid", inst.pid, "os_pid", proc.OSPid())
-	}
-	if err == nil {
-		inst.proc = proc
-		s.follow(file, proc.Logs(), spec)
+		s.follow(file, inst.proc.Logs(), spec)
 	}
 	s.mu.Lock()
 	defer s.unlock()
@@ -105,23 +109,21 @@ func (s *supervisor) prepare() (sl *slot, inst *instance, spec *process.Spec, wr
 func (s *supervisor) launched(sl *slot, inst *instance, detached bool) {
 	s.trouble = ""
 	sl.failed, sl.refused = false, false
-	if !detached {
-		s.m.pids.add(inst) // who hears of it finds it
+	spawn := Event{
+		Type: EventSpawn, Name: s.name, PID: inst.pid, OSPid: inst.proc.OSPid(), Index: inst.index, Detached: detached,
 	}
 	if detached {
 		s.setState(sl, finished)
 		s.note(s.key(".i%d", inst.pid), nil)
 		s.discarded = append(s.discarded, inst)
-	} else {
-		sl.instance = inst
-		s.setState(sl, running)
+		s.emit(spawn)
+		return
 	}
-	s.emit(Event{
-		Type: EventSpawn, Name: s.name, PID: inst.pid, OSPid: inst.proc.OSPid(), Index: inst.index, Detached: detached,
-	})
-	if !detached {
-		s.watch(sl, inst)
-	}
+	s.m.pids.add(inst) // who hears of it finds it
+	sl.instance = inst
+	s.setState(sl, running)
+	s.emit(spawn)
+	s.watch(sl, inst)
 }
 
 // watch sees to it that the end of an instance has its consequences.

@@ -42,10 +42,11 @@ func (m *Manager) addAll(ts []Template, o *Operation) {
 	m.work.Go(func() { o.finish(m.startBatches(batches)) })
 }
 
-// inBatches has those of equal priority together. All are in the order of their priorities.
+// inBatches has those of equal priority together. All are in the order of their
+// priorities, or in the reverse.
 func inBatches(all []*supervisor) (batches [][]*supervisor) {
 	for i, s := range all {
-		if i == 0 || comparePriorities(all[i-1].template.Priority, s.template.Priority) != 0 {
+		if i == 0 || comparePriorities(all[i-1].priority(), s.priority()) != 0 {
 			batches = append(batches, nil)
 		}
 		last := len(batches) - 1

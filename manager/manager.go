@@ -196,14 +196,9 @@ func (m *Manager) remove(s *supervisor, o *Operation) ([]stopOrder, error) {
 }
 
 // add adds a template that is checked and whose name is free, and publishes
-// that. The goroutine started here ends when the template is deleted, or the
-// Manager shut down, and its instances are gone. m.mu must be held.
+// that. m.mu must be held.
 func (m *Manager) add(t Template, from source) *supervisor {
-	var before *supervisor
-	if leaving := m.leaving[t.Name]; len(leaving) > 0 {
-		before = leaving[len(leaving)-1]
-	}
-	s := newSupervisor(m, t.clone(), before)
+	s := newSupervisor(m, t.clone())
 	s.source = from
 	if from == fromFile {
 		s.filed = t.clone()
@@ -214,11 +209,17 @@ func (m *Manager) add(t Template, from source) *supervisor {
 	m.byName[t.Name] = s
 	m.order = append(m.order, s)
 	s.publish(EventCreate, nil)
+	m.live(s)
+	return s
+}
+
+// live lets a template do what it is told. The goroutine started here ends when the
+// template is deleted, or the Manager shut down, and its instances are gone.
+func (m *Manager) live(s *supervisor) {
 	m.work.Go(func() {
 		s.run()
 		m.forget(s)
 	})
-	return s
 }
 
 // forget lets go of a template whose instances are gone.

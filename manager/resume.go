@@ -148,14 +148,9 @@ func (m *Manager) goOn(all []*supervisor) {
 			held = append(held, s)
 		}
 		s.unlock()
-		m.work.Go(func() {
-			s.run()
-			m.forget(s)
-		})
+		m.live(s)
 	}
-	slices.SortStableFunc(held, func(a, b *supervisor) int {
-		return comparePriorities(a.template.Priority, b.template.Priority)
-	})
+	slices.SortStableFunc(held, func(a, b *supervisor) int { return comparePriorities(a.priority(), b.priority()) })
 	batches := inBatches(held)
 	m.work.Go(func() { _ = m.startBatches(batches) })
 }
@@ -166,11 +161,7 @@ func (m *Manager) resume(id int, saved *supervisorSnapshot) (*supervisor, error)
 	if err != nil {
 		return nil, err
 	}
-	var before *supervisor
-	if leaving := m.leaving[t.Name]; len(leaving) > 0 {
-		before = leaving[len(leaving)-1]
-	}
-	s := newSupervisor(m, t, before)
+	s := newSupervisor(m, t)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.records.id, s.records.description = id, false
@@ -312,20 +303,9 @@ func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorSnapshot)
 // takeOverLater brings back an instance that is still being started, once it is, which
 // nobody else is made to wait for.
 func (s *supervisor) takeOverLater(sl *slot, inst *instance, claim *process.Claim, at time.Time, file *archive.File, spec *process.Spec) {
-	proc, err := claim.Adopt(process.Was{StartedAt: at})
-	if err == nil {
-		inst.proc = proc
-		s.follow(file, proc.Logs(), spec)
-	}
-	s.mu.Lock()
-	defer s.unlock()
-	if err != nil {
-		s.m.options.Logger.Warn("start failed", "process", s.name, "pid", inst.pid, "error", err)
-		s.refuse(sl, inst, err)
-	} else {
-		s.launched(sl, inst, spec.Detach)
-	}
-	s.settled(sl)
+	var err error
+	inst.proc, err = claim.Adopt(process.Was{StartedAt: at})
+	s.attempted(sl, inst, spec, file, err)
 }
 
 // missing deals with an instance that is not there. s.mu must be held.

@@ -61,20 +61,15 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 // stopAll stops one batch after the other, and closes m.stopped when all that
 // New and the operations have started is gone.
 func (m *Manager) stopAll() {
-	rest := m.everyone()
-	slices.SortStableFunc(rest, func(a, b *supervisor) int { return comparePriorities(b.priority(), a.priority()) })
-	for len(rest) > 0 {
-		n := 1
-		for n < len(rest) && comparePriorities(rest[0].priority(), rest[n].priority()) == 0 {
-			n++
-		}
-		for _, s := range rest[:n] {
+	all := m.everyone()
+	slices.SortStableFunc(all, func(a, b *supervisor) int { return comparePriorities(b.priority(), a.priority()) })
+	for _, batch := range inBatches(all) {
+		for _, s := range batch {
 			s.end()
 		}
-		for _, s := range rest[:n] {
+		for _, s := range batch {
 			<-s.gone
 		}
-		rest = rest[n:]
 	}
 	m.work.Wait()
 	m.saver.finish()

@@ -81,7 +81,9 @@ type stopOrder struct {
 	reason string
 }
 
-func newSupervisor(m *Manager, t Template, before *supervisor) *supervisor {
+// newSupervisor makes one that waits for those to go that had its name before. m.mu
+// must be held.
+func newSupervisor(m *Manager, t Template) *supervisor {
 	s := &supervisor{
 		m:        m,
 		name:     t.Name,
@@ -91,8 +93,8 @@ func newSupervisor(m *Manager, t Template, before *supervisor) *supervisor {
 		records:  journal{id: m.nextID(), description: true},
 		app:      m.outputs.join(groupOf(t.Name)),
 	}
-	if before != nil {
-		s.before = before.gone
+	if leaving := m.leaving[t.Name]; len(leaving) > 0 {
+		s.before = leaving[len(leaving)-1].gone
 		s.blocked = true
 	}
 	return s
