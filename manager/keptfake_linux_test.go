@@ -90,12 +90,12 @@ func TestForgottenOnceRecorded(t *testing.T) {
 			forgotten++
 			v.mu.Lock()
 			defer v.mu.Unlock()
-			snap, err := v.snapshot()
+			vs, err := v.state()
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			for _, s := range snap.supervisors {
+			for _, s := range vs.supervisors {
 				for _, sl := range s.slots {
 					if sl.PID == pid && (sl.State == starting || sl.State == running || sl.State == stopping) {
 						t.Errorf("pid %d is forgotten, and recorded as %v", pid, sl.State)

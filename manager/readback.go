@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// snapshot is what a Vault tells of a Manager.
-type snapshot struct {
+// vaultState is what a Vault tells of a Manager.
+type vaultState struct {
 	before      *beforeRecord
 	run         string
 	pid         int
@@ -18,10 +18,10 @@ type snapshot struct {
 	loaded      bool
 	events      map[uint64]Event
 	audits      map[uint64]Event
-	supervisors map[int]*supervisorSnapshot
+	supervisors map[int]*supervisorState
 }
 
-type supervisorSnapshot struct {
+type supervisorState struct {
 	supervisorRecord
 	filed  json.RawMessage
 	wanted wantedRecord
@@ -34,11 +34,11 @@ type supervisorSnapshot struct {
 // Check returns why this program cannot read what is in the vault: it may be
 // another one that has written it.
 func (v *Vault) Check() error {
-	snap, err := v.snapshot()
+	vs, err := v.state()
 	if err != nil {
 		return err
 	}
-	for _, s := range snap.supervisors {
+	for _, s := range vs.supervisors {
 		if err := s.check(); err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (v *Vault) Check() error {
 }
 
 // check returns what of the descriptions this program does not know.
-func (s *supervisorSnapshot) check() error {
+func (s *supervisorState) check() error {
 	if len(s.Description) == 0 {
 		return nil // its end was being recorded
 	}
@@ -67,51 +67,51 @@ func (s *supervisorSnapshot) check() error {
 	return nil
 }
 
-// snapshot reads all records.
-func (v *Vault) snapshot() (*snapshot, error) {
-	snap := &snapshot{events: make(map[uint64]Event), audits: make(map[uint64]Event), supervisors: make(map[int]*supervisorSnapshot)}
+// state reads all records.
+func (v *Vault) state() (*vaultState, error) {
+	vs := &vaultState{events: make(map[uint64]Event), audits: make(map[uint64]Event), supervisors: make(map[int]*supervisorState)}
 	for key, value := range v.records {
-		if err := snap.read(key, value); err != nil {
+		if err := vs.read(key, value); err != nil {
 			return nil, fmt.Errorf("state %s: %w", key, err)
 		}
 	}
-	return snap, nil
+	return vs, nil
 }
 
-func (snap *snapshot) read(key string, value []byte) error {
+func (vs *vaultState) read(key string, value []byte) error {
 	switch key {
 	case "before":
-		return json.Unmarshal(value, &snap.before)
+		return json.Unmarshal(value, &vs.before)
 	case "run":
-		snap.run = string(value)
+		vs.run = string(value)
 		return nil
 	case "pid":
-		return json.Unmarshal(value, &snap.pid)
+		return json.Unmarshal(value, &vs.pid)
 	case "closing":
-		snap.closing = true
+		vs.closing = true
 		return nil
 	case "loaded":
-		snap.loaded = true
+		vs.loaded = true
 		return nil
 	}
 	if n, ok := strings.CutPrefix(key, eventPrefix); ok {
-		return readEvent(snap.events, n, value)
+		return readEvent(vs.events, n, value)
 	}
 	if n, ok := strings.CutPrefix(key, auditPrefix); ok {
-		return readEvent(snap.audits, n, value)
+		return readEvent(vs.audits, n, value)
 	}
 	id, part, _ := strings.Cut(strings.TrimPrefix(key, "s"), ".")
 	number, err := strconv.Atoi(id)
 	if err != nil || key[0] != 's' {
 		return fmt.Errorf("is not known to this version")
 	}
-	s := snap.supervisors[number]
+	s := vs.supervisors[number]
 	if s == nil {
-		s = &supervisorSnapshot{
+		s = &supervisorState{
 			slots: make(map[int]slotRecord), exits: make(map[int]exitRecord),
 			made: make(map[int]json.RawMessage),
 		}
-		snap.supervisors[number] = s
+		vs.supervisors[number] = s
 	}
 	return s.read(part, value)
 }
@@ -127,7 +127,7 @@ func readEvent(into map[uint64]Event, number string, value []byte) error {
 	return err
 }
 
-func (s *supervisorSnapshot) read(part string, value []byte) error {
+func (s *supervisorState) read(part string, value []byte) error {
 	switch part {
 	case "":
 		return json.Unmarshal(value, &s.supervisorRecord)

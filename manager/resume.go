@@ -20,20 +20,20 @@ func (m *Manager) openVault(v *Vault) {
 	m.vault = v
 	m.events.prefix, m.events.keep = eventPrefix, m.record
 	m.audits.prefix, m.audits.keep = auditPrefix, m.record
-	snap, err := v.snapshot()
-	if err != nil || snap.before == nil {
+	old, err := v.state()
+	if err != nil || old.before == nil {
 		m.record([]change{
 			{"before", encode(beforeRecord{m.before.number, m.before.pid})},
 			{"run", []byte(m.run)},
 		})
 		return
 	}
-	m.run = snap.run
-	m.before = before{snap.before.Number, snap.before.PID}
-	m.pids.last = max(m.pids.last, snap.pid)
-	m.events.restore(snap.events)
-	m.audits.restore(snap.audits)
-	for id, s := range snap.supervisors {
+	m.run = old.run
+	m.before = before{old.before.Number, old.before.PID}
+	m.pids.last = max(m.pids.last, old.pid)
+	m.events.restore(old.events)
+	m.audits.restore(old.audits)
+	for id, s := range old.supervisors {
 		m.lastID.Store(max(m.lastID.Load(), int64(id)))
 		for _, sl := range s.slots {
 			m.pids.last = max(m.pids.last, sl.PID)
@@ -79,15 +79,15 @@ func (e *Events) restore(events map[uint64]Event) {
 // If the earlier program had ended its Restore, Resume takes the place of that and
 // of Load, and complete is true. If not, Apply and Restore are to add the rest.
 func (m *Manager) Resume(why string) (complete bool, err error) {
-	snap, err := m.vault.snapshot()
+	old, err := m.vault.state()
 	if err != nil {
 		return false, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var all []*supervisor
-	for _, id := range slices.Sorted(maps.Keys(snap.supervisors)) {
-		saved := snap.supervisors[id]
+	for _, id := range slices.Sorted(maps.Keys(old.supervisors)) {
+		saved := old.supervisors[id]
 		if len(saved.Description) == 0 {
 			continue // its end was being recorded
 		}
@@ -102,9 +102,9 @@ func (m *Manager) Resume(why string) (complete bool, err error) {
 			m.options.Logger.Debug("let go", "programs", n)
 		}
 	}
-	if m.options.State != nil && snap.loaded {
+	if m.options.State != nil && old.loaded {
 		m.options.State.exits.Exits = nil // they are in the vault
-		if !snap.closing {
+		if !old.closing {
 			m.saver.begin()
 		}
 	}
@@ -113,7 +113,7 @@ func (m *Manager) Resume(why string) (complete bool, err error) {
 		m.options.State.logs.Settled()
 	}
 	m.events.publish(Event{Type: EventWorker, OSPid: os.Getpid(), Reason: why})
-	return snap.loaded, nil
+	return old.loaded, nil
 }
 
 // HoldBack comes before the readers of a program are sent away that is about to be
@@ -156,7 +156,7 @@ func (m *Manager) goOn(all []*supervisor) {
 }
 
 // resume makes one supervisor as it was. m.mu must be held.
-func (m *Manager) resume(id int, saved *supervisorSnapshot) (*supervisor, error) {
+func (m *Manager) resume(id int, saved *supervisorState) (*supervisor, error) {
 	t, err := parseDescription(saved.Description)
 	if err != nil {
 		return nil, err
@@ -198,7 +198,7 @@ func (m *Manager) resume(id int, saved *supervisorSnapshot) (*supervisor, error)
 
 // resumeExits brings back how instances have ended, and what they had printed.
 // s.mu must be held.
-func (s *supervisor) resumeExits(saved *supervisorSnapshot) {
+func (s *supervisor) resumeExits(saved *supervisorState) {
 	exits := slices.SortedFunc(maps.Values(saved.exits), func(a, b exitRecord) int {
 		return cmp.Or(a.EndedAt.Compare(b.EndedAt), cmp.Compare(a.PID, b.PID))
 	})
@@ -245,7 +245,7 @@ func written(file *archive.File, logs map[string]*streams.Log, labels []string) 
 
 // resumeSlot brings back a slot, with its instance if it has one. s.mu must be
 // held.
-func (s *supervisor) resumeSlot(sl *slot, r slotRecord, saved *supervisorSnapshot) error {
+func (s *supervisor) resumeSlot(sl *slot, r slotRecord, saved *supervisorState) error {
 	sl.pid, sl.restarts, sl.failed, sl.refused, sl.retryAt = r.PID, r.Restarts, r.Failed, r.Refused, r.RetryAt
 	sl.starting = slotStart{r.Generation, r.StartedAt}
 	s.put(sl, r.State)
@@ -262,7 +262,7 @@ func (s *supervisor) resumeSlot(sl *slot, r slotRecord, saved *supervisorSnapsho
 
 // takeOver brings back an instance. One that was being started may never have
 // been. s.mu must be held.
-func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorSnapshot) error {
+func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorState) error {
 	t, err := parseDescription(saved.made[r.PID])
 	if err != nil {
 		return err
