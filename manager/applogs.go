@@ -18,15 +18,15 @@ const TailNone = -1
 // LogQuery says what of an app's output is wanted. The zero value is all that is
 // kept.
 type LogQuery struct {
-	Filter []string                  // process types (web) or instances (worker-2); none: all
-	Only   func(process string) bool // processes of these names; nil: all
-	Stream string                    // stdout or stderr; "": both
-	Grep   *regexp.Regexp            // lines that match; nil: all
-	Since  time.Time                 // lines completed then or later; zero: all that are kept
-	Until  time.Time                 // lines begun before; zero: no limit
-	After  LogCursor                 // what follows that line; zero: not given
-	Tail   int                       // the last so many of these; 0: all; TailNone
-	Follow bool                      // then what comes
+	Filter []string               // process types (web) or instances (worker-2); none: all
+	Only   func(name string) bool // processes of these names; nil: all
+	Stream string                 // stdout or stderr; "": both
+	Grep   *regexp.Regexp         // lines that match; nil: all
+	Since  time.Time              // lines completed then or later; zero: all that are kept
+	Until  time.Time              // lines begun before; zero: no limit
+	After  LogCursor              // what follows that line; zero: not given
+	Tail   int                    // the last so many of these; 0: all; TailNone
+	Follow bool                   // then what comes
 }
 
 // LogLine is a line of an app's output.
@@ -53,7 +53,7 @@ type LogLine struct {
 // and must be closed.
 type LogReader struct {
 	m     *Manager
-	app   *app
+	app   *appOutputs
 	query LogQuery
 	merge *streams.Merge[*output]
 	old   []*output // what the archive has; nil once begun
@@ -75,7 +75,7 @@ type LogReader struct {
 // their exits are listed, and with a state directory of all that it keeps.
 // ErrNotFound if there is neither a process nor history of that name.
 func (m *Manager) Logs(name string, q LogQuery) (*LogReader, error) {
-	old := m.archived(name)
+	old := m.archivedOutputs(name)
 	if _, err := m.group(name); err != nil && len(old) == 0 {
 		return nil, fmt.Errorf("app %q %w", name, ErrNotFound)
 	}
@@ -90,7 +90,7 @@ func (m *Manager) Logs(name string, q LogQuery) (*LogReader, error) {
 		r.only = streams.Filter{Match: q.Grep.Match, Prefix: []byte(prefix)}
 	}
 	if r.foreign() {
-		maps.DeleteFunc(r.open, func(key outputKey, _ openLine) bool { return key.pid > m.before.pid })
+		maps.DeleteFunc(r.open, func(key outputKey, _ openLine) bool { return key.pid > m.earlier.pid })
 	}
 	r.openText = r.open.String()
 	r.merge = streams.NewMerge(m.sequence, &r.app.bell, r.sources)
@@ -109,7 +109,7 @@ func (r *LogReader) Close() {
 // foreign reports whether the query's cursor is from another life of the daemon.
 func (r *LogReader) foreign() bool {
 	n := r.query.After.number
-	return n <= r.m.before.number || n > max(r.upTo, r.reached)
+	return n <= r.m.earlier.number || n > max(r.upTo, r.reached)
 }
 
 // Next returns the next line. The error is io.EOF when there is nothing more and
@@ -318,7 +318,7 @@ func (r *LogReader) sources() (added []streams.Source[*output]) {
 // and what those had is on disk.
 func (r *LogReader) goOn() {
 	r.merge.Close()
-	r.old, r.begun = r.m.archived(r.app.name), false
+	r.old, r.begun = r.m.archivedOutputs(r.app.name), false
 	if r.given == nil || r.reached == 0 { // there is no line to go on behind
 		r.skip = 0
 		return

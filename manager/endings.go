@@ -50,7 +50,7 @@ func (s *supervisor) ended(sl *slot, inst *instance, exit process.Exit) {
 	}
 	sl.instance = nil
 	s.setState(sl, next)
-	s.record(inst, record)
+	s.addExit(inst, record)
 	forGood := s.overForGood()
 	runEnded := s.runEnds(time.Now())
 	s.emit(Event{
@@ -109,9 +109,9 @@ func (s *supervisor) credit(sl *slot, lived time.Duration) {
 	}
 }
 
-// record keeps an exit, and the output of its instance with it, in the place
+// addExit keeps an exit, and the output of its instance with it, in the place
 // of the oldest. s.mu must be held.
-func (s *supervisor) record(inst *instance, record ExitRecord) {
+func (s *supervisor) addExit(inst *instance, record ExitRecord) {
 	inst.exit = &record
 
 	s.exits = append(s.exits, inst)

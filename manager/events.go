@@ -110,7 +110,7 @@ func (e *Events) publish(ev Event, changes ...change) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	ev.Time = time.Now()
-	e.record(ev, changes)
+	e.keepEvent(ev, changes)
 	if len(e.ring) < happenings {
 		e.ring = append(e.ring, ev)
 	} else {
@@ -120,8 +120,8 @@ func (e *Events) publish(ev Event, changes ...change) {
 	e.wake()
 }
 
-// record records an event that is about to be published. e.mu must be held.
-func (e *Events) record(ev Event, changes []change) {
+// keepEvent records an event that is about to be published. e.mu must be held.
+func (e *Events) keepEvent(ev Event, changes []change) {
 	if e.keep == nil {
 		return
 	}

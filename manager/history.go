@@ -24,9 +24,9 @@ func metaOf(f *archive.File) (meta logMeta) {
 	return meta
 }
 
-// keep makes the archive of an instance that is about to start; nil without a
+// createArchive makes the archive of an instance that is about to start; nil without a
 // state directory.
-func (s *supervisor) keep(inst *instance, spec *process.Spec) *archive.File {
+func (s *supervisor) createArchive(inst *instance, spec *process.Spec) *archive.File {
 	labels := spec.Outputs()
 	if s.m.options.State == nil || len(labels) == 0 || spec.Detach {
 		return nil
@@ -51,18 +51,18 @@ func recalled(f *archive.File) map[string]*streams.Log {
 	return logs
 }
 
-// archived are the outputs of an app of which something is on disk.
-func (m *Manager) archived(name string) (old []*output) {
+// archivedOutputs are the outputs of an app of which something is on disk.
+func (m *Manager) archivedOutputs(app string) (old []*output) {
 	if m.options.State == nil {
 		return nil
 	}
 	logs := m.options.State.logs
-	for _, process := range logs.Processes()[name] {
-		for _, f := range logs.Files(process) {
+	for _, name := range logs.Processes()[app] {
+		for _, f := range logs.Files(name) {
 			meta := metaOf(f)
 			for i, a := range []streams.Archive{f.Stdout(), f.Stderr()} {
 				if a.End() > 0 {
-					old = append(old, newOutput(outputKey{f.PID(), i + 1}, process, meta.Index, streams.Archived(a)))
+					old = append(old, newOutput(outputKey{f.PID(), i + 1}, name, meta.Index, streams.Archived(a)))
 				}
 			}
 		}
@@ -85,8 +85,8 @@ func (m *Manager) adopt(s *supervisor) {
 // endedInstance is one that ended in an earlier life of the daemon, with what is kept of
 // its output.
 func (s *supervisor) endedInstance(e savedExit) *instance {
-	inst := &instance{pid: e.PID, index: e.Index, owner: s, exit: e.record()}
-	if file := s.archived(e.PID); file != nil {
+	inst := &instance{pid: e.PID, index: e.Index, owner: s, exit: e.listed()}
+	if file := s.archiveOf(e.PID); file != nil {
 		inst.logs = recalled(file)
 	}
 	return inst
@@ -110,7 +110,7 @@ func (s *supervisor) remember(inst *instance) {
 func (m *Manager) Restore() (taken []string, err error) {
 	defer func() {
 		if err == nil {
-			m.record([]change{{"loaded", []byte("true")}}) // the rest is as complete by now
+			m.writeVault([]change{{"loaded", []byte("true")}}) // the rest is as complete by now
 		}
 	}()
 	if m.options.State == nil {
@@ -164,8 +164,8 @@ func (m *Manager) restore(t Template, saved savedTemplate) bool {
 	return true
 }
 
-// archived is what is on disk of one instance; nil if nothing is.
-func (s *supervisor) archived(pid int) *archive.File {
+// archiveOf is what is on disk of one instance; nil if nothing is.
+func (s *supervisor) archiveOf(pid int) *archive.File {
 	if s.m.options.State == nil {
 		return nil
 	}
@@ -179,8 +179,8 @@ func (s *supervisor) archived(pid int) *archive.File {
 // reopen goes on with the archive of an instance that an earlier program has
 // begun.
 func (s *supervisor) reopen(inst *instance, spec *process.Spec) *archive.File {
-	if f := s.archived(inst.pid); f != nil {
+	if f := s.archiveOf(inst.pid); f != nil {
 		return f
 	}
-	return s.keep(inst, spec)
+	return s.createArchive(inst, spec)
 }

@@ -111,7 +111,7 @@ func (s *supervisor) note(key string, value []byte) {
 
 // commit records what has changed. It comes before anyone hears of it. s.mu must
 // be held.
-func (s *supervisor) commit() { s.m.record(s.changes()) }
+func (s *supervisor) commit() { s.m.writeVault(s.changes()) }
 
 // changes are what is to be recorded. s.mu must be held.
 func (s *supervisor) changes() []change {
@@ -168,8 +168,8 @@ func (s *supervisor) slotRecord(sl *slot) []byte {
 	return r.encode()
 }
 
-// record writes changes to the vault, if there is one.
-func (m *Manager) record(changes []change) {
+// writeVault writes changes to the vault, if there is one.
+func (m *Manager) writeVault(changes []change) {
 	if err := m.vault.write(changes...); err != nil {
 		m.vaultTrouble.Do(func() {
 			m.options.Logger.Error("what happens from now on is lost if gafferd crashes", "error", err)
@@ -189,7 +189,7 @@ func (s *supervisor) description() []byte {
 func (s *supervisor) file(t *Template) {
 	s.filed = *t
 	if s.m.vault != nil {
-		s.m.record([]change{{s.key(".filed"), encode(t.description())}})
+		s.m.writeVault([]change{{s.key(".filed"), encode(t.description())}})
 	}
 }
 
@@ -207,7 +207,7 @@ func (s *supervisor) erase() {
 	for _, sl := range s.slots {
 		gone = append(gone, change{s.key(".%d", sl.index), nil})
 	}
-	s.m.record(append(s.records.more, gone...))
+	s.m.writeVault(append(s.records.more, gone...))
 	s.records.more = nil
 }
 

@@ -56,7 +56,7 @@ func (s *supervisor) launch() {
 		return
 	}
 	s.m.saver.reserve(inst.pid)
-	file := s.keep(inst, spec)
+	file := s.createArchive(inst, spec)
 	options := s.optionsFor(inst, file)
 	options.Expected = expected
 	var err error
@@ -71,7 +71,7 @@ func (s *supervisor) attempted(sl *slot, inst *instance, spec *process.Spec, fil
 	if err != nil {
 		s.m.options.Logger.Warn("start failed", "process", s.name, "pid", inst.pid, "error", err)
 	} else {
-		s.follow(file, inst.proc.Logs(), spec)
+		s.archiveOutput(file, inst.proc.Logs(), spec)
 	}
 	s.mu.Lock()
 	defer s.unlock()

@@ -34,7 +34,7 @@ func (r *LogReader) place(o *output) int64 {
 		return 0
 	case q.After == (LogCursor{}):
 		return o.log.LineAfter(func(m streams.Mark) bool { return m.UnixNano >= q.Since.UnixNano() })
-	case o.pid > r.m.before.pid && r.foreign():
+	case o.pid > r.m.earlier.pid && r.foreign():
 		return 0 // from an earlier life of the daemon: all of this one is new
 	case q.After.key == o.outputKey:
 		return q.After.end

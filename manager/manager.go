@@ -49,7 +49,7 @@ type Manager struct {
 	hurryUp   context.CancelFunc // of hurry
 	work      sync.WaitGroup     // supervisors and loads
 	sequence  *streams.Sequence  // numbers what is read from all instances
-	before    before
+	earlier   earlierLives
 	saver     *saver       // nil without a state directory
 	vault     *Vault       // nil: nothing is recorded
 	run       string       // prefix of this run's markers; "" if no later run has to recognise them
@@ -72,9 +72,9 @@ type Manager struct {
 	closed  bool
 }
 
-// before is where earlier lives of the daemon ended: what is of this one has
+// earlierLives are where earlier lives of the daemon ended: what is of this one has
 // larger numbers and pids.
-type before struct {
+type earlierLives struct {
 	number uint64
 	pid    int
 }
@@ -116,7 +116,7 @@ func New(o Options) *Manager {
 	// Numbers go on where the clock is, not behind the last that was kept: one
 	// that a reader has seen before a crash never comes again.
 	m.sequence.Skip(uint64(time.Now().UnixNano()))
-	m.before = before{m.sequence.Last(), m.pids.last}
+	m.earlier = earlierLives{m.sequence.Last(), m.pids.last}
 	if o.Vault != nil {
 		m.openVault(o.Vault)
 	}

@@ -28,15 +28,14 @@ type output struct {
 	added    uint64 // as which of its app's outputs, from 1; 0: it is on disk alone
 }
 
-func newOutput(key outputKey, process string, index int, log *streams.Log) *output {
-	return &output{outputKey: key, process: process, instance: fmt.Sprintf("%s-%d", typeOf(process), index), log: log}
+func newOutput(key outputKey, name string, index int, log *streams.Log) *output {
+	return &output{outputKey: key, process: name, instance: fmt.Sprintf("%s-%d", typeOf(name), index), log: log}
 }
 
 // typeOf is what an instance is called by in its app: the name without the app.
-func typeOf(process string) string {
-	_, name, ok := strings.Cut(process, ":")
-	if !ok {
-		return process
+func typeOf(name string) string {
+	if _, after, ok := strings.Cut(name, ":"); ok {
+		return after
 	}
 	return name
 }
@@ -61,9 +60,9 @@ func (o *output) stream() string {
 // last of each instance, and else the newest.
 const keptOutputs = 1000
 
-// app is what the logs of one app share. It is there while somebody holds it: a
-// process of the app, or a reader who may wait for the next.
-type app struct {
+// appOutputs are what the logs of one app share. They are there while somebody holds
+// them: a process of the app, or a reader who may wait for the next.
+type appOutputs struct {
 	name string       // set when made
 	bell streams.Bell // likewise
 
@@ -81,7 +80,7 @@ type app struct {
 }
 
 // after is where the outputs are that came after so many. outputs.mu must be held.
-func (a *app) after(added uint64) int {
+func (a *appOutputs) after(added uint64) int {
 	i, _ := slices.BinarySearchFunc(a.outputs, added+1, func(o *output, n uint64) int { return cmp.Compare(o.added, n) })
 	return i
 }
@@ -93,30 +92,30 @@ type outputs struct {
 	bell *streams.Bell // rung by every log
 
 	mu   sync.Mutex // guards everything below
-	apps map[string]*app
+	apps map[string]*appOutputs
 }
 
 // hold finds or makes the app of that name. It is there until release.
-func (os *outputs) hold(name string) *app {
-	os.mu.Lock()
-	defer os.mu.Unlock()
-	a := os.apps[name]
+func (outs *outputs) hold(name string) *appOutputs {
+	outs.mu.Lock()
+	defer outs.mu.Unlock()
+	a := outs.apps[name]
 	if a == nil {
-		if os.apps == nil {
-			os.apps = make(map[string]*app)
+		if outs.apps == nil {
+			outs.apps = make(map[string]*appOutputs)
 		}
-		a = &app{name: name, bell: streams.Bell{Up: os.bell}, gone: make(map[series]int)}
-		os.apps[name] = a
+		a = &appOutputs{name: name, bell: streams.Bell{Up: outs.bell}, gone: make(map[series]int)}
+		outs.apps[name] = a
 	}
 	a.holders++
 	return a
 }
 
 // join is hold for a process of the app, until part.
-func (os *outputs) join(name string) *app {
-	a := os.hold(name)
-	os.mu.Lock()
-	defer os.mu.Unlock()
+func (outs *outputs) join(name string) *appOutputs {
+	a := outs.hold(name)
+	outs.mu.Lock()
+	defer outs.mu.Unlock()
 	if a.members++; a.members == 1 {
 		a.there, a.leave = context.WithCancel(context.Background())
 	}
@@ -124,21 +123,21 @@ func (os *outputs) join(name string) *app {
 }
 
 // part ends a join.
-func (os *outputs) part(a *app) {
-	os.mu.Lock()
+func (outs *outputs) part(a *appOutputs) {
+	outs.mu.Lock()
 	if a.members--; a.members == 0 {
 		a.leave()
 	}
-	os.mu.Unlock()
-	os.release(a)
+	outs.mu.Unlock()
+	outs.release(a)
 }
 
 // afterApp calls f, in a goroutine of its own, when no process of an app is there, as
 // context.AfterFunc does.
-func (os *outputs) afterApp(a *app, f func()) (stop func() bool) {
-	os.mu.Lock()
+func (outs *outputs) afterApp(a *appOutputs, f func()) (stop func() bool) {
+	outs.mu.Lock()
 	there := a.there
-	os.mu.Unlock()
+	outs.mu.Unlock()
 	if there == nil {
 		ended, end := context.WithCancel(context.Background())
 		end()
@@ -148,29 +147,29 @@ func (os *outputs) afterApp(a *app, f func()) (stop func() bool) {
 }
 
 // release ends a hold.
-func (os *outputs) release(a *app) {
-	os.mu.Lock()
-	defer os.mu.Unlock()
+func (outs *outputs) release(a *appOutputs) {
+	outs.mu.Lock()
+	defer outs.mu.Unlock()
 	if a.holders--; a.holders == 0 {
-		delete(os.apps, a.name)
+		delete(outs.apps, a.name)
 	}
 }
 
 // add makes known an output that nothing has been written to.
-func (os *outputs) add(a *app, o *output) {
-	os.mu.Lock()
+func (outs *outputs) add(a *appOutputs, o *output) {
+	outs.mu.Lock()
 	o.added = a.added.Load() + 1
 	a.outputs = append(a.outputs, o)
 	a.added.Store(o.added)
-	os.mu.Unlock()
+	outs.mu.Unlock()
 	a.bell.Ring() // so that readers know of it by the time that something is in it
 }
 
 // remove notes that outputs are not kept any more. They stay known for a while, so
 // that a reader who has not come to them is told, or finds them on disk.
-func (os *outputs) remove(a *app, gone []*output) {
-	os.mu.Lock()
-	defer os.mu.Unlock()
+func (outs *outputs) remove(a *appOutputs, gone []*output) {
+	outs.mu.Lock()
+	defer outs.mu.Unlock()
 	for _, o := range gone {
 		a.forgotten = append(a.forgotten, o)
 		a.gone[o.series()]++
@@ -185,7 +184,7 @@ func (os *outputs) remove(a *app, gone []*output) {
 }
 
 // cut makes a forgotten output unknown. outputs.mu must be held.
-func (a *app) cut(n int) {
+func (a *appOutputs) cut(n int) {
 	o := a.forgotten[n]
 	a.forgotten = slices.Delete(a.forgotten, n, n+1)
 	if a.gone[o.series()]--; a.gone[o.series()] == 0 {
@@ -197,9 +196,9 @@ func (a *app) cut(n int) {
 
 // since returns the outputs of an app that came after so many, as far as they are
 // known, and how many have come by now.
-func (os *outputs) since(a *app, added uint64) (news []*output, now uint64) {
-	os.mu.Lock()
-	defer os.mu.Unlock()
+func (outs *outputs) since(a *appOutputs, added uint64) (news []*output, now uint64) {
+	outs.mu.Lock()
+	defer outs.mu.Unlock()
 	return slices.Clone(a.outputs[a.after(added):]), a.added.Load()
 }
 
@@ -229,8 +228,8 @@ func (s *supervisor) newLog(inst *instance, file *archive.File) func(label strin
 	}
 }
 
-// follow has the output of an instance written to disk.
-func (s *supervisor) follow(file *archive.File, all map[string]*streams.Log, spec *process.Spec) {
+// archiveOutput has the output of an instance written to disk.
+func (s *supervisor) archiveOutput(file *archive.File, all map[string]*streams.Log, spec *process.Spec) {
 	if file == nil {
 		return
 	}

@@ -12,11 +12,11 @@ import (
 // newObject has room for all of a record or an event, most often.
 func newObject() plainjson.Object { return make(plainjson.Object, 0, 256) }
 
-// record is an object as it is kept: without the rest of its room.
-func record(o plainjson.Object) []byte { return bytes.Clone(o.End()) }
+// clip is an object as it is kept: without the rest of its room.
+func clip(o plainjson.Object) []byte { return bytes.Clone(o.End()) }
 
 func (r *slotRecord) encode() []byte {
-	return record(newObject().
+	return clip(newObject().
 		Int("state", int(r.State)).Int("pid", r.PID).OptInt("restarts", r.Restarts).
 		OptBool("failed", r.Failed).OptBool("refused", r.Refused).OptTime("retry_at", r.RetryAt).
 		OptInt("generation", r.Generation).OptTime("started_at", r.StartedAt).
@@ -31,7 +31,7 @@ func (r *exitRecord) encode() []byte {
 	if len(r.Stderr) > 0 {
 		o = o.Raw("stderr", encode(r.Stderr))
 	}
-	return record(o.OptTime("next_retry_at", r.NextRetryAt))
+	return clip(o.OptTime("next_retry_at", r.NextRetryAt))
 }
 
 // encode is the event as a Vault has it.
@@ -44,5 +44,5 @@ func (ev *Event) encode() []byte {
 	if ev.Audit != nil {
 		o = o.Raw("Audit", encode(ev.Audit))
 	}
-	return record(o)
+	return clip(o)
 }

@@ -18,18 +18,18 @@ import (
 // has ended. What there was is taken over by Resume.
 func (m *Manager) openVault(v *Vault) {
 	m.vault = v
-	m.events.prefix, m.events.keep = eventPrefix, m.record
-	m.audits.prefix, m.audits.keep = auditPrefix, m.record
+	m.events.prefix, m.events.keep = eventPrefix, m.writeVault
+	m.audits.prefix, m.audits.keep = auditPrefix, m.writeVault
 	old, err := v.state()
 	if err != nil || old.before == nil {
-		m.record([]change{
-			{"before", encode(beforeRecord{m.before.number, m.before.pid})},
+		m.writeVault([]change{
+			{"before", encode(beforeRecord{m.earlier.number, m.earlier.pid})},
 			{"run", []byte(m.run)},
 		})
 		return
 	}
 	m.run = old.run
-	m.before = before{old.before.Number, old.before.PID}
+	m.earlier = earlierLives{old.before.Number, old.before.PID}
 	m.pids.last = max(m.pids.last, old.pid)
 	m.events.restore(old.events)
 	m.audits.restore(old.audits)
@@ -203,7 +203,7 @@ func (s *supervisor) resumeExits(saved *supervisorState) {
 		return cmp.Or(a.EndedAt.Compare(b.EndedAt), cmp.Compare(a.PID, b.PID))
 	})
 	for _, e := range exits {
-		inst := &instance{pid: e.PID, index: e.Index, owner: s, exit: e.record()}
+		inst := &instance{pid: e.PID, index: e.Index, owner: s, exit: e.listed()}
 		inst.exit.NextRetryAt = e.NextRetryAt
 		s.recall(inst, saved.made[e.PID])
 		s.exits = append(s.exits, inst)
@@ -220,12 +220,12 @@ func (s *supervisor) recall(inst *instance, made json.RawMessage) {
 		o := s.optionsFor(inst, file)
 		if inst.logs, inst.kept, err = process.Recall(&t.Spec, o); err == nil {
 			if file != nil && !written(file, inst.logs, t.Spec.Outputs()) {
-				s.follow(file, inst.logs, &t.Spec)
+				s.archiveOutput(file, inst.logs, &t.Spec)
 			}
 			return
 		}
 	}
-	if file := s.archived(inst.pid); file != nil {
+	if file := s.archiveOf(inst.pid); file != nil {
 		inst.logs = recalled(file)
 	}
 }
@@ -287,7 +287,7 @@ func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorState) er
 		s.launched(sl, inst, true)
 		return nil
 	}
-	s.follow(file, inst.proc.Logs(), &spec)
+	s.archiveOutput(file, inst.proc.Logs(), &spec)
 	s.m.pids.add(inst)
 	sl.instance, sl.stop, sl.killAt = inst, r.Stop, r.KillAt
 	switch r.State {
@@ -318,7 +318,7 @@ func (s *supervisor) missing(sl *slot, inst *instance, r slotRecord) {
 	s.put(sl, off)
 	s.touch(sl)
 	s.m.pids.add(inst)
-	s.record(inst, ExitRecord{PID: inst.pid, Exit: process.Exit{
+	s.addExit(inst, ExitRecord{PID: inst.pid, Exit: process.Exit{
 		StartedAt: r.StartedAt, EndedAt: time.Now(), ExitStatus: lostStatus, Reason: lost,
 	}})
 	s.emit(Event{Type: EventExit, Name: s.name, PID: inst.pid, Index: inst.index, ExitStatus: lostStatus, Reason: lost})

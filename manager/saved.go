@@ -111,7 +111,8 @@ func (inst *instance) savedExit() savedExit {
 	}
 }
 
-func (e *savedExit) record() *ExitRecord {
+// listed is the exit as Exits lists it.
+func (e *savedExit) listed() *ExitRecord {
 	return &ExitRecord{PID: e.PID, Exit: process.Exit{
 		OSPid: e.OSPid, StartedAt: e.StartedAt, EndedAt: e.EndedAt,
 		ExitStatus: e.ExitStatus, TermSignal: e.TermSignal, Reason: e.Reason, Stderr: e.Stderr,

@@ -27,7 +27,7 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	m.mu.Unlock()
 	if first {
 		m.saver.freeze()
-		m.record([]change{{"closing", []byte("true")}})
+		m.writeVault([]change{{"closing", []byte("true")}})
 		m.begin()
 		go m.stopAll() // outlives this call if an instance cannot be killed
 	}

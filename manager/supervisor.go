@@ -12,13 +12,13 @@ import (
 //
 // A supervisor is safe for concurrent use.
 type supervisor struct {
-	m      *Manager // set by newSupervisor, never changed, like the fields up to the blank line
-	name   string
-	before <-chan struct{} // closed when those who had the name before are gone; nil if nobody had
-	source source
-	app    *app          // held until forget
-	wake   chan struct{} // has a token when there may be something for run to do
-	gone   chan struct{} // closed when run has returned
+	m           *Manager // set by newSupervisor, never changed, like the fields up to the blank line
+	name        string
+	predecessor <-chan struct{} // closed when those who had the name before are gone; nil if nobody had
+	source      source
+	app         *appOutputs   // held until forget
+	wake        chan struct{} // has a token when there may be something for run to do
+	gone        chan struct{} // closed when run has returned
 
 	filed Template // fromFile: what the file said when it was last read; m.mu guards it
 
@@ -94,7 +94,7 @@ func newSupervisor(m *Manager, t Template) *supervisor {
 		app:      m.outputs.join(groupOf(t.Name)),
 	}
 	if leaving := m.leaving[t.Name]; len(leaving) > 0 {
-		s.before = leaving[len(leaving)-1].gone
+		s.predecessor = leaving[len(leaving)-1].gone
 		s.blocked = true
 	}
 	return s
@@ -140,11 +140,11 @@ func (s *supervisor) run() {
 	defer s.instances.Wait()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	before := s.before
+	predecessor := s.predecessor
 	for {
 		launch, next, over := s.look()
 		switch {
-		case over && before == nil:
+		case over && predecessor == nil:
 			return
 		case launch:
 			s.launchDue()
@@ -158,8 +158,8 @@ func (s *supervisor) run() {
 		select {
 		case <-s.wake:
 		case <-alarm:
-		case <-before:
-			before = nil
+		case <-predecessor:
+			predecessor = nil
 			s.unblock()
 		}
 	}
