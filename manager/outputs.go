@@ -9,9 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/gafferd/gaffer/process"
 	"github.com/gafferd/gaffer/streams"
-	"github.com/gafferd/gaffer/streams/archive"
 )
 
 // outputKey tells one stream of one instance from all others.
@@ -200,42 +198,4 @@ func (outs *outputs) since(a *appOutputs, added uint64) (news []*output, now uin
 	outs.mu.Lock()
 	defer outs.mu.Unlock()
 	return slices.Clone(a.outputs[a.after(added):]), a.added.Load()
-}
-
-// newLog makes the logs of an instance, and makes known those that application
-// logs are about, before anything is written to them.
-func (s *supervisor) newLog(inst *instance, file *archive.File) func(label string, fd int, o streams.Options) *streams.Log {
-	app := s.app
-	return func(label string, fd int, lo streams.Options) *streams.Log {
-		if fd > 2 {
-			return streams.NewLog(lo)
-		}
-		lo.Bell = &app.bell
-		switch {
-		case file != nil && fd == 1:
-			lo.Archive = file.Stdout()
-		case file != nil:
-			lo.Archive = file.Stderr()
-		}
-		log := streams.NewLog(lo)
-		if s.source == fromRun {
-			log.Reserve(attachTime)
-		}
-		o := newOutput(outputKey{inst.pid, fd}, s.name, inst.index, log)
-		inst.outputs = append(inst.outputs, o)
-		s.m.outputs.add(app, o)
-		return log
-	}
-}
-
-// archiveOutput has the output of an instance written to disk.
-func (s *supervisor) archiveOutput(file *archive.File, all map[string]*streams.Log, spec *process.Spec) {
-	if file == nil {
-		return
-	}
-	var logs [2]*streams.Log
-	for i, label := range spec.Outputs() {
-		logs[i] = all[label] // it has that one
-	}
-	s.m.options.State.logs.Follow(file, logs[0], logs[1])
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/gafferd/gaffer/process"
-	"github.com/gafferd/gaffer/streams"
 	"github.com/gafferd/gaffer/streams/archive"
 )
 
@@ -228,19 +227,6 @@ func (s *supervisor) recall(inst *instance, made json.RawMessage) {
 	if file := s.archiveOf(inst.pid); file != nil {
 		inst.logs = recalled(file)
 	}
-}
-
-// written reports whether all of an instance that has ended is on disk.
-func written(file *archive.File, logs map[string]*streams.Log, labels []string) bool {
-	for i, a := range []streams.Archive{file.Stdout(), file.Stderr()} {
-		if i >= len(labels) {
-			break
-		}
-		if log := logs[labels[i]]; log != nil && a.End() < log.End() {
-			return false
-		}
-	}
-	return true
 }
 
 // resumeSlot brings back a slot, with its instance if it has one. s.mu must be
