@@ -177,9 +177,10 @@ func (e *Events) Subscribe(p Pattern, since uint64) *EventCursor {
 	return &EventCursor{events: e, pattern: p, after: since}
 }
 
-// next is the first event after the one numbered so that the pattern wants, of
-// the processes that only is true of, unless it is nil. after moves to it, or to the newest event, and missed counts those between
-// that are no longer kept. e.mu must be held.
+// next is the first event after the one numbered so that the pattern wants, of the
+// processes that only is true of, unless that is nil. last is the number of it, or of
+// the newest event, and missed counts those between that are no longer kept. e.mu must
+// be held.
 func (e *Events) next(p Pattern, only func(name string) bool, after uint64) (ev Event, found bool, last, missed uint64) {
 	after, missed = e.kept(after)
 	for ; after < e.last(); after++ {

@@ -46,7 +46,8 @@ func (m *Manager) openVault(v *Vault) {
 
 func (m *Manager) nextID() int { return int(m.lastID.Add(1)) }
 
-// marker is what tells the descendants of an instance; "" for any that is new.
+// marker is what the descendants of an instance are recognised by; "" if any will do
+// that nobody else has.
 func (m *Manager) marker(pid int) string {
 	if m.run == "" {
 		return ""

@@ -23,8 +23,8 @@ func NewRunName() string { return "run-" + strings.ToLower(rand.Text()[:10]) }
 
 // Run starts a program once and returns when it runs. Its template is listed
 // like any other, under the name that t has, until Options.RunHistory after its
-// end; then it is deleted, and with it what it wrote. NumProcesses and Restart are set by Run. Stop or
-// Delete end it early.
+// end; then it is deleted, and with it what it wrote. NumProcesses, Restart, Start and
+// Flapping are set by Run. Stop or Delete end it early.
 //
 // With t.Backpressure the program waits for its readers, and for up to 10 s for
 // the first of each stream, so that nothing of its output can be missed.
