@@ -100,8 +100,23 @@ func (m *Manager) stuck() error {
 		for _, inst := range byPID(s.sighted()) {
 			errs = append(errs, fmt.Errorf("pid %d of %s, os pids %v", inst.PID, inst.Name, inst.Remaining))
 		}
+		for _, pid := range s.beingStarted() {
+			errs = append(errs, fmt.Errorf("pid %d of %s is still being started: does the disk with its program answer?", pid, s.name))
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// beingStarted are the pids of instances that are being launched.
+func (s *supervisor) beingStarted() (pids []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sl := range s.slots {
+		if sl.state == starting {
+			pids = append(pids, sl.pid)
+		}
+	}
+	return pids
 }
 
 // end stops the template for good. Doing so again does nothing.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,6 +78,18 @@ func TestShutdownKillsTheDeleted(t *testing.T) {
 		defer cancel()
 		if err := f.Shutdown(ctx); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// What keeps a shutdown from being complete is named, also if it has no process yet.
+func TestShutdownNamesAHungLaunch(t *testing.T) {
+	bubble(t, &fakeLauncher{takes: time.Hour}, func(f *fixture) {
+		f.do(f.Create(quiet("web")))
+		ctx, cancel := context.WithTimeout(f.Context(), time.Second)
+		defer cancel()
+		if err := f.Shutdown(ctx); err == nil || !strings.Contains(err.Error(), "pid 1 of web is still being started") {
+			t.Errorf("it says %v", err)
 		}
 	})
 }

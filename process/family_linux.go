@@ -17,11 +17,22 @@ type children struct {
 
 var family = children{pids: make(map[int]bool)}
 
-// launch starts a child and adds it.
+// launch starts a child and adds it. Nobody waits for what a helper executes: the helper
+// is known by then.
 func (c *children) launch(a spawn.Attr) (pid, pidfd int, err error) {
 	c.forks.RLock()
-	defer c.forks.RUnlock()
-	pid, pidfd, err = spawn.Start(a)
+	known := sync.OnceFunc(c.forks.RUnlock)
+	defer known()
+	helper := 0
+	pid, pidfd, err = spawn.StartTelling(a, func(pid, _ int) {
+		if pid == 0 {
+			c.release(helper)
+			return
+		}
+		helper = pid
+		c.add(pid)
+		known()
+	})
 	if err != nil {
 		return 0, -1, err
 	}

@@ -56,6 +56,7 @@ func TestSlowDiskHoldsUpNobody(t *testing.T) {
 		t.Fatalf("the disk said %q: %v", got, <-failed)
 	}
 	runtime.GC()
+	family.unlessLaunched(0, func() {}) // as orphans are reaped
 	end(t, run(t, program("exit", "0"), Options{}))
 	in.Write([]byte("\n"))
 	if got := next(); got != "told" {

@@ -67,6 +67,37 @@ func TestAbandon(t *testing.T) {
 	}
 }
 
+// What a helper is to execute, once a disk answers, does not begin when the keeper is gone
+// or nobody knows of it any more. Meanwhile orphans are reaped.
+func TestHelperIsKilled(t *testing.T) {
+	for name, over := range map[string]func(k *keeper){
+		"the keeper ends":      func(k *keeper) { k.end(0) },
+		"the child is let go":  func(k *keeper) { k.release(1, true) },
+		"no worker can be run": func(k *keeper) { k.abandon() },
+	} {
+		pidfd := -1
+		cmd := exec.Command("sleep", "1000")
+		cmd.SysProcAttr = &syscall.SysProcAttr{PidFD: &pidfd}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		hung := &childEntry{pidfd: -1, helper: helper{cmd.Process.Pid, pidfd}}
+		k := &keeper{done: make(chan struct{}), pending: 1, children: map[uint64]*childEntry{1: hung}}
+		if k.unborn() || !k.known()[cmd.Process.Pid] {
+			t.Errorf("%s: its pid is not known", name)
+		}
+		over(k)
+		cmd.Wait()
+		unix.Close(pidfd)
+		if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGKILL {
+			t.Errorf("%s: the helper ended with %v", name, status)
+		}
+	}
+	if k := (&keeper{pending: 1, children: map[uint64]*childEntry{1: {pidfd: -1}}}); !k.unborn() {
+		t.Error("a pid that is not known yet is taken for an orphan's")
+	}
+}
+
 // Another worker takes the place of one whose end nobody would hear of.
 func TestWorkerThatCannotBeAwaited(t *testing.T) {
 	program, err := openOwn("/proc/self/exe", unix.O_PATH)

@@ -15,8 +15,9 @@ import (
 
 // childEntry is a child, until its worker forgets it.
 type childEntry struct {
-	pid       int // 0 while it is being started
-	pidfd     int // -1 before that and when it is released
+	pid       int    // 0 while it is being started
+	pidfd     int    // -1 before that and when it is released
+	helper    helper // until it is born
 	kept      []keptFile
 	promised  int // files that are yet to be kept
 	released  bool
@@ -25,6 +26,17 @@ type childEntry struct {
 	forgotten bool // to be gone when it is released
 	hasEnded  bool
 	end       spawn.End
+}
+
+// helper executes a program of which it is not known how long that takes. Its pid will be
+// the child's.
+type helper struct{ pid, pidfd int } // the zero value: there is none
+
+// kill keeps the program from being executed, also if the kernel waits for its disk.
+func (h helper) kill() {
+	if h.pid > 0 {
+		unix.PidfdSendSignal(h.pidfd, unix.SIGKILL, nil, 0)
+	}
 }
 
 // keptFile is a file that is kept for a child. What its number means is the
@@ -82,7 +94,7 @@ func (k *keeper) born(b birth) {
 		k.endIfAlone()
 		return
 	}
-	c.pid, c.pidfd = b.pid, b.pidfd
+	c.pid, c.pidfd, c.helper = b.pid, b.pidfd, helper{}
 	k.tell(message{kind: launched, id: b.id, a: int64(b.pid)})
 }
 
@@ -183,6 +195,7 @@ func (k *keeper) release(id uint64, later bool) {
 	if later {
 		c.closeFiles()
 		c.letGo, c.forgotten = true, true
+		c.helper.kill()
 		if !c.hasEnded {
 			return // it may not even have begun
 		}
@@ -280,6 +293,7 @@ func (k *keeper) each(sig unix.Signal) {
 		if c.pid > 0 && c.pidfd >= 0 {
 			spawn.SignalGroup(c.pid, sig)
 		}
+		c.helper.kill()
 	}
 }
 

@@ -353,5 +353,8 @@ func (k *keeper) end(code int) {
 		return
 	}
 	k.over, k.code = true, code
+	for _, c := range k.children {
+		c.helper.kill() // else the program would begin when nobody is there any more
+	}
 	close(k.done)
 }

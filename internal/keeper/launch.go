@@ -45,13 +45,15 @@ func (k *keeper) launch(m message) {
 	data := append([]byte(nil), m.data[1+n:]...)
 	go func() {
 		b := birth{id: m.id}
-		b.pid, b.pidfd, b.err = start(data, theirs, k.null, m.b == 1)
+		b.pid, b.pidfd, b.err = start(data, theirs, k.null, m.b == 1, func(pid, pidfd int) {
+			k.do(func() { c.helper = helper{pid, pidfd} })
+		})
 		closeAll(theirs)
 		k.do(func() { k.born(b) })
 	}()
 }
 
-func start(data []byte, files []int, null int, inFile bool) (pid, pidfd int, err error) {
+func start(data []byte, files []int, null int, inFile bool, helper func(pid, pidfd int)) (pid, pidfd int, err error) {
 	next := func() (int, error) {
 		if len(files) == 0 {
 			return -1, errors.New("a descriptor is missing")
@@ -73,7 +75,7 @@ func start(data []byte, files []int, null int, inFile bool) (pid, pidfd int, err
 	if err != nil {
 		return 0, -1, err
 	}
-	return spawn.Start(attr)
+	return spawn.StartTelling(attr, helper)
 }
 
 const (

@@ -21,7 +21,7 @@ const orphanPause = 50 * time.Millisecond
 // loses its parent becomes the keeper's child.
 func (k *keeper) reapOrphans(now time.Time) {
 	k.orphans = time.Time{}
-	if k.pending > 0 {
+	if k.unborn() {
 		k.orphans = now.Add(orphanPause) // one that is being born is not known yet
 		return
 	}
@@ -53,6 +53,20 @@ func (k *keeper) reapOrphans(now time.Time) {
 	k.orphans = now.Add(max(20*orphanPause, 10*time.Since(now))) // until the one in front is released
 }
 
+// unborn reports whether there is a launch under way of which no pid is known.
+func (k *keeper) unborn() bool {
+	unborn := k.pending
+	if unborn == 0 {
+		return false
+	}
+	for _, c := range k.children {
+		if c.helper.pid > 0 {
+			unborn--
+		}
+	}
+	return unborn > 0
+}
+
 // known are the pids of children and workers. One that was released is nobody's,
 // or somebody else's.
 func (k *keeper) known() map[int]bool {
@@ -60,6 +74,9 @@ func (k *keeper) known() map[int]bool {
 	for _, c := range k.children {
 		if c.pidfd >= 0 {
 			pids[c.pid] = true
+		}
+		if c.helper.pid > 0 {
+			pids[c.helper.pid] = true
 		}
 	}
 	for _, w := range []*worker{k.worker, k.candidate} {

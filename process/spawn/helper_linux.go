@@ -38,7 +38,7 @@ const (
 	HelperPrefix = "_"
 )
 
-func startHelped(a *Attr) (pid, pidfd int, err error) {
+func startHelped(a *Attr, helper func(pid, pidfd int)) (pid, pidfd int, err error) {
 	report, theirs, err := os.Pipe()
 	if err != nil {
 		return 0, -1, err
@@ -61,10 +61,12 @@ func startHelped(a *Attr) (pid, pidfd int, err error) {
 	if err != nil {
 		return 0, -1, &StepError{"execute /proc/self/exe", err}
 	}
+	helper(pid, pidfd)
 	failure, _ := io.ReadAll(report)
 	if len(failure) == 0 {
 		return pid, pidfd, nil
 	}
+	helper(0, -1)
 	for {
 		if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
 			break

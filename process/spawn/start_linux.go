@@ -10,8 +10,15 @@ import (
 // be. The pid stays the child's until the caller has waited for it; the pidfd is
 // the caller's to close.
 func Start(a Attr) (pid, pidfd int, err error) {
+	return StartTelling(a, func(int, int) {})
+}
+
+// StartTelling is Start, and tells of the helper that executes the program, if it takes
+// one: that may be long before Start returns. If the helper fails helper is called again,
+// with 0 and -1, before its pid and pidfd are given back.
+func StartTelling(a Attr, helper func(pid, pidfd int)) (pid, pidfd int, err error) {
 	if a.Slow || a.Limits.ofProcess() {
-		return startHelped(&a)
+		return startHelped(&a, helper)
 	}
 	pidfd = -1
 	attr := &syscall.ProcAttr{Dir: a.Dir, Env: a.Env, Files: a.files(), Sys: &syscall.SysProcAttr{

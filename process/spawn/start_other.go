@@ -11,3 +11,6 @@ func ResourceNumber(string) (int, bool) { return 0, false }
 func Start(Attr) (pid, pidfd int, err error) {
 	return 0, -1, errors.New("processes can be started on Linux only")
 }
+
+// StartTelling fails like Start.
+func StartTelling(a Attr, _ func(pid, pidfd int)) (pid, pidfd int, err error) { return Start(a) }
