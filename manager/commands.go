@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/gafferd/gaffer/process"
 )
 
 // command changes what is wanted. It returns at once; o is over when it has
@@ -184,5 +186,8 @@ func (s *supervisor) stopInstance(inst *instance) (*Operation, error) {
 func (s *supervisor) kill(reason string) {
 	for _, sighted := range s.sighted() {
 		sighted.proc.Kill(reason)
+	}
+	for _, pid := range s.beingStarted() {
+		process.GiveUp(s.m.options.Launcher, pid)
 	}
 }

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -24,6 +25,7 @@ type fakeLauncher struct {
 	refuse  func(c process.Command) error // nil: nothing is refused; set before use
 	takes   time.Duration                 // how long a launch takes
 	stopFor time.Duration                 // how long a child takes to end after SIGTERM; negative: it ignores that
+	hang    string                        // launches of processes whose names begin so last until they are given up; "": of none
 
 	mu       sync.Mutex // guards everything below
 	pids     int
@@ -32,6 +34,7 @@ type fakeLauncher struct {
 	most     int // children alive at once
 	twice    []string
 	times    []time.Time // of every launch
+	hung     map[int]chan struct{}
 }
 
 type fakeChild struct {
@@ -42,7 +45,33 @@ type fakeChild struct {
 	ended    chan process.Status
 }
 
+func (l *fakeLauncher) GiveUp(id int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if hung := l.hung[id]; hung != nil {
+		close(hung)
+		delete(l.hung, id)
+	}
+}
+
+// hangs lasts until the launch is given up.
+func (l *fakeLauncher) hangs(id int) {
+	hung := make(chan struct{})
+	l.mu.Lock()
+	if l.hung == nil {
+		l.hung = make(map[int]chan struct{})
+	}
+	l.hung[id] = hung
+	l.mu.Unlock()
+	<-hung
+}
+
 func (l *fakeLauncher) Launch(c process.Command) (process.Child, error) {
+	ofHung := func(entry string) bool { return strings.HasPrefix(entry, "GAFFER_NAME="+l.hang) }
+	if l.hang != "" && slices.ContainsFunc(c.Env, ofHung) {
+		l.hangs(c.ID)
+		return nil, errors.New("given up")
+	}
 	if l.takes > 0 {
 		time.Sleep(l.takes) // in a bubble, where time is fake
 	}

@@ -42,8 +42,11 @@ func (s *supervisor) keepLaunching() {
 		}
 		select {
 		case s.m.launching <- struct{}{}:
+			done := sync.OnceFunc(func() { <-s.m.launching })
+			hung := time.AfterFunc(longLaunch, done)
 			s.launch()
-			<-s.m.launching
+			hung.Stop()
+			done()
 		case <-s.wake:
 		}
 	}

@@ -29,8 +29,12 @@ type Options struct {
 const outputMemory = 256 << 20
 
 // maxLaunching bounds how many programs are being started at one moment. Each
-// takes an OS thread until its exec.
-const maxLaunching = 32
+// takes an OS thread until its exec. One that takes longer than longLaunch does not count
+// any more: its disk does not answer, and that of others may.
+const (
+	maxLaunching = 32
+	longLaunch   = 2 * time.Second
+)
 
 // Manager keeps programs running. Its operations say what is wanted from now
 // on, return at once, and are never refused because of one that is under way:

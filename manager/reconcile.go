@@ -1,6 +1,11 @@
 package manager
 
-import "slices"
+import (
+	"slices"
+	"time"
+
+	"github.com/gafferd/gaffer/process"
+)
 
 // wants reports whether sl should have an instance, or the prospect of one.
 // s.mu must be held.
@@ -45,7 +50,12 @@ func (s *supervisor) settle(sl *slot) {
 		if !wanted {
 			s.tell(sl)
 		}
-	case starting, stopping:
+	case starting:
+		if (!wanted || sl.starting.generation != s.generation) && sl.giveUp == nil {
+			pid := sl.pid
+			sl.giveUp = time.AfterFunc(s.template.GracefulTimeout, func() { process.GiveUp(s.m.options.Launcher, pid) })
+		}
+	case stopping:
 		// settled when that is over
 	}
 }

@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -74,6 +75,30 @@ func TestShutdownKillsTheDeleted(t *testing.T) {
 			f.do(f.Delete("web"))
 		}
 		f.do(f.Create(quiet("web", graceful(time.Hour))))
+		ctx, cancel := context.WithTimeout(f.Context(), time.Second)
+		defer cancel()
+		if err := f.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A launch that hangs is given up when its instance has had its time to stop, and holds up
+// no others, however many there are.
+func TestHungLaunches(t *testing.T) {
+	bubble(t, &fakeLauncher{hang: "hung"}, func(f *fixture) {
+		for i := range 2 * maxLaunching {
+			f.do(f.Create(quiet(fmt.Sprint("hung", i), graceful(3*time.Second))))
+		}
+		f.do(f.Create(quiet("web")))
+		time.Sleep(2 * longLaunch)
+		f.wantAlive("web-1")
+		f.wantState("hung0", StateStarting)
+		start := time.Now()
+		o := f.do(f.Stop("hung0"))
+		if err := o.Wait(f.Context()); err != nil || time.Since(start) != 3*time.Second {
+			t.Errorf("stopped after %v: %v", time.Since(start), err)
+		}
 		ctx, cancel := context.WithTimeout(f.Context(), time.Second)
 		defer cancel()
 		if err := f.Shutdown(ctx); err != nil {

@@ -46,13 +46,14 @@ type slot struct {
 	starting slotStart // of the instance in starting
 	behind   bool      // the operation under way waits for it
 
-	restarts int       // in a row, none of which held
-	failed   bool      // the last instance ended badly, or could not be started
-	refused  bool      // the last one could not be started
-	retryAt  time.Time // in waiting
-	stop     string    // in stopping: why
-	killAt   time.Time // in stopping: when it is to be killed
-	place    int       // in supervisor.retries, in waiting
+	restarts int         // in a row, none of which held
+	failed   bool        // the last instance ended badly, or could not be started
+	refused  bool        // the last one could not be started
+	retryAt  time.Time   // in waiting
+	stop     string      // in stopping: why
+	killAt   time.Time   // in stopping: when it is to be killed
+	giveUp   *time.Timer // in starting, once it is not wanted any more: ends a launch that hangs
+	place    int         // in supervisor.retries, in waiting
 }
 
 // slotStart is what is recorded of an instance that is being started.
@@ -69,6 +70,10 @@ func (s *supervisor) setState(sl *slot, to state) {
 	}
 	if sl.state == waiting {
 		s.retries.drop(sl)
+	}
+	if sl.giveUp != nil {
+		sl.giveUp.Stop()
+		sl.giveUp = nil
 	}
 	s.put(sl, to)
 	s.touch(sl)

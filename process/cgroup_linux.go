@@ -70,7 +70,7 @@ func (r *cgroupRun) usable() bool {
 		Path:   filepath.Join(c.dir, "none"),
 		Args:   []string{"none"},
 		Cgroup: spawn.To(dir),
-	})
+	}, nil)
 	return errors.Is(err, syscall.ENOENT) && c.kill() == nil
 }
 

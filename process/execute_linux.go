@@ -90,7 +90,7 @@ func (c *Command) mayEnterDir() bool {
 	attr := c.attr()
 	attr.Umask, attr.Limits = spawn.Value{}, spawn.Limits{} // which could fail before
 	attr.Slow = c.slow("")
-	_, _, err := family.launch(attr)
+	_, _, err := family.launch(attr, nil)
 	return !errors.Is(err, syscall.EACCES)
 }
 

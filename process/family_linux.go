@@ -18,13 +18,16 @@ type children struct {
 var family = children{pids: make(map[int]bool)}
 
 // launch starts a child and adds it. Nobody waits for what a helper executes: the helper
-// is known by then.
-func (c *children) launch(a spawn.Attr) (pid, pidfd int, err error) {
+// is known by then, and told of unless helped is nil; -1 when it is about to be gone.
+func (c *children) launch(a spawn.Attr, helped func(pidfd int)) (pid, pidfd int, err error) {
 	c.forks.RLock()
 	known := sync.OnceFunc(c.forks.RUnlock)
 	defer known()
 	helper := 0
-	pid, pidfd, err = spawn.StartTelling(a, func(pid, _ int) {
+	pid, pidfd, err = spawn.StartTelling(a, func(pid, pidfd int) {
+		if helped != nil {
+			helped(pidfd)
+		}
 		if pid == 0 {
 			c.release(helper)
 			return

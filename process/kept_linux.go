@@ -107,6 +107,11 @@ func (l *KeptLauncher) Launch(c Command) (Child, error) {
 	return child, nil
 }
 
+// GiveUp implements Launcher, also for launches of an earlier program.
+func (l *KeptLauncher) GiveUp(id int) {
+	_ = l.conn.GiveUp(uint64(id)) // without a keeper all launches have ended
+}
+
 // Adopt implements Keeper.
 func (l *KeptLauncher) Adopt(c Command) (KeptChild, error) {
 	kept := l.conn.Claim(uint64(c.ID))

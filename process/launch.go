@@ -14,8 +14,13 @@ import (
 // duplicates them, and its error says why the program could not be started
 // without naming the process again. All methods of a Launcher and of a Child
 // may be called concurrently.
+//
+// GiveUp ends the launch of the child with a Command's ID, if that is under way and may
+// take long, as on a disk that does not answer. Launch need not return an error then: the
+// child may be one that ends by SIGKILL before its program begins.
 type Launcher interface {
 	Launch(c Command) (Child, error)
+	GiveUp(id int)
 }
 
 // Keeper is a Launcher whose children outlive this program, with the files that

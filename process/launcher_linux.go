@@ -26,8 +26,9 @@ type LocalLauncher struct {
 	oom     *oomKills
 	work    sync.WaitGroup // the waits for detached children
 
-	mu       sync.Mutex // guards detached
+	mu       sync.Mutex // guards everything below
 	detached map[*localChild]bool
+	helpers  map[int]int // the pidfds of those that execute programs now, by Command.ID
 }
 
 // NewLocalLauncher returns a launcher that starts processes as children of this
@@ -47,7 +48,7 @@ func NewLocalLauncher(o LauncherOptions) (*LocalLauncher, error) {
 	}
 	unix.Close(self)
 	unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) // before Linux 5.11 they stay as they are
-	l := &LocalLauncher{null: null, oom: newOOMKills(), detached: make(map[*localChild]bool)}
+	l := &LocalLauncher{null: null, oom: newOOMKills(), detached: make(map[*localChild]bool), helpers: make(map[int]int)}
 	if !o.NoCgroups {
 		l.cgroups = openCgroups()
 	}
@@ -91,7 +92,8 @@ func (l *LocalLauncher) Launch(c Command) (Child, error) {
 	}
 	var pidfd int
 	err = child.launch(&c, path, l.files(c.Files), func(attr spawn.Attr) (err error) {
-		child.pid, pidfd, err = family.launch(attr)
+		child.pid, pidfd, err = family.launch(attr, func(pidfd int) { l.helped(c.ID, pidfd) })
+		l.helped(c.ID, -1)
 		return err
 	})
 	if err != nil {
@@ -103,6 +105,26 @@ func (l *LocalLauncher) Launch(c Command) (Child, error) {
 	unix.SetNonblock(pidfd, true) // cannot fail, and makes NewFile have it polled
 	child.pidfd = os.NewFile(uintptr(pidfd), "pidfd")
 	return child, nil
+}
+
+// helped notes the helper of a launch; -1: there is none any more.
+func (l *LocalLauncher) helped(id, pidfd int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if pidfd < 0 {
+		delete(l.helpers, id)
+	} else {
+		l.helpers[id] = pidfd
+	}
+}
+
+// GiveUp implements Launcher.
+func (l *LocalLauncher) GiveUp(id int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if pidfd, ok := l.helpers[id]; ok {
+		unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0) // an error: it has just ended
+	}
 }
 
 // attr is what c is for the kernel, without the file and the descriptors.

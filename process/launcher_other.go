@@ -25,6 +25,9 @@ func NewLocalLauncher(LauncherOptions) (*LocalLauncher, error) { return nil, err
 // Launch fails like NewLocalLauncher.
 func (*LocalLauncher) Launch(Command) (Child, error) { return nil, errUnsupported }
 
+// GiveUp does nothing.
+func (*LocalLauncher) GiveUp(int) {}
+
 // Close does nothing.
 func (*LocalLauncher) Close() error { return nil }
 

@@ -20,6 +20,8 @@ type fakeChild struct {
 	released bool
 }
 
+func (c *fakeChild) GiveUp(int) {}
+
 func (c *fakeChild) Launch(Command) (Child, error) {
 	c.leader = make(chan Status, 1)
 	return c, nil

@@ -89,6 +89,19 @@ func Start(spec *Spec, o Options) (*Process, error) {
 	return p, nil
 }
 
+// GiveUp ends the launch of the instance with that Options.PID by l (nil: the one that all
+// share), if it is under way and takes long, as on a disk that does not answer: see
+// Launcher.
+func GiveUp(l Launcher, pid int) {
+	if l == nil {
+		var err error
+		if l, err = sharedLauncher(); err != nil {
+			return // nothing was launched
+		}
+	}
+	l.GiveUp(pid)
+}
+
 func start(spec *Spec, o Options) (*Process, error) {
 	if err := spec.Validate(); err != nil {
 		return nil, err

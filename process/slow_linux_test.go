@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gafferd/gaffer/process/spawn"
 	"golang.org/x/sys/unix"
 )
 
@@ -58,6 +59,7 @@ func TestSlowDiskHoldsUpNobody(t *testing.T) {
 	runtime.GC()
 	family.unlessLaunched(0, func() {}) // as orphans are reaped
 	end(t, run(t, program("exit", "0"), Options{}))
+	giveUp(t, filepath.Join(dir, "program"))
 	in.Write([]byte("\n"))
 	if got := next(); got != "told" {
 		t.Errorf("the disk said %q", got)
@@ -65,6 +67,32 @@ func TestSlowDiskHoldsUpNobody(t *testing.T) {
 	if err := <-failed; !errors.Is(err, syscall.EIO) {
 		t.Error(err)
 	}
+}
+
+// giveUp has a program executed that lies on a disk which does not answer, and gives it up.
+func giveUp(t *testing.T, path string) {
+	t.Helper()
+	shared, err := sharedLauncher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := shared.(*LocalLauncher)
+	const id = 77
+	pid, pidfd, err := family.launch(spawn.Attr{Path: path, Args: []string{path}, Slow: true}, func(pidfd int) {
+		l.helped(id, pidfd)
+		GiveUp(nil, id)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(pidfd)
+	l.helped(id, -1)
+	GiveUp(nil, id) // there is nobody any more
+	var status unix.WaitStatus
+	if _, err := unix.Wait4(pid, &status, 0, nil); err != nil || status.Signal() != unix.SIGKILL {
+		t.Errorf("it ended with %v, %v", status, err)
+	}
+	family.release(pid)
 }
 
 // slowDisk mounts a file system with one program, and answers whoever opens that with an

@@ -18,6 +18,7 @@ type childEntry struct {
 	pid       int    // 0 while it is being started
 	pidfd     int    // -1 before that and when it is released
 	helper    helper // until it is born
+	givenUp   bool   // it is not to be born
 	kept      []keptFile
 	promised  int // files that are yet to be kept
 	released  bool
@@ -96,6 +97,21 @@ func (k *keeper) born(b birth) {
 	}
 	c.pid, c.pidfd, c.helper = b.pid, b.pidfd, helper{}
 	k.tell(message{kind: launched, id: b.id, a: int64(b.pid)})
+}
+
+// helped notes that a helper is to execute a child's program, or has failed to.
+func (k *keeper) helped(c *childEntry, h helper) {
+	if c.helper = h; c.givenUp {
+		h.kill()
+	}
+}
+
+// giveUp keeps a child from being born, if a helper is to execute it.
+func (k *keeper) giveUp(id uint64) {
+	if c := k.children[id]; c != nil && c.pid == 0 {
+		c.givenUp = true
+		c.helper.kill()
+	}
 }
 
 // awaitBorn is await for a child that has just been started. If nobody would ever hear
@@ -195,7 +211,7 @@ func (k *keeper) release(id uint64, later bool) {
 	if later {
 		c.closeFiles()
 		c.letGo, c.forgotten = true, true
-		c.helper.kill()
+		k.giveUp(id)
 		if !c.hasEnded {
 			return // it may not even have begun
 		}

@@ -270,6 +270,8 @@ func (k *keeper) receive(w *worker, m message, err error) {
 		k.hold(string(m.data), nil)
 	case launch:
 		k.launch(m)
+	case giveUp:
+		k.giveUp(m.id)
 	case release:
 		k.unkeep(m.id, m.data...)
 		k.release(m.id, m.a == 1)

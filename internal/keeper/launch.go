@@ -46,7 +46,7 @@ func (k *keeper) launch(m message) {
 	go func() {
 		b := birth{id: m.id}
 		b.pid, b.pidfd, b.err = start(data, theirs, k.null, m.b == 1, func(pid, pidfd int) {
-			k.do(func() { c.helper = helper{pid, pidfd} })
+			k.do(func() { k.helped(c, helper{pid, pidfd}) })
 		})
 		closeAll(theirs)
 		k.do(func() { k.born(b) })

@@ -78,6 +78,10 @@ func (c *Conn) Start(id uint64, a spawn.Attr, files []File, more int) (*Child, e
 	return ch, nil
 }
 
+// GiveUp ends the launch of a child that is under way, if it is one that takes long: the
+// child ends by SIGKILL before its program begins. It does nothing to one that was started.
+func (c *Conn) GiveUp(id uint64) error { return c.link.send(message{kind: giveUp, id: id}) }
+
 // startError is why a child was not started, once the wait for it is over.
 func (ch *Child) startError() error {
 	select {

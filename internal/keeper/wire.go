@@ -33,6 +33,7 @@ const (
 	notify  kind = 10 // tell the service manager data
 	leave   kind = 11 // end with the exit code a when the worker does
 	upgrade kind = 12 // replace the worker by the program at the path data
+	giveUp  kind = 16 // end the launch of child id, if it is one that takes long
 	outputs kind = 14 // read from and write to files instead of standard input, output and error
 
 	// From the keeper.
