@@ -55,7 +55,7 @@ type worker struct {
 	beating *part
 	folder  string // of scratch, once it was asked for
 	known   *manager.Vault
-	stays   bool   // its end is not the daemon's: another one goes on
+	stays   bool // its end is not the daemon's: another one goes on
 }
 
 // connect is the worker that this process is, if it is one. It returns when it
