@@ -109,16 +109,17 @@ func written(file *archive.File, logs map[string]*streams.Log, labels []string) 
 }
 
 // recalled are the streams of an instance that ended in an earlier life of the
-// daemon, by label.
-func recalled(f *archive.File) map[string]*streams.Log {
+// daemon, by label, and what is known of its description.
+func recalled(f *archive.File) (spec *process.Spec, logs map[string]*streams.Log) {
 	meta := metaOf(f)
-	logs := make(map[string]*streams.Log)
+	spec = &process.Spec{RedirectOutput: meta.Streams}
+	logs = make(map[string]*streams.Log)
 	for i, a := range []streams.Archive{f.Stdout(), f.Stderr()} {
 		if i < len(meta.Streams) {
 			logs[meta.Streams[i]] = streams.Archived(a)
 		}
 	}
-	return logs
+	return spec, logs
 }
 
 // archivedOutputs are the outputs of an app of which something is on disk.

@@ -20,13 +20,28 @@ type instance struct {
 
 	proc *process.Process        // set before anyone else sees it; nil if it could not be started
 	logs map[string]*streams.Log // of one that ended in an earlier program's time, which has no proc
-	kept func()                  // Forget of those; nil: a process.Keeper has nothing of them
+	spec *process.Spec           // what that one was made from, as far as it is known; nil: it is not
+	kept func()                  // Forget of the logs; nil: a process.Keeper has nothing of them
 
 	outputs []*output // its stdout and stderr, as the app's logs show them; set like proc and logs
 
 	exit   *ExitRecord // nil: it has not ended. Guarded by owner.mu, like the rest
 	leader string      // its leader's identity, once somebody has asked
 	end    *Operation  // its end, if anyone waits for it
+}
+
+// labels are the labels of the logs of an instance that ended in an earlier program's
+// time, in the order in which that one had them.
+func (inst *instance) labels() (labels []string) {
+	if inst.spec == nil {
+		return nil
+	}
+	for _, label := range inst.spec.Labels() {
+		if inst.logs[label] != nil {
+			labels = append(labels, label)
+		}
+	}
+	return labels
 }
 
 // discard lets go of the output of an instance that has ended, when nobody reads

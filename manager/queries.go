@@ -3,8 +3,6 @@ package manager
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/gafferd/gaffer/process"
 	"github.com/gafferd/gaffer/streams"
@@ -109,14 +107,15 @@ func (m *Manager) Log(pid int, label string) (*streams.Log, error) {
 	return inst.proc.Log(label)
 }
 
-// Labels are the labels of an instance whose Log there is.
+// Labels are the labels of an instance whose Log there is, in the order of its
+// description.
 func (m *Manager) Labels(pid int) ([]string, error) {
 	inst, err := m.pids.find(pid)
 	if err != nil {
 		return nil, err
 	}
 	if inst.proc == nil {
-		return slices.Sorted(maps.Keys(inst.logs)), nil
+		return inst.labels(), nil
 	}
 	return inst.proc.Labels(), nil
 }

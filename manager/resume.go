@@ -216,17 +216,20 @@ func (s *supervisor) resumeExits(saved *supervisorState) {
 // later. s.mu must be held.
 func (s *supervisor) recall(inst *instance, made json.RawMessage) {
 	if t, err := parseDescription(made); err == nil {
-		file := s.reopen(inst, &t.Spec)
+		spec := t.Spec // which is kept, unlike the rest of t
+		inst.spec = &spec
+		file := s.reopen(inst, &spec)
 		o := s.optionsFor(inst, file)
-		if inst.logs, inst.kept, err = process.Recall(&t.Spec, o); err == nil {
-			if file != nil && !written(file, inst.logs, t.Spec.Outputs()) {
-				s.archiveOutput(file, inst.logs, &t.Spec)
+		if inst.logs, inst.kept, err = process.Recall(&spec, o); err == nil {
+			if file != nil && !written(file, inst.logs, spec.Outputs()) {
+				s.archiveOutput(file, inst.logs, &spec)
 			}
 			return
 		}
 	}
 	if file := s.archiveOf(inst.pid); file != nil {
-		inst.logs = recalled(file)
+		spec, logs := recalled(file)
+		inst.spec, inst.logs = cmp.Or(inst.spec, spec), logs
 	}
 }
 

@@ -124,6 +124,9 @@ func (p *Process) Labels() (labels []string) {
 	return labels
 }
 
+// Labels are the labels that the Labels of an instance of s are.
+func (s *Spec) Labels() []string { return slices.Concat(s.Outputs(), s.CustomStreams) }
+
 // Written are the labels of the streams from which something was read.
 func (p *Process) Written() (labels []string) {
 	for _, s := range p.streams {

@@ -1,0 +1,72 @@
+package manager
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/gafferd/gaffer/process"
+)
+
+// afterCrash is the manager of the next program, which finds an instance that ended in the
+// time of the first one. It is pid 1.
+func afterCrash(t *testing.T, template Template) *fixture {
+	t.Helper()
+	v := newVault(t)
+	keeper := &fakeKeeper{forgotten: func(int) {}}
+	m := New(Options{Launcher: keeper, Vault: v, Environ: []string{}})
+	template.Restart = RestartNever
+	if _, err := m.Create(template); err != nil {
+		t.Fatal(err)
+	}
+	await(t, m.Events().Subscribe(pattern(t, "spawn"), 0))
+	keeper.child("web-1").end(process.Status{})
+	await(t, m.Events().Subscribe(pattern(t, "exit"), 0))
+	there := make(chan error)
+	close(there) // Started waits for nothing
+	next := crashLeaving(&fixture{T: t, Manager: m, fakeLauncher: &keeper.fakeLauncher}, v, there)
+	t.Cleanup(func() {
+		for _, m := range []*Manager{m, next.Manager} {
+			if err := m.Shutdown(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return next
+}
+
+// afterRestart is the same after the daemon has been stopped and started, with a state
+// directory.
+func afterRestart(t *testing.T, template Template) *Manager {
+	t.Helper()
+	dir := t.TempDir()
+	template.Restart = RestartNever
+	m, end := stateManager(t, dir)
+	if _, err := m.Restore(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Create(template); err != nil {
+		t.Fatal(err)
+	}
+	await(t, m.Events().Subscribe(pattern(t, "exit"), 0))
+	end()
+	m, end = stateManager(t, dir)
+	t.Cleanup(end)
+	if _, err := m.Restore(); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// The first output is the first one also of an instance that ended in an earlier program's
+// time: a websocket that comes again goes on with the same.
+func TestLabelsKeepTheirOrder(t *testing.T) {
+	want := []string{"stdout", "stderr", "a"}
+	template := NewTemplate("web", "/bin/fake")
+	template.CustomStreams = want[2:]
+	if labels, err := afterCrash(t, template).Labels(1); err != nil || !slices.Equal(labels, want) {
+		t.Errorf("after a crash: %q, %v; want %q", labels, err, want)
+	}
+	if labels, err := afterRestart(t, childTemplate("web", "tell")).Labels(1); err != nil || !slices.Equal(labels, want[:2]) {
+		t.Errorf("after a restart: %q, %v; want %q", labels, err, want[:2])
+	}
+}
