@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -51,13 +52,16 @@ func (s *Server) writeStream(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer done()
-	ctx := r.Context()
+	ctx, body := r.Context(), io.Reader(requestBody{r})
 	if bounded {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errInputTimedOut)
-		defer cancel()
+		var cancel context.CancelCauseFunc
+		ctx, cancel = context.WithCancelCause(ctx)
+		defer cancel(nil)
+		timer := time.AfterFunc(timeout, func() { cancel(errInputTimedOut) })
+		defer timer.Stop()
+		body = &timedBody{body, timer, timeout}
 	}
-	written, offset, err := copyBody(ctx, w, r, in, at)
+	written, offset, err := copyBody(ctx, w, r, body, in, at)
 	if err != nil {
 		return inputFailed(pid, err, written, offset)
 	}
@@ -71,11 +75,26 @@ func (s *Server) writeStream(w http.ResponseWriter, r *http.Request) error {
 	return writeOK(w)
 }
 
-// copyBody writes a body to an input. It gives up on a stalled body when ctx
+// timedBody is a body that is to be written within a time. What it takes to come does
+// not count: timer runs while what has come is written, or waits for that.
+type timedBody struct {
+	io.Reader
+	timer *time.Timer
+	limit time.Duration
+}
+
+// Read implements io.Reader.
+func (b *timedBody) Read(p []byte) (int, error) {
+	b.timer.Stop()
+	defer b.timer.Reset(b.limit)
+	return b.Reader.Read(p)
+}
+
+// copyBody writes the body of r to an input. It gives up on a stalled body when ctx
 // ends or when nothing can be written any more.
-func copyBody(ctx context.Context, w http.ResponseWriter, r *http.Request, in *process.Input, at int64) (written, offset int64, err error) {
-	if r.Body == nil || r.Body == http.NoBody {
-		return in.Copy(ctx, http.NoBody, at)
+func copyBody(ctx context.Context, w http.ResponseWriter, r *http.Request, body io.Reader, in *process.Input, at int64) (written, offset int64, err error) {
+	if r.Body == http.NoBody {
+		return in.Copy(ctx, body, at)
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -102,7 +121,7 @@ func copyBody(ctx context.Context, w http.ResponseWriter, r *http.Request, in *p
 		}
 		_ = rc.SetReadDeadline(past) // the read that Copy may wait in ends now
 	}()
-	written, offset, err = in.Copy(ctx, requestBody{r}, at)
+	written, offset, err = in.Copy(ctx, body, at)
 	close(done)
 	<-watched
 	if givenUp != nil {
@@ -117,7 +136,7 @@ func copyBody(ctx context.Context, w http.ResponseWriter, r *http.Request, in *p
 func inputFailed(pid int, err error, written, offset int64) error {
 	switch {
 	case errors.Is(err, errInputTimedOut):
-		err = fmt.Errorf("pid %d does not read its input: %w; send the rest again with at=%d", pid, err, offset)
+		err = fmt.Errorf("pid %d does not read its input, or another request is writing to it: %w; send the rest again with at=%d", pid, err, offset)
 	case errors.Is(err, process.ErrInputClosed):
 		err = fmt.Errorf("pid %d has closed its input or has ended: %w", pid, err)
 	}

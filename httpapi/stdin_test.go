@@ -121,18 +121,33 @@ func TestStdinThatIsNotRead(t *testing.T) {
 	if _, err := fmt.Sscanf(a.body[strings.Index(a.body, `"written"`):], `"written":%d,"offset":%d`, &written, &offset); err != nil || written == 0 || written != offset || written >= 4<<20 {
 		t.Errorf("%s: %v", a.body, err)
 	}
-	// A body that stalls is given up too, and so is one whose process ends.
-	conn := d.raw(fmt.Sprintf("POST /streams/%d/stdin?timeout=0.05 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n", pid))
-	if a := readResponse(t, conn); a.status != 409 {
-		t.Errorf("stalled: %d %s", a.status, a.body)
-	}
+	// One that waits for the writer before it is given up too, and a body whose process
+	// ends.
+	first := d.raw(fmt.Sprintf("POST /streams/%d/stdin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc", pid))
+	d.want(409, "POST", fmt.Sprintf("/streams/%d/stdin?timeout=0.05", pid), "x")
+	first.Close()
 	pid = d.create(child("echo", "echo", "redirect_input", true, "restart", "never"))
-	conn = d.raw(fmt.Sprintf("POST /streams/%d/stdin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc", pid))
+	conn := d.raw(fmt.Sprintf("POST /streams/%d/stdin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc", pid))
 	d.written(pid, "stdout", 3)
 	d.want(200, "POST", "/processes/echo/_stop", "")
 	if a := readResponse(t, conn); a.status != 409 || !strings.Contains(a.body, `"written":3`) {
 		t.Errorf("process ended: %d %s", a.status, a.body)
 	}
+}
+
+// The time of timeout= is the process's, and not that of who sends slowly.
+func TestStdinOfASlowSender(t *testing.T) {
+	d := newDaemon(t, Options{})
+	pid := d.create(child("echo", "echo", "redirect_input", true))
+	const timeout = 200 * time.Millisecond
+	conn := d.raw(fmt.Sprintf("POST /streams/%d/stdin?timeout=%v HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\na\n\r\n", pid, timeout.Seconds()))
+	d.written(pid, "stdout", 2)
+	time.Sleep(2 * timeout)
+	io.WriteString(conn, "2\r\nb\n\r\n0\r\n\r\n")
+	if a := readResponse(t, conn); a.status != 200 || a.header.Get("Gaffer-Written") != "4" {
+		t.Errorf("%+v", a)
+	}
+	d.written(pid, "stdout", 4)
 }
 
 // What gives a body up may break the reading of the next request: then there is to be
