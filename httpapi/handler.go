@@ -100,7 +100,10 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.wait.Seconds()))))
 	}
 	if input, ok := errors.AsType[*inputError](err); ok {
-		problem.Written, problem.Offset = &input.written, &input.offset
+		problem.Written = &input.written
+		if input.offset != unknownOffset {
+			problem.Offset = &input.offset
+		}
 	}
 	listProblems(&problem, err, status)
 	writeProblem(w, status, problem)

@@ -24,6 +24,9 @@ type inputError struct {
 	written, offset int64
 }
 
+// unknownOffset is that of an input which was closed in an earlier program's time.
+const unknownOffset = -1
+
 func (e *inputError) Error() string { return e.err.Error() }
 func (e *inputError) Unwrap() error { return e.err }
 
@@ -44,7 +47,10 @@ func (s *Server) writeStream(w http.ResponseWriter, r *http.Request) error {
 		return q.err
 	}
 	in, err := s.manager.Input(pid, mux.Vars(r)["stream"])
-	if err != nil {
+	switch {
+	case errors.Is(err, process.ErrInputClosed):
+		return &inputError{err, 0, unknownOffset}
+	case err != nil:
 		return err
 	}
 	done, err := s.lasting.hold(r)

@@ -42,9 +42,16 @@ func TestStdin(t *testing.T) {
 	if out.body != "hello world!" {
 		t.Errorf("came out: %q", out.body)
 	}
+	d.get("/watch/proc/echo/exit?since=0")
 	a = d.want(409, "POST", stdin, "late")
-	if a.code(t) != "conflict" {
+	if a.code(t) != "conflict" || !strings.Contains(a.body, `"written":0,"offset":12`) {
 		t.Errorf("after the end: %s", a.body)
+	}
+	for label, want := range map[string]string{"stdout": "403 forbidden_write", "nosuch": "404 io_not_found"} {
+		a := d.do("POST", fmt.Sprintf("/streams/%d/%s", pid, label), "late")
+		if got := fmt.Sprint(a.status, " ", a.code(t)); got != want {
+			t.Errorf("%s after the end: %s, want %s", label, got, want)
+		}
 	}
 	if a := d.get(stdin); a.status != 404 || a.code(t) != "io_not_found" {
 		t.Errorf("GET stdin: %d %s", a.status, a.body)

@@ -105,10 +105,13 @@ func (s *Server) socketLog(pid int, q *query) (string, *streams.Log, error) {
 }
 
 // socketInput is the instance's stdin. It is nil, and messages to it are
-// dropped, if that is closed already: the output is there to read nevertheless.
+// dropped, if the instance has ended: the output is there to read nevertheless.
 func (s *Server) socketInput(pid int) (*process.Input, error) {
 	in, err := s.manager.Input(pid, "stdin")
-	if errors.Is(err, process.ErrInputClosed) || errors.Is(err, process.ErrNotRunning) {
+	if errors.Is(err, process.ErrInputClosed) {
+		return nil, nil
+	}
+	if _, running := s.manager.ExitOf(pid); err == nil && running == nil {
 		return nil, nil
 	}
 	return in, err

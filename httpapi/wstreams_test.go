@@ -174,6 +174,8 @@ func TestWebsocketEnd(t *testing.T) {
 func TestWebsocketRefusals(t *testing.T) {
 	d := newDaemon(t, Options{AllowOrigins: []string{"https://friend.example"}})
 	web := d.create(child("web", "hang"))
+	ended := d.create(child("ended", "quit", "restart", "never"))
+	d.get("/watch/proc/ended/exit?since=0")
 	echo := d.create(child("echo", "echo", "redirect_input", true))
 	none := d.create(child("none", "hang", "redirect_output", []string{}, "redirect_input", true))
 	for _, c := range []struct {
@@ -183,6 +185,7 @@ func TestWebsocketRefusals(t *testing.T) {
 		code    string
 	}{
 		{fmt.Sprintf("/wstreams/%d", web), nil, 403, "forbidden_write"},
+		{fmt.Sprintf("/wstreams/%d", ended), nil, 403, "forbidden_write"},
 		{fmt.Sprintf("/wstreams/%d?stream=nope", echo), nil, 404, "io_not_found"},
 		{fmt.Sprintf("/wstreams/%d", none), nil, 400, "io_not_redirected"},
 		{"/wstreams/99", nil, 404, "not_found"},

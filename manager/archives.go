@@ -14,6 +14,23 @@ type logMeta struct {
 	Index   int      `json:"index"`
 	Streams []string `json:"streams"` // the labels of stdout and stderr
 	Once    bool     `json:"once,omitempty"`
+
+	// What else a request for a stream may be about, of which nothing is on disk.
+	Merged bool     `json:"merged,omitempty"` // stderr has the label of stdout
+	Input  bool     `json:"input,omitempty"`
+	Custom []string `json:"custom,omitempty"` // labels
+}
+
+// spec is what is known of the description of a process; nil if that is damaged.
+func (meta *logMeta) spec(name string) *process.Spec {
+	outputs := meta.Streams
+	switch {
+	case len(outputs) == 0:
+		return nil
+	case meta.Merged:
+		outputs = []string{outputs[0], outputs[0]}
+	}
+	return &process.Spec{Name: name, RedirectOutput: outputs, RedirectInput: meta.Input, CustomStreams: meta.Custom}
 }
 
 // metaOf is what the archive of an instance keeps; nothing, if that is damaged.
@@ -29,7 +46,10 @@ func (s *supervisor) createArchive(inst *instance, spec *process.Spec) *archive.
 	if s.m.options.State == nil || len(labels) == 0 || spec.Detach {
 		return nil
 	}
-	meta, err := json.Marshal(logMeta{inst.index, labels, s.source == fromRun})
+	meta, err := json.Marshal(logMeta{
+		Index: inst.index, Streams: labels, Once: s.source == fromRun,
+		Merged: len(labels) < len(spec.RedirectOutput), Input: spec.RedirectInput, Custom: spec.CustomStreams,
+	})
 	if err != nil {
 		panic(err) // of a number and strings
 	}
@@ -110,9 +130,9 @@ func written(file *archive.File, logs map[string]*streams.Log, labels []string) 
 
 // recalled are the streams of an instance that ended in an earlier life of the
 // daemon, by label, and what is known of its description.
-func recalled(f *archive.File) (spec *process.Spec, logs map[string]*streams.Log) {
+func recalled(f *archive.File, name string) (spec *process.Spec, logs map[string]*streams.Log) {
 	meta := metaOf(f)
-	spec = &process.Spec{RedirectOutput: meta.Streams}
+	spec = meta.spec(name)
 	logs = make(map[string]*streams.Log)
 	for i, a := range []streams.Archive{f.Stdout(), f.Stderr()} {
 		if i < len(meta.Streams) {

@@ -44,6 +44,13 @@ func (inst *instance) labels() (labels []string) {
 	return labels
 }
 
+// neverRan reports whether inst could not be started.
+func (inst *instance) neverRan() bool {
+	inst.owner.mu.Lock()
+	defer inst.owner.mu.Unlock()
+	return inst.proc == nil && inst.exit != nil && inst.exit.OSPid == 0 && inst.exit.Reason != lost
+}
+
 // discard lets go of the output of an instance that has ended, when nobody reads
 // it any more.
 func (inst *instance) discard() {

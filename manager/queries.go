@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/gafferd/gaffer/process"
@@ -120,18 +119,24 @@ func (m *Manager) Labels(pid int) ([]string, error) {
 	return inst.proc.Labels(), nil
 }
 
-// Input is what can be written to an instance under a label. For one that has
-// ended the error is process.ErrInputClosed.
+// Input is what can be written to an instance under a label, also of one that has ended
+// while its exit is listed: nothing can be written any more then. The error is ErrNotFound,
+// that of process.Process.Input, or process.ErrInputClosed for one that ended in an earlier
+// program's time or could not be started.
 func (m *Manager) Input(pid int, label string) (*process.Input, error) {
-	inst, err := m.running(pid)
+	inst, err := m.pids.find(pid)
 	switch {
-	case err == nil:
-		return inst.proc.Input(label)
-	case !errors.Is(err, ErrNotFound):
+	case err != nil:
 		return nil, err
+	case inst.proc != nil:
+		return inst.proc.Input(label)
+	case inst.neverRan():
+		return nil, fmt.Errorf("pid %d could not be started: %w", pid, process.ErrInputClosed)
 	}
-	if _, listed := m.ExitOf(pid); listed == nil {
-		return nil, fmt.Errorf("pid %d has ended: %w", pid, process.ErrInputClosed)
+	if inst.spec != nil {
+		if err := inst.spec.CheckInput(label); err != nil {
+			return nil, err
+		}
 	}
-	return nil, err
+	return nil, fmt.Errorf("pid %d has ended: %w", pid, process.ErrInputClosed)
 }

@@ -120,7 +120,7 @@ func TestOutputOutlivesTheInstance(t *testing.T) {
 	if labels, err := m.Labels(1); err != nil || len(labels) != 2 {
 		t.Errorf("%v, %v", labels, err)
 	}
-	if _, err := m.Input(1, "stdin"); !errors.Is(err, process.ErrInputClosed) {
+	if _, err := m.Input(1, "stdin"); !errors.Is(err, process.ErrNotWritable) {
 		t.Error(err)
 	}
 

@@ -1,7 +1,9 @@
 package manager
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gafferd/gaffer/process"
@@ -69,4 +71,33 @@ func TestLabelsKeepTheirOrder(t *testing.T) {
 	if labels, err := afterRestart(t, childTemplate("web", "tell")).Labels(1); err != nil || !slices.Equal(labels, want[:2]) {
 		t.Errorf("after a restart: %q, %v; want %q", labels, err, want[:2])
 	}
+}
+
+// What can be written to, and why not, is the same of an instance that has ended, whoever
+// has seen that.
+func TestInputOfTheEnded(t *testing.T) {
+	check := func(when string, m *Manager) {
+		t.Helper()
+		for label, want := range map[string]error{
+			"stdin": process.ErrNotWritable, "out": process.ErrNotWritable, "a": process.ErrInputClosed, "nosuch": process.ErrNoStream,
+		} {
+			in, err := m.Input(1, label)
+			if err == nil {
+				_, _, err = in.Copy(t.Context(), strings.NewReader("x"), -1)
+			}
+			if !errors.Is(err, want) {
+				t.Errorf("%s: %s: %v, want %v", when, label, err, want)
+			}
+		}
+	}
+	template := childTemplate("web", "tell")
+	template.RedirectOutput, template.CustomStreams = []string{"out", "out"}, []string{"a"}
+	template.Restart = RestartNever
+	m := realManager(t)
+	o, err := m.Create(template)
+	wait(t, o, err)
+	await(t, m.Events().Subscribe(pattern(t, "exit"), 0))
+	check("it has ended", m)
+	check("after a crash", afterCrash(t, template).Manager)
+	check("after a restart", afterRestart(t, template))
 }

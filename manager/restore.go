@@ -85,7 +85,7 @@ func (m *Manager) adopt(s *supervisor) {
 func (s *supervisor) endedInstance(e savedExit) *instance {
 	inst := &instance{pid: e.PID, index: e.Index, owner: s, exit: e.listed()}
 	if file := s.archiveOf(e.PID); file != nil {
-		inst.spec, inst.logs = recalled(file)
+		inst.spec, inst.logs = recalled(file, s.name)
 	}
 	return inst
 }

@@ -228,7 +228,7 @@ func (s *supervisor) recall(inst *instance, made json.RawMessage) {
 		}
 	}
 	if file := s.archiveOf(inst.pid); file != nil {
-		spec, logs := recalled(file)
+		spec, logs := recalled(file, s.name)
 		inst.spec, inst.logs = cmp.Or(inst.spec, spec), logs
 	}
 }
@@ -270,6 +270,7 @@ func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorState) er
 	}
 	if err != nil {
 		s.m.options.Logger.Warn("not there any more", "process", s.name, "pid", inst.pid, "error", err)
+		inst.spec = &spec
 		s.missing(sl, inst, r)
 		return nil
 	}

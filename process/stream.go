@@ -124,8 +124,13 @@ func (p *Process) Labels() (labels []string) {
 	return labels
 }
 
-// Labels are the labels that the Labels of an instance of s are.
-func (s *Spec) Labels() []string { return slices.Concat(s.Outputs(), s.CustomStreams) }
+// Labels are what Process.Labels is of an instance of s.
+func (s *Spec) Labels() []string {
+	if s.Detach {
+		return nil
+	}
+	return slices.Concat(s.Outputs(), s.CustomStreams)
+}
 
 // Written are the labels of the streams from which something was read.
 func (p *Process) Written() (labels []string) {
@@ -176,18 +181,30 @@ func (p *Process) Log(label string) (*streams.Log, error) {
 
 // Input is what can be written to: "stdin" or a custom stream's label. It
 // returns ErrNotWritable for a stdin that is not redirected and for an output,
-// and ErrNoStream for an unknown label.
+// and ErrNoStream for an unknown label. Once the process has ended the Input is one that
+// nothing can be written to.
 func (p *Process) Input(label string) (*Input, error) {
 	for _, s := range p.streams {
 		if s.label == label && s.input != nil {
 			return s.input, nil
 		}
 	}
-	switch {
-	case label == stdinLabel:
-		return nil, fmt.Errorf("stdin of %s: %w: set redirect_input", p.spec.Name, ErrNotWritable)
-	case p.readable(label) != nil:
-		return nil, fmt.Errorf("%s of %s: %w: it is an output", label, p.spec.Name, ErrNotWritable)
+	if err := p.spec.CheckInput(label); err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("%s of %s: %w", label, p.spec.Name, ErrNoStream)
+	return nil, fmt.Errorf("%s of %s: %w", label, p.spec.Name, ErrInputClosed) // an earlier program has seen its end
+}
+
+// CheckInput returns the error of Process.Input if an instance of s has nothing to write
+// to under that label.
+func (s *Spec) CheckInput(label string) error {
+	switch {
+	case !s.Detach && (label == stdinLabel && s.RedirectInput || slices.Contains(s.CustomStreams, label)):
+		return nil
+	case label == stdinLabel:
+		return fmt.Errorf("stdin of %s: %w: set redirect_input", s.Name, ErrNotWritable)
+	case slices.Contains(s.Labels(), label):
+		return fmt.Errorf("%s of %s: %w: it is an output", label, s.Name, ErrNotWritable)
+	}
+	return fmt.Errorf("%s of %s: %w", label, s.Name, ErrNoStream)
 }
