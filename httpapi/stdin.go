@@ -105,6 +105,12 @@ func copyBody(ctx context.Context, w http.ResponseWriter, r *http.Request, body 
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	rc := http.NewResponseController(w)
+	closed := in.Closed()
+	select {
+	case <-closed:
+		closed = nil // there is no write that would have to be given up
+	default:
+	}
 	done, watched := make(chan struct{}), make(chan struct{})
 	var givenUp error
 	go func() {
@@ -115,7 +121,7 @@ func copyBody(ctx context.Context, w http.ResponseWriter, r *http.Request, body 
 			select {
 			case <-ctx.Done():
 				givenUp = context.Cause(ctx)
-			case <-in.Closed():
+			case <-closed:
 				givenUp = process.ErrInputClosed
 			case <-look.C:
 				if r.ProtoMajor == 1 && hungUp(peerOfRequest(r).conn) {

@@ -47,6 +47,14 @@ func TestStdin(t *testing.T) {
 	if a.code(t) != "conflict" || !strings.Contains(a.body, `"written":0,"offset":12`) {
 		t.Errorf("after the end: %s", a.body)
 	}
+	// A retry finds that all was written.
+	a = d.want(200, "POST", stdin+"?at=6&eof=true", "world!")
+	if a.body != okBody || a.header.Get("Gaffer-Written") != "0" || a.header.Get("Gaffer-Offset") != "12" {
+		t.Errorf("retry after the end: %+v", a)
+	}
+	d.want(200, "POST", stdin+"?at=12&eof=true", "")
+	d.want(409, "POST", stdin+"?at=6&eof=true", "world!!")
+	d.want(409, "POST", stdin+"?at=13", "")
 	for label, want := range map[string]string{"stdout": "403 forbidden_write", "nosuch": "404 io_not_found"} {
 		a := d.do("POST", fmt.Sprintf("/streams/%d/%s", pid, label), "late")
 		if got := fmt.Sprint(a.status, " ", a.code(t)); got != want {

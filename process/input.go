@@ -77,7 +77,8 @@ func newClosedInput(kept *durable) *Input {
 // With at >= 0 the first byte of r is meant for that offset: bytes that were
 // written already are skipped, and ErrInputHole is returned when some before
 // them are missing. ErrInputClosed means that the process has closed its end,
-// that it has ended, or that Close was called.
+// that it has ended, or that Close was called; it is no error if all of r had been
+// written already.
 //
 // written counts the bytes of r that the pipe has accepted in this call, offset
 // all that it has ever accepted. Both are right also with an error.
@@ -288,13 +289,15 @@ func (w *writer) piece() error {
 	first := !w.begun
 	w.begun = true
 	if first && w.in.isLast() {
-		return ErrInputClosed
+		return w.repeat(0, nil)
 	}
 	n, readErr := w.from.Read(w.buf)
 	if n == 0 && readErr == io.EOF && !first {
 		return io.EOF // the last piece was a whole one
 	}
-	if err := w.in.take(w.ctx); err != nil {
+	if err := w.in.take(w.ctx); errors.Is(err, ErrInputClosed) {
+		return w.repeat(n, readErr)
+	} else if err != nil {
 		return err
 	}
 	defer w.in.give()
@@ -313,6 +316,24 @@ func (w *writer) piece() error {
 			return nil
 		}
 		n, readErr = w.from.Read(w.buf[:left])
+	}
+}
+
+// repeat is the rest of a copy when nothing can be written any more, with n bytes that
+// have been read: all of it has been written already, or it fails.
+func (w *writer) repeat(n int, err error) error {
+	for {
+		if w.at < 0 || w.at+int64(n) > w.in.Offset() {
+			return ErrInputClosed
+		}
+		w.at += int64(n)
+		if err == io.EOF {
+			return io.EOF
+		}
+		if err != nil {
+			return fmt.Errorf("read what is to be written: %w", err)
+		}
+		n, err = w.from.Read(w.buf)
 	}
 }
 
