@@ -100,10 +100,18 @@ func (m *Manager) Log(pid int, label string) (*streams.Log, error) {
 	if log := inst.logs[label]; log != nil {
 		return log, nil
 	}
-	if inst.proc == nil {
+	switch {
+	case inst.proc != nil:
+		return inst.proc.Log(label)
+	case inst.neverRan():
 		return nil, fmt.Errorf("pid %d could not be started: %w", pid, process.ErrNoStream)
 	}
-	return inst.proc.Log(label)
+	if inst.spec != nil {
+		if err := inst.spec.CheckLog(label); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%s of pid %d is not kept any more: %w", label, pid, process.ErrNoStream)
 }
 
 // Labels are the labels of an instance whose Log there is, in the order of its

@@ -101,3 +101,51 @@ func TestInputOfTheEnded(t *testing.T) {
 	check("after a crash", afterCrash(t, template).Manager)
 	check("after a restart", afterRestart(t, template))
 }
+
+// So is why there is nothing to read under a label.
+func TestLogOfTheEnded(t *testing.T) {
+	for name, c := range map[string]struct {
+		outputs []string
+		want    map[string]error
+	}{
+		"two":    {[]string{"o", "e"}, map[string]error{"o": nil, "e": nil, "stdout": process.ErrNoStream, "stderr": process.ErrNoStream}},
+		"one":    {[]string{"out"}, map[string]error{"out": nil, "stdout": process.ErrNoStream, "stderr": process.ErrNotRedirected}},
+		"merged": {[]string{"out", "out"}, map[string]error{"out": nil, "stderr": process.ErrNoStream, "stdin": process.ErrNoStream}},
+	} {
+		template := childTemplate("web", "tell")
+		template.RedirectOutput, template.CustomStreams = c.outputs, []string{"a"}
+		check := func(when string, m *Manager, custom error) {
+			t.Helper()
+			c.want["a"] = custom
+			for label, want := range c.want {
+				if _, err := m.Log(1, label); !errors.Is(err, want) || err != nil && strings.Contains(err.Error(), "could not be started") {
+					t.Errorf("%s, %s: %s: %v, want %v", name, when, label, err, want)
+				}
+			}
+		}
+		check("after a crash", afterCrash(t, template).Manager, nil)
+		check("after a restart", afterRestart(t, template), process.ErrNoStream)
+	}
+}
+
+// A crash that nobody saw an instance end in does not make it one that never began.
+func TestLogOfTheLost(t *testing.T) {
+	v := newVault(t)
+	keeper := &fakeKeeper{forgotten: func(int) {}}
+	m := New(Options{Launcher: keeper, Vault: v, Environ: []string{}})
+	if _, err := m.Create(NewTemplate("web", "/bin/fake")); err != nil {
+		t.Fatal(err)
+	}
+	await(t, m.Events().Subscribe(pattern(t, "spawn"), 0))
+	next := crash(&fixture{T: t, Manager: m, fakeLauncher: &keeper.fakeLauncher}, v)
+	for label, want := range map[string]error{"stdout": process.ErrNoStream, "nosuch": process.ErrNoStream} {
+		if _, err := next.Log(1, label); !errors.Is(err, want) || strings.Contains(err.Error(), "could not be started") {
+			t.Errorf("%s: %v, want %v", label, err, want)
+		}
+	}
+	for _, m := range []*Manager{m, next.Manager} {
+		if err := m.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -169,14 +169,23 @@ func (p *Process) Log(label string) (*streams.Log, error) {
 	if s := p.readable(label); s != nil {
 		return s.log, nil
 	}
-	redirected := len(p.spec.RedirectOutput)
-	if p.spec.Detach {
+	return nil, p.spec.CheckLog(label)
+}
+
+// CheckLog returns the error of Process.Log if an instance of s has nothing to read under
+// that label.
+func (s *Spec) CheckLog(label string) error {
+	redirected := len(s.RedirectOutput)
+	if s.Detach {
 		redirected = 0
 	}
-	if label == "stdout" && redirected == 0 || label == "stderr" && redirected < 2 {
-		return nil, fmt.Errorf("%s of %s: %w: give it a label in redirect_output", label, p.spec.Name, ErrNotRedirected)
+	switch {
+	case slices.Contains(s.Labels(), label):
+		return nil
+	case label == "stdout" && redirected == 0, label == "stderr" && redirected < 2:
+		return fmt.Errorf("%s of %s: %w: give it a label in redirect_output", label, s.Name, ErrNotRedirected)
 	}
-	return nil, fmt.Errorf("%s of %s: %w: it has %q", label, p.spec.Name, ErrNoStream, p.Labels())
+	return fmt.Errorf("%s of %s: %w: it has %q", label, s.Name, ErrNoStream, s.Labels())
 }
 
 // Input is what can be written to: "stdin" or a custom stream's label. It
