@@ -61,7 +61,7 @@ const maxOvertaken = 1000
 // held.
 func (s *supervisor) supersede(o *Operation) {
 	if s.operation != nil {
-		s.overtaken = append(s.overtaken, s.operation)
+		s.overtaken = append(s.overtaken, overtaken{s.operation, s.active})
 	}
 	if len(s.overtaken) > maxOvertaken {
 		s.overtaken[0].finish(nil)

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -87,7 +88,10 @@ func (m *Manager) commandGroup(g string, only func(name string) bool, command fu
 	}
 	o := newOperation(len(members))
 	for _, s := range members {
-		if command(s, o) != nil {
+		switch err := command(s, o); {
+		case errors.Is(err, ErrClosed):
+			o.finish(err)
+		case err != nil:
 			o.finish(nil)
 		}
 	}

@@ -44,7 +44,8 @@ func (o *Operation) Done() <-chan struct{} { return o.done }
 
 // Wait waits until the operation is over. It returns nil when it has happened
 // or the last operation that has taken its place has; why a program could not be
-// started, first of all templates that had that trouble; or ctx's cause.
+// started, first of all templates that had that trouble; ErrClosed if Shutdown has
+// prevented it; or ctx's cause.
 func (o *Operation) Wait(ctx context.Context) error {
 	select {
 	case <-o.done:

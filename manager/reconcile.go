@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -97,8 +98,14 @@ func (s *supervisor) conclude() {
 		return
 	}
 	s.operation.finish(s.refusal)
-	for _, o := range s.overtaken {
-		o.finish(s.refusal)
+	prevented := errors.Is(s.leaving, ErrClosed) // what came last, unless it was a stop: that has happened
+	for _, o := range slices.Backward(s.overtaken) {
+		prevented = prevented && o.active
+		if prevented {
+			o.finish(ErrClosed)
+		} else {
+			o.finish(s.refusal)
+		}
 	}
 	s.operation, s.overtaken = nil, nil
 }

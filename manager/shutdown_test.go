@@ -52,6 +52,49 @@ func TestShutdownStopsInReverseOrder(t *testing.T) {
 
 func opErr(_ *Operation, err error) error { return err }
 
+// Who waits for what a shutdown prevents is told so, and who waits for a stop that it has
+// happened.
+func TestShutdownPrevents(t *testing.T) {
+	type commands []func(f *fixture) (*Operation, error)
+	start := func(f *fixture) (*Operation, error) { return f.Start("web") }
+	stop := func(f *fixture) (*Operation, error) { return f.Stop("web") }
+	restart := func(f *fixture) (*Operation, error) { return f.Restart("web") }
+	restartGroup := func(f *fixture) (*Operation, error) { return f.RestartGroup("web", nil) }
+	update := func(f *fixture) (*Operation, error) { return f.Update("web", quiet("web", command("/bin/other"))) }
+	scale := func(f *fixture) (*Operation, error) { _, o, err := f.Scale("web", 1); return o, err }
+	remove := func(f *fixture) (*Operation, error) { return f.Delete("web") }
+	for name, c := range map[string]struct {
+		commands commands
+		want     []error
+	}{
+		"restart":            {commands{restart}, []error{ErrClosed}},
+		"group":              {commands{restartGroup}, []error{ErrClosed}},
+		"update":             {commands{update}, []error{ErrClosed}},
+		"scale":              {commands{scale}, []error{ErrClosed}},
+		"restart and update": {commands{restart, update}, []error{ErrClosed, ErrClosed}},
+		"stop":               {commands{stop}, []error{nil}},
+		"stop and start":     {commands{stop, start}, []error{nil, ErrClosed}},
+		"restart and stop":   {commands{restart, stop}, []error{nil, nil}},
+		"delete":             {commands{remove}, []error{nil}},
+	} {
+		bubble(t, &fakeLauncher{stopFor: 2 * time.Second}, func(f *fixture) {
+			f.do(f.Create(quiet("web", count(2))))
+			var ops []*Operation
+			for _, command := range c.commands {
+				ops = append(ops, f.do(command(f)))
+			}
+			if err := f.Shutdown(f.Context()); err != nil {
+				t.Error(err)
+			}
+			for i, o := range ops {
+				if err := f.over(o); !errors.Is(err, c.want[i]) {
+					t.Errorf("%s: %d: %v, want %v", name, i, err, c.want[i])
+				}
+			}
+		})
+	}
+}
+
 func TestShutdownKillsWhenItsTimeIsOver(t *testing.T) {
 	bubble(t, &fakeLauncher{stopFor: -1}, func(f *fixture) {
 		f.do(f.Load([]Template{quiet("db", priority(0), graceful(time.Hour)), quiet("web", count(2), graceful(time.Hour))}))

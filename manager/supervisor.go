@@ -55,11 +55,11 @@ type supervisor struct {
 	instances sync.WaitGroup // those that have not ended
 
 	// The operation under way.
-	operation *Operation   // nil if there is none
-	overtaken []*Operation // those before it, which are over when it is, the oldest first
-	behind    int          // how many slots it waits for
-	refusal   error        // why it could not start something
-	cause     string       // why instances are replaced, for their exit
+	operation *Operation  // nil if there is none
+	overtaken []overtaken // those before it, which are over when it is, the oldest first
+	behind    int         // how many slots it waits for
+	refusal   error       // why it could not start something
+	cause     string      // why instances are replaced, for their exit
 
 	later     []func()    // take over what was still being started, when all else is taken over
 	stops     []stopOrder // given out when the mutex is free
@@ -74,6 +74,12 @@ const (
 	fromFile               // it follows the file
 	fromRun                // it is to run once, and is forgotten some time after
 )
+
+// overtaken is an operation in whose place another one has come.
+type overtaken struct {
+	*Operation
+	active bool // there should have been instances
+}
 
 // stopOrder is an instance to be stopped. Orders are given without the mutex.
 type stopOrder struct {
