@@ -167,15 +167,40 @@ func (s *Server) servePlugin(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cache-Control", "no-cache") // kept, and asked about each time
 	h.Set("ETag", fmt.Sprintf(`"%x-%x"`, info.ModTime().UnixNano(), info.Size()))
-	http.ServeContent(unhurried{w}, r, name, info.ModTime(), f)
-	return nil
+	u := &unhurried{ResponseWriter: w}
+	http.ServeContent(u, r, name, info.ModTime(), f)
+	switch u.refused {
+	case 0:
+		return nil
+	case http.StatusPreconditionFailed:
+		return fmt.Errorf("%w: the file is another one by now: its ETag is %s", errPrecondition, h.Get("ETag"))
+	case http.StatusRequestedRangeNotSatisfiable:
+		return fmt.Errorf("%w: the file has %d bytes, and nothing at %s", errBadRange, info.Size(), shorten(r.Header.Get("Range")))
+	}
+	return fmt.Errorf("serve %s: status %d", name, u.refused)
 }
 
-// unhurried is an answer of any length: each write of it has its own time.
-type unhurried struct{ http.ResponseWriter }
+// unhurried is an answer of any length: each write of it has its own time. A refusal is
+// held back, which is to look as all others do.
+type unhurried struct {
+	http.ResponseWriter
+	refused int // the status; 0: it was not
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (u *unhurried) WriteHeader(status int) {
+	if status >= 400 {
+		u.refused = status
+		return
+	}
+	u.ResponseWriter.WriteHeader(status)
+}
 
 // Write implements http.ResponseWriter.
-func (u unhurried) Write(p []byte) (int, error) {
+func (u *unhurried) Write(p []byte) (int, error) {
+	if u.refused > 0 {
+		return len(p), nil
+	}
 	if a, ok := u.ResponseWriter.(*answer); ok {
 		a.extend()
 	}

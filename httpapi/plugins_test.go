@@ -150,6 +150,15 @@ func TestPluginIsKept(t *testing.T) {
 	if got := d.do("GET", "/_plugin/p/", "", "Range", "bytes=1-2"); got.status != 206 || got.body != "ag" {
 		t.Errorf("a range: %d %q", got.status, got.body)
 	}
+	for header, value := range map[string]string{"Range": "bytes=100-200", "If-Match": `"zz"`, "If-Unmodified-Since": "Mon, 02 Jan 2006 15:04:05 GMT"} {
+		got, status, code := d.do("GET", "/_plugin/p/", "", header, value), 412, "conflict"
+		if header == "Range" {
+			status, code = 416, "bad_value"
+		}
+		if got.status != status || got.code(t) != code || got.header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: %+v, want %d %s", header, got, status, code)
+		}
+	}
 	if got := d.want(200, "HEAD", "/_plugin/p/", ""); got.body != "" || got.header.Get("Content-Length") != "4" {
 		t.Errorf("HEAD: %q, length %s", got.body, got.header.Get("Content-Length"))
 	}

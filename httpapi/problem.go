@@ -20,6 +20,8 @@ var (
 	errJSON          = errors.New("body is not JSON")
 	errConfiguration = errors.New("configuration is not valid")
 	errBadValue      = errors.New("bad value")
+	errBadRange      = errors.New("no such range")
+	errPrecondition  = errors.New("If-Match or If-Unmodified-Since is not met")
 	errBadFeed       = errors.New("no such feed")
 	errNoSignal      = errors.New("no such signal")
 	errMediaType     = errors.New("unsupported media type")
@@ -55,6 +57,8 @@ var problems = []problem{
 	{errBadBody, http.StatusBadRequest, "bad_body", ""},
 	{errBodyTooLarge, http.StatusRequestEntityTooLarge, "body_too_large", ""},
 	{errBadValue, http.StatusBadRequest, "bad_value", ""},
+	{errBadRange, http.StatusRequestedRangeNotSatisfiable, "bad_value", ""},
+	{errPrecondition, http.StatusPreconditionFailed, "conflict", ""},
 	{errBadFeed, http.StatusBadRequest, "bad_feed", ""},
 	{errNoSignal, http.StatusBadRequest, "no_signal_number", ""},
 	{errUnauthorized, http.StatusUnauthorized, "unauthorized", ""},
