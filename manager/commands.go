@@ -45,9 +45,11 @@ func (s *supervisor) scale(o *Operation, to func(now int) (int, error)) (int, er
 		return 0, err
 	}
 	s.supersede(o)
-	s.publish(EventUpdate, nil)
-	s.template.NumProcesses = n
-	s.described()
+	if n != s.template.NumProcesses {
+		s.publish(EventUpdate, nil)
+		s.template.NumProcesses = n
+		s.described()
+	}
 	s.plan()
 	return n, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"math"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -88,6 +89,15 @@ func TestScale(t *testing.T) {
 		f.over(up)
 		if got := f.pidsOf("web"); n != 1 || m != 2 || got != "web-1:1 web-2:4" {
 			t.Errorf("%d, %d: %s", n, m, got)
+		}
+
+		// What changes nothing is no update.
+		_, o, err = f.Scale("web", 2)
+		f.over(f.do(o, err))
+		_, o, err = f.Add("web", 0)
+		f.over(f.do(o, err))
+		if got := f.events(); strings.Contains(got, "update") {
+			t.Errorf("events: %s", got)
 		}
 
 		n, o, err = f.Sub("web", 5)
