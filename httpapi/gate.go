@@ -126,7 +126,7 @@ func ownOrigin(r *http.Request) string {
 func (g *gate) allowOrigin(h http.Header, origin string) {
 	h.Set("Access-Control-Allow-Origin", origin)
 	h.Set("Access-Control-Allow-Credentials", "true")
-	h.Set("Access-Control-Expose-Headers", "Gaffer-Offset, Gaffer-Missed, Gaffer-Written, Allow")
+	h.Set("Access-Control-Expose-Headers", "Gaffer-Offset, Gaffer-Missed, Gaffer-Written, Gaffer-Seq, Retry-After, Allow")
 	h.Add("Vary", "Origin")
 }
 

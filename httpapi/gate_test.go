@@ -106,6 +106,12 @@ func TestOriginRule(t *testing.T) {
 			case !c.ok && method != "HEAD" && a.code(t) != "cross_origin":
 				t.Errorf("%s %s: %s", c.name, method, a.body)
 			}
+			exposed := a.header.Get("Access-Control-Expose-Headers")
+			for _, name := range []string{"Gaffer-Offset", "Gaffer-Seq", "Retry-After"} {
+				if c.cors != "" && !strings.Contains(exposed, name) {
+					t.Errorf("%s %s: %s is not exposed: %q", c.name, method, name, exposed)
+				}
+			}
 			if got := a.header.Get("Access-Control-Allow-Origin"); got != c.cors {
 				t.Errorf("%s %s: Access-Control-Allow-Origin: %q, want %q", c.name, method, got, c.cors)
 			}
