@@ -3,6 +3,9 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
+	"path/filepath"
+
+	"github.com/gafferd/gaffer/manager"
 )
 
 // upgradeDaemon has the daemon go on in another program. The answer comes once
@@ -16,7 +19,13 @@ func (s *Server) upgradeDaemon(w http.ResponseWriter, r *http.Request) error {
 	if s.upgrade == nil {
 		return fmt.Errorf("%w: the daemon is one process (--no-keeper, or not on Linux), with which everything ends: stop it and start the other program", errConflict)
 	}
+	if path != "" && !filepath.IsAbs(path) {
+		return badValue("path", path, "the absolute path of a program")
+	}
 	if err := s.upgrade(path); err != nil {
+		if s.manager.Closing() {
+			return manager.ErrClosed
+		}
 		return fmt.Errorf("%w: nothing was changed, the daemon goes on as it was: %w", errConflict, err)
 	}
 	return writeOK(w)

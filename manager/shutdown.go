@@ -58,6 +58,9 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	}
 }
 
+// Closing reports whether Shutdown has begun.
+func (m *Manager) Closing() bool { return m.closing.Err() != nil }
+
 // stopAll stops one batch after the other, and closes m.stopped when all that
 // New and the operations have started is gone.
 func (m *Manager) stopAll() {
