@@ -59,6 +59,7 @@ func newSaver(m *Manager) *saver {
 		ceiling: m.options.State.exits.LastPID,
 		trouble: trouble{m: m},
 	}
+	sv.trouble.leftOut(m.options.State.leftOut)
 	// Before anything runs, the disk has to know how to recognise it.
 	sv.trouble.state(sv.write(runningFile, m.savedRunning(false), &sv.running))
 	sv.changed() // for the first pids

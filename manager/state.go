@@ -44,6 +44,7 @@ type State struct {
 	sequence streams.Sequence
 	bell     streams.Bell
 	failures chan error   // of writing logs, nil when it works again; has room for two
+	leftOut  []error      // why logs are not shown
 	writes   atomic.Int64 // of the files here, for tests
 	saved    savedTemplates
 	exits    savedExits // a Manager's mutex guards them: it takes out what it takes over
@@ -99,7 +100,8 @@ type savedExit struct {
 // OpenState opens a directory, which is made, for its owner alone, if it is not
 // there. While another program has it open, OpenState waits until ctx ends; it
 // calls waiting once, with that one's os pid (0 if unknown), before it does.
-// waiting may be nil.
+// waiting may be nil. A directory on a disk that is read-only is read, and that
+// nothing can be written is told as when that comes later.
 func OpenState(ctx context.Context, dir string, o StateOptions, waiting func(pid int)) (*State, error) {
 	s, err := openState(ctx, dir, o, waiting)
 	if err != nil {
@@ -123,10 +125,10 @@ func openState(ctx context.Context, dir string, o StateOptions, waiting func(pid
 			return nil, err
 		}
 	}
-	err = cmp.Or(s.read(templatesFile, &s.saved), s.read(exitsFile, &s.exits), s.read(runningFile, &s.running))
-	if err == nil {
+	if err = s.readAll(); err == nil {
 		s.logs, err = archive.Open(filepath.Join(dir, "logs"), archive.Options{
 			Limits: o.Logs, Sequence: &s.sequence, Bell: &s.bell, Failed: s.failed, GoOn: o.Lock != nil,
+			LeftOut: func(err error) { s.leftOut = append(s.leftOut, err) },
 		})
 	}
 	if err != nil {
@@ -135,6 +137,29 @@ func openState(ctx context.Context, dir string, o StateOptions, waiting func(pid
 		return nil, err
 	}
 	return s, nil
+}
+
+// Check reports whether the program that is to take this one's place could open the
+// directory. Logs do not matter: those that cannot be read are left out.
+func (s *State) Check() error {
+	next := new(State)
+	root, err := os.OpenRoot(s.root.Name())
+	if err == nil {
+		defer root.Close()
+		next.root = root
+		err = next.readAll()
+	}
+	if err == nil {
+		var logs *os.Root
+		if logs, err = root.OpenRoot("logs"); err == nil {
+			err = logs.Close()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("state directory %s: %w", s.root.Name(), err)
+	}
+	_, err = next.Key()
+	return err
 }
 
 // Lock is the file whose lock says that the directory is in use. Whoever has a
@@ -160,6 +185,10 @@ func (s *State) failed(err error) {
 		default:
 		}
 	}
+}
+
+func (s *State) readAll() error {
+	return cmp.Or(s.read(templatesFile, &s.saved), s.read(exitsFile, &s.exits), s.read(runningFile, &s.running))
 }
 
 // read reads a file of the state; that it is not there is fine.

@@ -17,15 +17,22 @@ import (
 const lockPoll = 100 * time.Millisecond
 
 // lockState takes the lock of a state directory. It goes with the program,
-// however that ends.
+// however that ends. On a disk that is read-only it says nothing of who has it.
 func lockState(ctx context.Context, root *os.Root, self int, waiting func(pid int)) (*os.File, error) {
 	f, err := root.OpenFile("lock", os.O_RDWR|os.O_CREATE, 0o600)
+	readOnly := errors.Is(err, syscall.EROFS)
+	if readOnly {
+		f, err = root.Open("lock")
+	}
 	if err != nil {
 		return nil, err
 	}
 	for first := true; ; first = false {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
+			if readOnly {
+				return f, nil
+			}
 			if err = claim(f, self); err != nil {
 				f.Close()
 				return nil, err

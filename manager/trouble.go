@@ -28,6 +28,13 @@ func (t *trouble) logs(err error) {
 	t.m.events.publish(Event{Type: EventLogFailed, Reason: err.Error()})
 }
 
+// leftOut makes known which logs of before cannot be read.
+func (t *trouble) leftOut(errs []error) {
+	for _, err := range errs {
+		t.m.options.Logger.Warn("a log on disk cannot be read, and is left out", "error", err)
+	}
+}
+
 // state is logs for the files of the state.
 func (t *trouble) state(err error) {
 	before := t.ofState

@@ -76,11 +76,31 @@ func (s setup) upgrade(path string) error {
 		return fmt.Errorf("%s is not an absolute path", path)
 	}
 	s.log.Info("upgrading", "program", path)
-	err := s.worker.upgrade(path)
+	err := s.checkState()
+	if err == nil {
+		err = s.worker.upgrade(path)
+	}
 	if err != nil {
 		s.log.Error("not upgraded: this worker goes on", "program", path, "error", err)
 	}
 	return err
+}
+
+// checkState finds what would keep the next worker from starting in the state
+// directory. The program that is to be that one cannot: it proves itself by what the
+// keeper has, and is not told of the directory before it is its turn.
+func (s setup) checkState() error {
+	if s.state == nil {
+		return nil
+	}
+	if err := s.state.Check(); err != nil {
+		return err
+	}
+	_, closing, err := s.tokens()
+	if err != nil {
+		return err
+	}
+	return closing()
 }
 
 // onUpgrade upgrades at each SIGUSR2, until ctx ends.

@@ -161,3 +161,25 @@ func TestTokensOutliveTheWorker(t *testing.T) {
 	}
 	says(t, d.stderr.String(), "the token file cannot be read any more")
 }
+
+// TestUpgradeWithDamagedState asks for an upgrade to a worker that could not start in
+// the state directory: this one stays.
+func TestUpgradeWithDamagedState(t *testing.T) {
+	state := t.TempDir()
+	d := start(t, io.Discard, "--bind=unix:"+filepath.Join(t.TempDir(), "s"), "--state-dir="+state)
+	tokens := filepath.Join(state, "tokens", "tokens.json")
+	if err := os.WriteFile(tokens, []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	worker := d.worker()
+	d.signal(syscall.SIGUSR2)
+	d.stderr.wait(t, `not upgraded: .*tokens.json`)
+	if now := d.worker(); now != worker || d.get("/ping") != "OK" {
+		t.Errorf("the worker is %d, and was %d", now, worker)
+	}
+	if err := os.Remove(tokens); err != nil {
+		t.Fatal(err)
+	}
+	d.signal(syscall.SIGUSR2)
+	d.stderr.wait(t, `the worker was replaced`)
+}

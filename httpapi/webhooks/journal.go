@@ -52,7 +52,8 @@ type journal struct {
 }
 
 // openJournal reads a journal and makes it ready for more. since is the number of
-// the last event that is in it, or was; last if it has none.
+// the last event that is in it, or was; last if it has none. A disk that cannot be
+// written does not keep a webhook from delivering.
 func openJournal(root *os.Root, name string, last uint64, log *slog.Logger) (j *journal, o *outbox, since uint64, err error) {
 	o = newOutbox()
 	if root == nil {
@@ -65,7 +66,7 @@ func openJournal(root *os.Root, name string, last uint64, log *slog.Logger) (j *
 	}
 	j.seen = cmp.Or(replay(data, o, time.Now()), last)
 	if err := j.rewrite(o); err != nil {
-		return nil, nil, 0, err
+		j.fail(err)
 	}
 	return j, o, j.seen, nil
 }
@@ -155,14 +156,21 @@ func (j *journal) flush(o *outbox) {
 	}
 	j.buf.Reset()
 	switch {
-	case err != nil && j.torn.IsZero():
-		j.log.Warn("events that are not delivered yet are not kept on disk", "file", j.name, "error", err)
-	case err == nil && !j.torn.IsZero():
+	case err != nil:
+		j.fail(err)
+		return
+	case !j.torn.IsZero():
 		j.log.Info("events that are not delivered yet are kept on disk again", "file", j.name)
 	}
-	if j.torn = (time.Time{}); err != nil {
-		j.torn = time.Now()
+	j.torn = time.Time{}
+}
+
+// fail notes that writing has failed, and logs it if it had worked before.
+func (j *journal) fail(err error) {
+	if j.torn.IsZero() {
+		j.log.Warn("events that are not delivered yet are not kept on disk", "file", j.name, "error", err)
 	}
+	j.torn = time.Now()
 }
 
 // rewrite makes the file hold what the outbox does, and nothing else.

@@ -107,3 +107,65 @@ func TestReadOnlyState(t *testing.T) {
 		return false
 	})
 }
+
+// readOnlyDisk has gafferd see dir on a disk that is read-only.
+func readOnlyDisk(t *testing.T, dir string) setup {
+	mount := fmt.Sprintf("mount --bind '%s' '%[1]s' && mount -o remount,bind,ro '%[1]s'", dir)
+	isolated := func(cmd *exec.Cmd) {
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+			UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+		}
+	}
+	try := exec.Command("sh", "-c", mount)
+	isolated(try)
+	if out, err := try.CombinedOutput(); err != nil {
+		t.Skipf("no disk can be mounted read-only here: %v\n%s", err, out)
+	}
+	return func(cmd *exec.Cmd) {
+		shell(mount)(cmd)
+		isolated(cmd)
+	}
+}
+
+// TestStartOnReadOnlyDisk starts a daemon, and then other workers, where the state
+// can only be read. What is there is served, and that nothing is written is told.
+func TestStartOnReadOnlyDisk(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(t.TempDir(), "gaffer.ini")
+	if err := os.WriteFile(file, []byte("[webhooks]\nspawn = http://127.0.0.1:1/\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	change := readOnlyDisk(t, dir)
+	d := startWith(t, nil, "--state-dir", dir, file)
+	old := d.run("shop:old", script("echo before; exec sleep 1000", nil))
+	d.ok("GET", fmt.Sprintf("/streams/%d/stdout?since=0&timeout=10", old), "")
+	d.stop()
+
+	d = startWith(t, change, "--state-dir", dir, file)
+	logs := func() string { return d.ok("GET", "/apps/shop/logs?n=100", "").body }
+	if got := logs(); !strings.Contains(got, "before") {
+		t.Errorf("what was printed before is %q", got)
+	}
+	for _, replace := range []func(){func() {}, d.replaceWorker, d.upgrade} {
+		replace()
+		a := d.do("POST", "/processes/shop:old/_restart?wait=true", "")
+		if a.status != http.StatusOK || strings.TrimSpace(a.body) != `{"ok":true,"saved":false}` {
+			t.Errorf("a restart is answered with %d %s", a.status, a.body)
+		}
+		now := d.pids("shop:old")[0]
+		if got := d.ok("GET", fmt.Sprintf("/streams/%d/stdout?since=0&timeout=10", now), "").body; got != "before\n" {
+			t.Errorf("what it prints is read as %q", got)
+		}
+		if got := logs(); !strings.Contains(got, "before") {
+			t.Errorf("what was printed before is %q", got)
+		}
+		d.alive()
+	}
+	for _, want := range []string{"read-only file system", "is not written to disk"} {
+		if !strings.Contains(d.logged(), want) {
+			t.Errorf("nothing is logged like %q:\n%s", want, d.logged())
+		}
+	}
+}

@@ -52,6 +52,10 @@ type Options struct {
 	// before.
 	GoOn bool
 
+	// LeftOut is called by Open for each file that cannot be read, and so is not
+	// shown. May be nil.
+	LeftOut func(error)
+
 	// Failed is called when writing fails (a full disk, most often), and with
 	// nil when it works again. Once each, from the Dir's goroutine. May be nil.
 	Failed func(error)
@@ -83,7 +87,8 @@ type Dir struct {
 
 // Open opens the directory, which is made if it is not there, mends what a
 // daemon that was killed has left half-written, and forgets what is over the
-// limits.
+// limits. Where nothing can be written that is left for later, and what there is is
+// read as if it had been done.
 func Open(dir string, o Options) (*Dir, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("log directory: %w", err)

@@ -15,10 +15,13 @@ import (
 func (d *Dir) load() error {
 	byPath := make(map[string]*File)
 	err := fs.WalkDir(d.root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
-		if err != nil {
+		switch {
+		case err != nil && (e == nil || isShortage(err)):
 			return err
-		}
-		if e.IsDir() {
+		case err != nil:
+			d.leaveOut(err)
+			return nil
+		case e.IsDir():
 			return nil
 		}
 		app, process, pid, number, ok := split(name)
@@ -69,27 +72,36 @@ func split(name string) (app, process string, pid, number int, ok bool) {
 	return parts[0], parts[1], pid, number, err == nil && pid > 0 && number >= 0
 }
 
+// leaveOut makes known that something is left on disk and not shown.
+func (d *Dir) leaveOut(err error) {
+	if d.options.LeftOut != nil {
+		d.options.LeftOut(err)
+	}
+}
+
 // adopt makes a File of what was found, mended where it ends. What is damaged
-// beyond that is left on disk and not shown.
+// beyond that, or cannot be opened, is left out. An error says that it may be
+// possible a moment later.
 func (d *Dir) adopt(f *File) error {
 	slices.SortFunc(f.segments, func(a, b *segment) int { return cmp.Compare(order(a), order(b)) })
 	whole := f.segments[:0]
 	for _, s := range f.segments {
 		d.finishRename(f, s)
 		end, number, err := s.mend(d.root, f.end, f.number)
+		if err == nil {
+			err = s.begin(d, f)
+		}
 		switch {
+		case isShortage(err):
+			return err
 		case errors.Is(err, fs.ErrNotExist):
 			if _, err := d.root.Stat(s.log()); errors.Is(err, fs.ErrNotExist) {
 				_ = d.root.Remove(s.idx()) // its log was removed, and then the daemon killed
 			}
 			continue
-		case errors.Is(err, errIndex):
-			continue
 		case err != nil:
-			return err
-		}
-		if err := s.begin(d, f); err != nil {
-			return err
+			d.leaveOut(err)
+			continue
 		}
 		f.end, f.number = end, number
 		if n := len(whole); n > 0 {

@@ -1,16 +1,36 @@
 package archive
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 )
 
-// mend makes a segment whole that a daemon was writing to when it was killed: the
-// half-written record at its end goes, and what the index does not know of yet is
-// counted. It returns where the streams end and the last write's number. It is told
-// both of the segment before, since there may be nothing in this one.
+// openToMend opens a file, for reading alone where it cannot be written: on a disk
+// that is read-only, or if it is somebody else's.
+func openToMend(root *os.Root, name string) (*os.File, error) {
+	info, err := root.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // to open a pipe would wait for its other end
+		return nil, &fs.PathError{Op: "open", Path: name, Err: errors.New("not a regular file")}
+	}
+	f, err := root.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		f, err = root.Open(name)
+	}
+	return f, err
+}
+
+// mend makes a segment whole that a daemon was writing to when it was killed:
+// the half-written record at its end goes, and what the index does not know of
+// yet is counted. It returns where the streams end and the last write's number. It is
+// told both of the segment before, since there may be nothing in this one. What cannot be
+// cut off does not count all the same.
 func (s *segment) mend(root *os.Root, before [2]int64, last uint64) (end [2]int64, number uint64, err error) {
-	log, err := root.OpenFile(s.log(), os.O_RDWR, 0)
+	log, err := openToMend(root, s.log())
 	if err != nil {
 		return end, 0, err
 	}
@@ -18,7 +38,7 @@ func (s *segment) mend(root *os.Root, before [2]int64, last uint64) (end [2]int6
 	if s.size, err = wholeLines(log); err != nil {
 		return end, 0, err
 	}
-	f, err := root.OpenFile(s.idx(), os.O_RDWR, 0)
+	f, err := openToMend(root, s.idx())
 	if err != nil {
 		return end, 0, err
 	}
@@ -33,10 +53,10 @@ func (s *segment) mend(root *os.Root, before [2]int64, last uint64) (end [2]int6
 	if err != nil {
 		return end, 0, err
 	}
-	if err := f.Truncate(x.first + int64(x.count)*entrySize); err != nil {
-		return end, 0, err
-	}
-	return s.complete(log, x, before, last)
+	_ = f.Truncate(x.first + int64(x.count)*entrySize)
+	end, number, err = s.complete(log, x, before, last)
+	s.entries = x.count
+	return end, number, err
 }
 
 // complete gives entries to the records at the end that have none, after the
@@ -73,14 +93,21 @@ func (s *segment) complete(log io.ReaderAt, x *index, before [2]int64, number ui
 		lost = last.appendTo(lost)
 	}
 	s.nano = max(s.nano, sc.current.nano)
-	// If there is no room for them, their lines count as the last one's.
-	if _, err := x.f.WriteAt(lost, x.first+int64(x.count)*entrySize); err != nil {
-		x.f.Truncate(x.first + int64(x.count)*entrySize)
+	// If they cannot be written, their lines count as the last one's.
+	_, err = x.f.WriteAt(lost, x.first+int64(x.count)*entrySize)
+	switch {
+	case err == nil:
+		x.count += len(lost) / entrySize
+	case x.count == 0 && before != [2]int64{}:
+		return end, 0, err // nothing would say where the segment begins
+	default:
+		_ = x.f.Truncate(x.first + int64(x.count)*entrySize)
 	}
 	return sc.offset, max(number, sc.current.number, last.number), nil
 }
 
-// wholeLines cuts off what is behind the last line's end, and returns the size.
+// wholeLines cuts off what is behind the last line's end, if it can, and returns the
+// size up to there.
 func wholeLines(f *os.File) (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -96,17 +123,18 @@ func wholeLines(f *os.File) (int64, error) {
 		for i := n - 1; i >= 0; i-- {
 			if buf[i] == '\n' {
 				size -= n - 1 - i
-				return size, truncate(f, size, info.Size())
+				truncate(f, size, info.Size())
+				return size, nil
 			}
 		}
 		size -= n
 	}
-	return 0, truncate(f, 0, info.Size())
+	truncate(f, 0, info.Size())
+	return 0, nil
 }
 
-func truncate(f *os.File, to, from int64) error {
-	if to == from {
-		return nil
+func truncate(f *os.File, to, from int64) {
+	if to != from {
+		_ = f.Truncate(to)
 	}
-	return f.Truncate(to)
 }

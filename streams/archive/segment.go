@@ -15,11 +15,12 @@ const maxChunk = 256 << 10
 
 // segment is one file of an instance's archive, and its index.
 type segment struct {
-	name   string   // path below the archive's root, without the ending
-	number int      // the first is 1; the one being written is 0
-	start  [2]int64 // where it begins in stdout and stderr
-	size   int64    // bytes of the file that count
-	nano   int64    // of its last record, or when it was made
+	name    string   // path below the archive's root, without the ending
+	number  int      // the first is 1; the one being written is 0
+	start   [2]int64 // where it begins in stdout and stderr
+	size    int64    // bytes of the file that count
+	entries int      // of the index that count, at most
+	nano    int64    // of its last record, or when it was made
 }
 
 func (s *segment) log() string { return s.name + ".log" }
@@ -33,9 +34,10 @@ func (s *segment) open(root *os.Root) (log *os.File, x *index, err error) {
 	}
 	f, err := root.Open(s.idx())
 	if err == nil {
-		x, err = readIndex(f)
-		if err != nil {
+		if x, err = readIndex(f); err != nil {
 			f.Close()
+		} else {
+			x.count = min(x.count, s.entries)
 		}
 	}
 	if err != nil {

@@ -3,6 +3,7 @@ package archive
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"slices"
@@ -68,7 +69,7 @@ func (w *writer) begin() error {
 	if err := root.MkdirAll(path.Dir(w.f.path), 0o700); err != nil {
 		return err
 	}
-	s := &segment{name: w.f.path, start: w.f.end, nano: time.Now().UnixNano()}
+	s := &segment{name: w.f.path, start: w.f.end, entries: math.MaxInt, nano: time.Now().UnixNano()}
 	if err := w.openFiles(s, os.O_RDWR|os.O_CREATE|os.O_TRUNC); err != nil {
 		return err
 	}
