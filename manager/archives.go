@@ -33,9 +33,12 @@ func (meta *logMeta) spec(name string) *process.Spec {
 	return &process.Spec{Name: name, RedirectOutput: outputs, RedirectInput: meta.Input, CustomStreams: meta.Custom}
 }
 
-// metaOf is what the archive of an instance keeps; nothing, if that is damaged.
+// metaOf is what the archive of an instance keeps, or if that is lost, what the streams
+// of most are called.
 func metaOf(f *archive.File) (meta logMeta) {
-	_ = json.Unmarshal(f.Meta(), &meta)
+	if json.Unmarshal(f.Meta(), &meta) != nil {
+		return logMeta{Streams: []string{"stdout", "stderr"}}
+	}
 	return meta
 }
 
@@ -59,7 +62,7 @@ func (s *supervisor) createArchive(inst *instance, spec *process.Spec) *archive.
 // reopen goes on with the archive of an instance that an earlier program has
 // begun.
 func (s *supervisor) reopen(inst *instance, spec *process.Spec) *archive.File {
-	if f := s.archiveOf(inst.pid); f != nil {
+	if f := s.archiveOf(inst.pid); f != nil && len(f.Meta()) > 0 {
 		return f
 	}
 	return s.createArchive(inst, spec)

@@ -137,7 +137,8 @@ func (d *Dir) LastPID() int {
 
 // Create makes the archive of a new instance. meta comes back from File.Meta, in
 // the daemon's next life too; it is at most 64 KiB. Nothing is on disk before
-// there is something to write.
+// there is something to write. If what an earlier program has left of it cannot be
+// read, it goes on in that File.
 func (d *Dir) Create(app, process string, pid int, meta []byte) *File {
 	f := &File{
 		dir: d, app: app, owner: process, pid: pid, meta: meta,
@@ -146,6 +147,12 @@ func (d *Dir) Create(app, process string, pid int, meta []byte) *File {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.last = max(d.last, pid)
+	if i, found := slices.BinarySearchFunc(d.files[process], pid, byPID); found {
+		f = d.files[process][i]
+		f.mu.Lock()
+		f.meta = meta
+		f.mu.Unlock()
+	}
 	return f
 }
 

@@ -21,12 +21,12 @@ type File struct {
 	dir    *Dir // set when made, never changed, like the fields up to the blank line
 	path   string
 	pid    int
-	meta   []byte
 	app    string  // of the process
 	owner  string  // the process that it is an instance of
 	writer *writer // nil for what an earlier daemon wrote
 
 	mu       sync.Mutex // guards everything below
+	meta     []byte
 	segments []*segment // oldest first; the last may be being written
 	end      [2]int64   // of what is on disk
 	number   uint64     // of the last write that is on disk, or of the end
@@ -35,8 +35,12 @@ type File struct {
 // PID is the instance's.
 func (f *File) PID() int { return f.pid }
 
-// Meta is what Create was given.
-func (f *File) Meta() []byte { return f.meta }
+// Meta is what Create was given; nothing if that was lost.
+func (f *File) Meta() []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.meta
+}
 
 // Stdout and Stderr are its streams, for streams.Options.Archive.
 func (f *File) Stdout() streams.Archive { return stream{f, stdout} }
@@ -52,10 +56,12 @@ type stream struct {
 func (s stream) Start() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.segments) == 0 {
-		return s.end[s.fd-1]
+	for _, seg := range s.segments {
+		if !seg.unread {
+			return seg.start[s.fd-1]
+		}
 	}
-	return s.segments[0].start[s.fd-1]
+	return s.end[s.fd-1]
 }
 
 // End is the offset behind the newest byte on disk.
@@ -88,6 +94,9 @@ func (s stream) Read(offset int64) (c streams.Chunk, ok bool, err error) {
 	}
 	i := sort.Search(len(segments), func(i int) bool { return segments[i].start[s.fd-1] > offset })
 	for i = max(i-1, 0); i < len(segments); i++ {
+		if segments[i].unread {
+			continue
+		}
 		if c, ok, err = s.readSegment(segments[i], offset); ok || isShortage(err) {
 			return c, ok, err
 		}
@@ -144,6 +153,9 @@ func (s stream) Search(after func(streams.Mark) bool) (offset int64, ok bool) {
 	s.mu.Unlock()
 	all := true
 	for _, seg := range segments {
+		if seg.unread {
+			continue
+		}
 		at, whole, found, err := s.searchSegment(seg, after)
 		if isShortage(err) {
 			break // of the others too, and each would be waited for
@@ -184,20 +196,30 @@ func (s stream) searchSegment(seg *segment, after func(streams.Mark) bool) (offs
 
 // putAway gives the segment that is being written a number, if it has none: the
 // next one takes its place. One that somebody has removed is forgotten. If it fails
-// otherwise the segment stays as it was.
+// otherwise the segment stays as it was. So is done with one that was not known, in a
+// folder that could not be read: nothing is written over.
 func (f *File) putAway() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := len(f.segments)
 	if n == 0 || f.segments[n-1].number > 0 {
-		return nil
+		if info, err := f.dir.root.Lstat(f.path + ".log"); err != nil || info.IsDir() || info.Size() == 0 {
+			return nil
+		}
+		unknown := &segment{name: f.path}
+		unknown.leaveOut(f.dir.root, f.end)
+		f.segments = append(f.segments, unknown)
+		n++
 	}
 	number := 1
 	if n > 1 {
 		number = f.segments[n-2].number + 1
 	}
+	for f.taken(number) {
+		number++
+	}
 	s := f.segments[n-1]
-	err := s.rename(f.dir.root, fmt.Sprintf("%s.%d", f.path, number))
+	err := s.rename(f.dir.root, f.numbered(number))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		f.segments = f.segments[:n-1]
@@ -207,6 +229,19 @@ func (f *File) putAway() error {
 		s.number = number
 	}
 	return nil
+}
+
+func (f *File) numbered(number int) string { return fmt.Sprintf("%s.%d", f.path, number) }
+
+// taken reports whether there are files of a segment with a number. A folder of that
+// name is none, and cannot be written over.
+func (f *File) taken(number int) bool {
+	for _, ending := range []string{".log", ".idx"} {
+		if info, err := f.dir.root.Lstat(f.numbered(number) + ending); err == nil && !info.IsDir() {
+			return true
+		}
+	}
+	return false
 }
 
 // counted counts what is read from a log.

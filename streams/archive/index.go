@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -73,13 +74,24 @@ type index struct {
 	count int   // of entries
 }
 
-var errIndex = errors.New("not a log index")
+// Errors of readIndex: of what is another program's, or another version's, and of what
+// has not reached the disk when the machine lost power.
+var (
+	errIndex = errors.New("not a log index")
+	errLost  = errors.New("the index of the log is lost")
+)
 
 // readIndex reads the head of an index. What is behind its last whole entry
 // does not count.
 func readIndex(f *os.File) (*index, error) {
 	head := make([]byte, len(indexMagic)+4)
-	if _, err := io.ReadFull(io.NewSectionReader(f, 0, 1<<20), head); err != nil || string(head[:len(indexMagic)]) != indexMagic {
+	_, err := io.ReadFull(io.NewSectionReader(f, 0, 1<<20), head)
+	switch {
+	case err == io.EOF || err == io.ErrUnexpectedEOF || err == nil && bytes.Count(head, []byte{0}) == len(head):
+		return nil, fmt.Errorf("%s: %w", f.Name(), errLost)
+	case err != nil:
+		return nil, err
+	case string(head[:len(indexMagic)]) != indexMagic:
 		return nil, fmt.Errorf("%s: %w", f.Name(), errIndex)
 	}
 	size := binary.LittleEndian.Uint32(head[len(indexMagic):])
@@ -88,7 +100,10 @@ func readIndex(f *os.File) (*index, error) {
 	}
 	x := &index{f: f, meta: make([]byte, size), first: int64(len(head)) + int64(size)}
 	if _, err := f.ReadAt(x.meta, int64(len(head))); err != nil && size > 0 {
-		return nil, fmt.Errorf("%s: %w", f.Name(), errIndex)
+		if err == io.EOF {
+			err = fmt.Errorf("%s: %w", f.Name(), errLost)
+		}
+		return nil, err
 	}
 	info, err := f.Stat()
 	if err != nil {
@@ -113,6 +128,38 @@ func (x *index) entries(i, n int) ([]entry, error) {
 		es[k] = parseEntry(b[k*entrySize:])
 	}
 	return es, nil
+}
+
+// tailEntries is how many entries at the end are looked at, at least, for what the disk
+// may have lost.
+const tailEntries = 4096
+
+// sound is how many entries there are before one that was not written so: zeros, most
+// often, where the machine has lost power before all was on disk. To look at all of
+// them would take a daemon with many logs too long.
+func (x *index) sound() (int, error) {
+	for n := tailEntries; ; n *= 8 {
+		from := max(0, x.count-n)
+		es, err := x.entries(from, x.count-from)
+		if err != nil {
+			return 0, err
+		}
+		good := 0
+		for good < len(es) && es[good].sound() && (good == 0 || es[good].follows(es[good-1])) {
+			good++
+		}
+		if good > 0 || from == 0 {
+			return from + good, nil
+		}
+	}
+}
+
+// sound reports whether e can be an entry. Only a remark comes before any write.
+func (e entry) sound() bool { return e.number > 0 || e.gap }
+
+// follows reports whether e can stand behind before.
+func (e entry) follows(before entry) bool {
+	return e.file > before.file && e.offset[0] >= before.offset[0] && e.offset[1] >= before.offset[1]
 }
 
 // search returns the number of the first entry for which behind is true; it is

@@ -13,30 +13,6 @@ import (
 	"github.com/gafferd/gaffer/streams"
 )
 
-// openSome opens a Dir of which not all can be read, and says what is left out.
-func openSome(t *testing.T, dir string) (k *keeper, leftOut []string) {
-	t.Helper()
-	k = new(keeper)
-	d, err := Open(dir, Options{Sequence: &k.seq, Bell: &k.bell, LeftOut: func(err error) { leftOut = append(leftOut, err.Error()) }})
-	must(t, err)
-	k.Dir = d
-	slices.Sort(leftOut)
-	return k, leftOut
-}
-
-// wrote has so many instances write a line each.
-func wrote(t *testing.T, dir string, instances int) {
-	t.Helper()
-	k := open(t, dir, Limits{})
-	for pid := 1; pid <= instances; pid++ {
-		_, out, err := k.start(pid)
-		fmt.Fprintln(out, "of", pid)
-		out.Close()
-		err.Close()
-	}
-	must(t, k.Close())
-}
-
 // What is no file, or leads elsewhere, is left out, and the rest is there.
 func TestWhatCannotBeOpenedIsLeftOut(t *testing.T) {
 	dir := t.TempDir()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -35,7 +36,7 @@ func (d *Dir) load() error {
 			byPath[key] = f
 		}
 		if !slices.ContainsFunc(f.segments, func(s *segment) bool { return s.number == number }) {
-			f.segments = append(f.segments, &segment{name: strings.TrimSuffix(name, path.Ext(name)), number: number})
+			f.segments = append(f.segments, &segment{name: strings.TrimSuffix(name, path.Ext(name)), number: number, entries: math.MaxInt})
 		}
 		return nil
 	})
@@ -80,42 +81,86 @@ func (d *Dir) leaveOut(err error) {
 }
 
 // adopt makes a File of what was found, mended where it ends. What is damaged
-// beyond that, or cannot be opened, is left out. An error says that it may be
-// possible a moment later.
+// beyond that, or cannot be opened, is left out: it has its place in the File, so that
+// nothing is written over it and it is removed in time. An error says that it may
+// be possible a moment later.
 func (d *Dir) adopt(f *File) error {
 	slices.SortFunc(f.segments, func(a, b *segment) int { return cmp.Compare(order(a), order(b)) })
-	whole := f.segments[:0]
-	for _, s := range f.segments {
+	var kept []*segment
+	var before *segment // the one before, whatever has become of it
+	for i, s := range f.segments {
 		d.finishRename(f, s)
-		end, number, err := s.mend(d.root, f.end, f.number)
+		p := place{
+			begin: f.end, number: f.number, meta: f.meta, known: s.followsOn(before),
+			below: func() uint64 { return d.firstNumber(f.segments[i+1:]) },
+		}
+		before = s
+		end, number, err := s.mend(d.root, p)
 		if err == nil {
 			err = s.begin(d, f)
 		}
 		switch {
 		case isShortage(err):
 			return err
-		case errors.Is(err, fs.ErrNotExist):
-			if _, err := d.root.Stat(s.log()); errors.Is(err, fs.ErrNotExist) {
-				_ = d.root.Remove(s.idx()) // its log was removed, and then the daemon killed
-			}
+		case errors.Is(err, fs.ErrNotExist) && !d.exists(s.log()):
+			_ = d.root.Remove(s.idx()) // its log was removed, and then the daemon killed
+			s.unread = true
+			continue
+		case errors.Is(err, errEmpty) && s.remove(d.root) == nil:
+			s.unread = true
 			continue
 		case err != nil:
 			d.leaveOut(err)
+			s.leaveOut(d.root, f.end)
+			kept = append(kept, s)
 			continue
 		}
 		f.end, f.number = end, number
-		if n := len(whole); n > 0 {
-			s.nano = max(s.nano, whole[n-1].nano) // it may have nothing in it
+		if n := len(kept); n > 0 {
+			s.nano = max(s.nano, kept[n-1].nano) // it may have nothing in it
 		}
-		whole = append(whole, s)
+		kept = append(kept, s)
 	}
-	f.segments = whole
+	f.segments = kept
 	d.last = max(d.last, f.pid)
-	if len(whole) > 0 {
+	if len(kept) > 0 {
 		d.files[f.owner] = append(d.files[f.owner], f)
 		d.options.Sequence.Skip(f.number)
 	}
 	return nil
+}
+
+// exists reports whether there is something of that name, or may be.
+func (d *Dir) exists(name string) bool {
+	_, err := d.root.Lstat(name)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// followsOn reports whether a segment is known to begin where the one before it ends:
+// nil is none, and then it is the first there ever was. If it has no number, others
+// may have been removed for their age; nothing tells.
+func (s *segment) followsOn(before *segment) bool {
+	if before == nil {
+		return s.number <= 1
+	}
+	return !before.unread && (s.number == 0 || s.number == before.number+1)
+}
+
+// firstNumber is that of the first write in segments; 0 if it cannot be read.
+func (d *Dir) firstNumber(segments []*segment) uint64 {
+	for _, s := range segments {
+		log, x, err := s.open(d.root)
+		if err != nil {
+			continue
+		}
+		es, err := x.entries(0, 1)
+		log.Close()
+		x.f.Close()
+		if err == nil && len(es) > 0 {
+			return es[0].number
+		}
+	}
+	return 0
 }
 
 // order puts the segment without a number last.
@@ -128,10 +173,7 @@ func order(s *segment) int {
 
 // finishRename completes a rotation that was cut off between its two steps.
 func (d *Dir) finishRename(f *File, s *segment) {
-	if _, err := d.root.Stat(s.log()); s.number == 0 || err == nil {
-		return
-	}
-	if _, err := d.root.Stat(f.path + ".idx"); err != nil {
+	if s.number > 0 && !d.exists(s.log()) && !d.exists(f.path+".idx") {
 		d.root.Rename(f.path+".log", s.log()) // if it is not there, mend will say so
 	}
 }
@@ -145,7 +187,9 @@ func (s *segment) begin(d *Dir, f *File) error {
 	}
 	defer log.Close()
 	defer x.f.Close()
-	f.meta = x.meta
+	if len(x.meta) > 0 { // else it may have been lost
+		f.meta = x.meta
+	}
 	s.start = f.end
 	es, err := x.entries(0, 1)
 	if len(es) > 0 {

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -24,12 +25,24 @@ func openToMend(root *os.Root, name string) (*os.File, error) {
 	return f, err
 }
 
-// mend makes a segment whole that a daemon was writing to when it was killed:
-// the half-written record at its end goes, and what the index does not know of
-// yet is counted. It returns where the streams end and the last write's number. It is
-// told both of the segment before, since there may be nothing in this one. What cannot be
-// cut off does not count all the same.
-func (s *segment) mend(root *os.Root, before [2]int64, last uint64) (end [2]int64, number uint64, err error) {
+// place is what others tell of where a segment belongs.
+type place struct {
+	begin  [2]int64      // where the streams end before it
+	known  bool          // that it begins there
+	number uint64        // of the last write before it
+	below  func() uint64 // the number of the first write behind it; 0 if there is none
+	meta   []byte
+}
+
+// errEmpty is of a segment of which nothing has reached the disk.
+var errEmpty = errors.New("nothing is in it")
+
+// mend makes a segment whole that a daemon was writing to when it was killed, or the
+// machine lost power: the half-written record at its end goes, and what the index does
+// not know of is counted. It returns where the streams end and the last write's
+// number, which its place tells if there is nothing in this one. What cannot be cut off
+// does not count all the same.
+func (s *segment) mend(root *os.Root, p place) (end [2]int64, number uint64, err error) {
 	log, err := openToMend(root, s.log())
 	if err != nil {
 		return end, 0, err
@@ -38,13 +51,12 @@ func (s *segment) mend(root *os.Root, before [2]int64, last uint64) (end [2]int6
 	if s.size, err = wholeLines(log); err != nil {
 		return end, 0, err
 	}
-	f, err := openToMend(root, s.idx())
+	x, err := s.openIndex(root, p)
 	if err != nil {
 		return end, 0, err
 	}
-	defer f.Close()
-	x, err := readIndex(f)
-	if err != nil {
+	defer x.f.Close()
+	if x.count, err = x.sound(); err != nil {
 		return end, 0, err
 	}
 	// What it knows of a record that is not there is of no use. The entry of the
@@ -53,26 +65,61 @@ func (s *segment) mend(root *os.Root, before [2]int64, last uint64) (end [2]int6
 	if err != nil {
 		return end, 0, err
 	}
-	_ = f.Truncate(x.first + int64(x.count)*entrySize)
-	end, number, err = s.complete(log, x, before, last)
+	if x.count == 0 && s.size > 0 && !p.known {
+		return end, 0, fmt.Errorf("%s: %w, and the log before it too", x.f.Name(), errLost)
+	}
+	_ = x.f.Truncate(x.first + int64(x.count)*entrySize)
+	end, number, err = s.complete(log, x, p)
 	s.entries = x.count
 	return end, number, err
 }
 
+// openIndex opens the index of a segment, or makes a new one, without entries, if it is
+// lost. An index of which it cannot be told what it is stays as it is.
+func (s *segment) openIndex(root *os.Root, p place) (*index, error) {
+	f, err := openToMend(root, s.idx())
+	if err == nil {
+		var x *index
+		if x, err = readIndex(f); err == nil {
+			return x, nil
+		}
+		f.Close()
+	}
+	switch {
+	case !errors.Is(err, errLost) && !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	case s.size == 0:
+		return nil, errEmpty
+	case !p.known:
+		return nil, fmt.Errorf("%w, and the log before it too", err)
+	}
+	if f, err = root.OpenFile(s.idx(), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+		return nil, err
+	}
+	header := appendHeader(nil, p.meta)
+	if _, err := f.WriteAt(header, 0); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &index{f: f, meta: p.meta, first: int64(len(header))}, nil
+}
+
 // complete gives entries to the records at the end that have none, after the
-// machine has lost power, and reads where that is. Their numbers are lost; those
+// machine has lost power, and reads where that is. Their numbers are lost. Those
 // they get, from their own times, are behind all others of the daemon that wrote
-// them, and before those of the next one.
-func (s *segment) complete(log io.ReaderAt, x *index, before [2]int64, number uint64) (end [2]int64, _ uint64, err error) {
+// them, and before those of the next one; where a segment comes behind, they are before
+// that one's.
+func (s *segment) complete(log io.ReaderAt, x *index, p place) (end [2]int64, _ uint64, err error) {
 	sc, err := newScan(log, x, max(x.count-1, 0), s.size)
 	if err != nil {
 		return end, 0, err
 	}
 	if x.count == 0 {
-		sc.offset = before
+		sc.offset = p.begin
 	}
 	var lost []byte
 	var last entry // that a record belongs to
+	var below uint64
 	for {
 		r, err := sc.read()
 		if err == io.EOF {
@@ -88,8 +135,23 @@ func (s *segment) complete(log io.ReaderAt, x *index, before [2]int64, number ui
 		if r.file == last.file && last.fd != 0 || r.nano == last.nano && r.fd == int(last.fd) {
 			continue // of the same write
 		}
-		last = entry{file: r.file, number: max(last.number+1, uint64(r.nano)), nano: r.nano, offset: sc.offset, fd: uint32(r.fd)}
-		last.offset[r.fd-1] -= r.length()
+		if len(lost) == 0 {
+			below = p.below()
+		}
+		number := max(last.number, p.number) + 1
+		if below == 0 {
+			number = max(number, uint64(r.nano))
+		} else {
+			number = max(last.number, min(number, below-1))
+		}
+		missing := r.missing()
+		if missing > 0 {
+			sc.offset[r.fd-1] += missing - r.length()
+		}
+		last = entry{file: r.file, number: number, nano: r.nano, offset: sc.offset, fd: uint32(r.fd), gap: missing > 0}
+		if missing == 0 {
+			last.offset[r.fd-1] -= r.length()
+		}
 		lost = last.appendTo(lost)
 	}
 	s.nano = max(s.nano, sc.current.nano)
@@ -98,12 +160,12 @@ func (s *segment) complete(log io.ReaderAt, x *index, before [2]int64, number ui
 	switch {
 	case err == nil:
 		x.count += len(lost) / entrySize
-	case x.count == 0 && before != [2]int64{}:
+	case x.count == 0 && p.begin != [2]int64{}:
 		return end, 0, err // nothing would say where the segment begins
 	default:
 		_ = x.f.Truncate(x.first + int64(x.count)*entrySize)
 	}
-	return sc.offset, max(number, sc.current.number, last.number), nil
+	return sc.offset, max(p.number, sc.current.number, last.number), nil
 }
 
 // wholeLines cuts off what is behind the last line's end, if it can, and returns the

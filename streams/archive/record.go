@@ -2,6 +2,7 @@ package archive
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -47,6 +48,20 @@ func (r *record) appendTo(b []byte, s *stamp) []byte {
 	}
 	b = append(b, r.text...)
 	return append(b, '\n')
+}
+
+// remark is the text of a record about n bytes that are missing before it.
+func remark(fd int, n int64) string {
+	return fmt.Sprintf("gaffer: %d bytes of %s were not logged", n, names[fd])
+}
+
+// missing is how many bytes a record that is a remark says are missing; 0 if it is
+// none. What a process prints may look like one: the index says what it is.
+func (r *record) missing() (n int64) {
+	if _, err := fmt.Sscanf(string(r.text), "gaffer: %d bytes", &n); err != nil || r.partial || n <= 0 || n > 1<<48 || string(r.text) != remark(r.fd, n) {
+		return 0
+	}
+	return n
 }
 
 // stamp is the last time that was written out: in a flood many lines have the

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/gafferd/gaffer/streams"
 )
@@ -21,6 +22,7 @@ type segment struct {
 	size    int64    // bytes of the file that count
 	entries int      // of the index that count, at most
 	nano    int64    // of its last record, or when it was made
+	unread  bool     // it cannot be read: it is there to be removed in time
 }
 
 func (s *segment) log() string { return s.name + ".log" }
@@ -98,12 +100,20 @@ func add(c *streams.Chunk, r *found, offset int64) {
 	}
 }
 
-// rename gives both files another name, or neither.
+// leaveOut makes s one that cannot be read, behind what ends at end.
+func (s *segment) leaveOut(root *os.Root, end [2]int64) {
+	s.unread, s.start, s.size, s.nano = true, end, 0, time.Now().UnixNano()
+	if info, err := root.Lstat(s.log()); err == nil {
+		s.size, s.nano = info.Size(), info.ModTime().UnixNano()
+	}
+}
+
+// rename gives both files another name, or neither. There may be no index.
 func (s *segment) rename(root *os.Root, name string) error {
 	old := *s
 	s.name = name
 	err := root.Rename(old.idx(), s.idx())
-	if err == nil {
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		if err = root.Rename(old.log(), s.log()); err != nil {
 			_ = root.Rename(s.idx(), old.idx()) // if that fails too, the next daemon goes on
 		}

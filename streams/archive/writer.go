@@ -2,7 +2,6 @@ package archive
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"os"
 	"time"
@@ -202,8 +201,7 @@ func (w *writer) gap(fd int, n int64) {
 func (w *writer) miss(fd int, n int64) {
 	w.offset[fd-1] += n
 	w.enter(entry{number: w.number, nano: w.nano, fd: uint32(fd), gap: true})
-	remark := fmt.Sprintf("gaffer: %d bytes of %s were not logged", n, names[fd])
-	r := record{nano: time.Now().UnixNano(), fd: fd, text: []byte(remark)}
+	r := record{nano: time.Now().UnixNano(), fd: fd, text: []byte(remark(fd, n))}
 	w.lines = r.appendTo(w.lines, &w.stamp)
 }
 

@@ -73,7 +73,7 @@ func (w *writer) begin() error {
 	if err := w.openFiles(s, os.O_RDWR|os.O_CREATE|os.O_TRUNC); err != nil {
 		return err
 	}
-	header := appendHeader(nil, w.f.meta)
+	header := appendHeader(nil, w.f.Meta())
 	if _, err := w.idx.WriteAt(header, 0); err != nil {
 		w.closeFiles()
 		return err
