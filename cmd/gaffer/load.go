@@ -68,10 +68,12 @@ type step struct {
 func plan(app *procfile.App, f procfile.Formation, group string, there []member) ([]step, error) {
 	var steps []step
 	var errs []error
+	numbers := map[string]int{}
 	for i, e := range app.Entries {
 		name := group + ":" + e.Name
 		description := app.Description(i, name, f.Of(e.Name))
 		description["env"].(map[string]string)[originName] = app.Procfile
+		numbers[e.Name] = f.Of(e.Name)
 		at := slices.IndexFunc(there, func(m member) bool { return m.Name == name })
 		if at < 0 {
 			steps = append(steps, step{name, "created", description, f.Of(e.Name)})
@@ -87,6 +89,7 @@ func plan(app *procfile.App, f procfile.Formation, group string, there []member)
 			number = *old.NumProcesses
 		}
 		description["numprocesses"] = number
+		numbers[e.Name] = number
 		verb := "unchanged"
 		switch {
 		case !sameProgram(description, old.Process):
@@ -95,6 +98,9 @@ func plan(app *procfile.App, f procfile.Formation, group string, there []member)
 			verb = "scaled"
 		}
 		steps = append(steps, step{name, verb, description, number})
+	}
+	if err := app.CheckPorts(func(name string) int { return numbers[name] }); err != nil {
+		errs = append(errs, err)
 	}
 	for _, old := range there {
 		_, err := app.Index(old.short)

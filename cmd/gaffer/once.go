@@ -51,6 +51,9 @@ func (c *cli) once(args []string) error {
 			return err
 		}
 		if app != nil {
+			if err := app.CheckPorts(procfile.Formation{}.Only(args).Of); err != nil {
+				return err
+			}
 			args, dir = []string{"sh", "-c", app.Entries[i].Command}, app.Root
 			env["PORT"], env["PS"] = strconv.Itoa(app.Port(i)), app.Entries[i].Name+".1"
 		}

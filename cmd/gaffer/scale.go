@@ -81,8 +81,25 @@ func (c *cli) scale(ctx context.Context, d *client.Client, args []string) error 
 		if _, err := fmt.Fprintf(c.stdout, "%s:%s %d\n", group, change.Name, n); err != nil {
 			return err
 		}
+		at := slices.Index(names, change.Name)
+		there[at].NumProcesses = &n
 	}
+	c.warnOfPorts(there)
 	return nil
+}
+
+// warnOfPorts tells of processes that have ports of each other by now. It is too
+// late to refuse that, and they may not use them.
+func (c *cli) warnOfPorts(members []member) {
+	var all []procfile.Ports
+	for _, m := range members {
+		if first, ok := procfile.FirstPort(m.Cmd); ok && m.NumProcesses != nil {
+			all = append(all, procfile.Ports{Name: m.short, First: first, Instances: *m.NumProcesses})
+		}
+	}
+	if err := procfile.Clash(all); err != nil {
+		fmt.Fprintf(c.stderr, "gaffer: warning: %v\n", err)
+	}
 }
 
 // namesGroup reports whether the first argument is a group. What looks like a

@@ -138,13 +138,15 @@ func readFile(name string) ([]byte, error) {
 	return text, err
 }
 
+const maxPort = 65535
+
 func basePort(s string) (int, error) {
 	if s == "" {
 		return 5000, nil
 	}
 	port, err := strconv.Atoi(s)
-	if err != nil || port < 1 || port > 65535 {
-		return 0, fmt.Errorf("PORT is %s, want the port of the first process, 1 to 65535", quoted(s))
+	if err != nil || port < 1 || port > maxPort {
+		return 0, fmt.Errorf("PORT is %s, want the port of the first process, 1 to %d", quoted(s), maxPort)
 	}
 	return port, nil
 }

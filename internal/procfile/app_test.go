@@ -131,6 +131,44 @@ func TestFormation(t *testing.T) {
 	}
 }
 
+// Each instance has a PORT of its own, and one that there is.
+func TestCheckPorts(t *testing.T) {
+	a := &App{Entries: []Entry{{"web", "x"}, {"worker", "x"}, {"clock", "x"}}, port: 65000}
+	for s, want := range map[string]string{
+		"":                      "",
+		"web=100,worker=100":    "",
+		"web=101,worker=0":      "",
+		"web=200,worker=0":      "",
+		"web=300,all=0":         "",
+		"clock=336":             "",
+		"web=101":               "101 instances of web would have the ports 65000 to 65100, and worker begins at 65100: have at most 100, or put web at the end of the Procfile",
+		"web=201,worker=0":      "201 instances of web would have the ports 65000 to 65200, and clock begins at 65200: have at most 200, or put web at the end of the Procfile",
+		"web=10000":             "10000 instances of web would have the ports 65000 to 74999, and worker begins at 65100: have at most 100, or put web at the end of the Procfile",
+		"clock=337":             "the last PORT of clock would be 65536, over 65535: begin lower with PORT in .env, or have fewer instances",
+		"web=536,all=0":         "",
+		"web=537,all=0":         "the last PORT of web would be 65536, over 65535: begin lower with PORT in .env, or have fewer instances",
+		"web=0,worker=0":        "",
+		"web=1,worker=101":      "101 instances of worker would have the ports 65100 to 65200, and clock begins at 65200: have at most 100, or put worker at the end of the Procfile",
+		"worker=101,clock=0":    "",
+		"all=0":                 "",
+		"web=100,clock=0,all=2": "",
+	} {
+		f, err := a.ParseFormation(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.CheckPorts(f.Of); (err == nil) != (want == "") || err != nil && err.Error() != want {
+			t.Errorf("%q: %v, want %q", s, err, want)
+		}
+	}
+	if port, ok := FirstPort(a.Description(1, "w", 1)["cmd"].(string)); port != 65100 || !ok {
+		t.Errorf("the first port of worker is %d, %v", port, ok)
+	}
+	if port, ok := FirstPort("./web"); ok {
+		t.Errorf("the first port of a command without one is %d", port)
+	}
+}
+
 func TestParseChange(t *testing.T) {
 	for s, want := range map[string]Change{
 		"web=3": {"web", '=', 3}, "web+2": {"web", '+', 2}, "my-web-1": {"my-web", '-', 1},

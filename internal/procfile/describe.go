@@ -7,11 +7,6 @@ import (
 	"github.com/gafferd/gaffer/manager"
 )
 
-// Port is the PORT of the first instance of the process at index i of Entries.
-// Its other instances have the ports after it, the next process begins 100
-// higher.
-func (a *App) Port(i int) int { return a.port + 100*i }
-
 // Description is the process at index i of Entries, under a name, in the
 // properties of the API.
 //
@@ -35,6 +30,9 @@ func (a *App) Description(i int, name string, instances int) map[string]any {
 // Templates are the processes of a formation, named prefix and what they are
 // called in the Procfile. They start in its order.
 func (a *App) Templates(f Formation, prefix string) ([]manager.Template, error) {
+	if err := a.CheckPorts(f.Of); err != nil {
+		return nil, err
+	}
 	var all []manager.Template
 	for i, e := range a.Entries {
 		description := a.Description(i, prefix+e.Name, f.Of(e.Name))

@@ -30,6 +30,9 @@ func (a *App) Units(group string, f Formation, user string) ([]Unit, error) {
 	if err := a.suitsUnits(user); err != nil {
 		return nil, err
 	}
+	if err := a.CheckPorts(f.Of); err != nil {
+		return nil, err
+	}
 	group = notInUnits.ReplaceAllLiteralString(group, "_")
 	target := group + ".target"
 	var services []Unit
