@@ -15,10 +15,12 @@ import (
 // given gafferd's own ways are kept: it waits longer and longer, and does not
 // give up.
 func (a *pm2App) restarts() {
+	never := false
 	if e, ok := a.keys["autorestart"]; ok && !a.flag(e) {
 		a.made.set("restart", "never", e.at)
+		never = true
 	}
-	if e, ok := a.keys["stop_exit_codes"]; ok {
+	if e, ok := a.keys["stop_exit_codes"]; ok && !never { // else every code is one
 		codes := []string{}
 		if e.value.Kind == yaml.SequenceNode {
 			codes = a.texts(e)
