@@ -137,9 +137,12 @@ func (p *composeProcess) command() {
 		}
 	case hasList && len(list.value.Content) > 0:
 		words := p.texts(list)
+		literal := make([]string, len(words)) // what was $$ has no counterpart where a name follows
 		for i, word := range words {
-			words[i] = p.made.command(p.expanded(word))
+			pieces := p.expanded(word)
+			words[i], literal[i] = p.made.command(pieces), literals(pieces)
 		}
+		p.warnOfDollars(list.at, p.made, strings.Join(literal, " "))
 		p.made.run(words, list.at)
 	default:
 		p.wrong(p.made.at.of("command", p.made.at.line), "is missing: say what to run")

@@ -33,6 +33,20 @@ func value(pieces []piece) (s string, ok bool) {
 	return b.String(), true
 }
 
+// literals is the text in pieces that stands for itself, with a space for each
+// variable.
+func literals(pieces []piece) string {
+	var b strings.Builder
+	for _, p := range pieces {
+		if p.variable {
+			b.WriteByte(' ')
+		} else {
+			b.WriteString(p.text)
+		}
+	}
+	return b.String()
+}
+
 // escape has gafferd take text as it stands.
 func escape(text string) string { return strings.ReplaceAll(text, "${", "$${") }
 
