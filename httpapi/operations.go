@@ -67,7 +67,7 @@ func (s *Server) finish(w http.ResponseWriter, r *http.Request, op *manager.Oper
 		case ctx.Err() != nil || errors.Is(err, manager.ErrNotFound) || errors.Is(err, manager.ErrClosed):
 			return err
 		default:
-			return fmt.Errorf("%w: %w", errNotStarted, err)
+			return &startError{err, "start "}
 		}
 	}
 	if len(answer) == 1 {

@@ -136,6 +136,23 @@ func sentence(err error) string {
 	return strings.ReplaceAll(err.Error(), "\n", "; ")
 }
 
+// startError is errNotStarted, and why: the errors of processes, one a line, of
+// which each begins with what head is. That is left out.
+type startError struct {
+	error
+	head string
+}
+
+func (e *startError) Error() string {
+	lines := strings.Split(e.error.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimPrefix(line, e.head)
+	}
+	return errNotStarted.Error() + ": " + strings.Join(lines, "\n")
+}
+
+func (e *startError) Unwrap() []error { return []error{errNotStarted, e.error} }
+
 // badValue is the error for a value in the path or the query.
 func badValue(name, got, want string) error {
 	return fmt.Errorf("%w: %s is %q; give %s", errBadValue, name, shorten(got), want)

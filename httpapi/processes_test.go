@@ -291,6 +291,23 @@ func TestCommandThatCannotRun(t *testing.T) {
 	d.want(200, "POST", "/processes", `{"name": "later", "cmd": "/no/such/program", "restart": "never"}`)
 }
 
+// What could not be started is named once, also where it is one of many.
+func TestWhyNotStarted(t *testing.T) {
+	d := newDaemon(t, Options{})
+	for _, name := range []string{"g:a", "g:b"} {
+		d.want(200, "POST", "/processes", fmt.Sprintf(`{"name": %q, "cmd": "./gone", "restart": "never", "start": false}`, name))
+	}
+	a := d.want(409, "POST", "/groups/g/_start?wait=true", "")
+	for _, part := range []string{"could not be started: g:", "g:a: ./gone: no such file", "; g:", "g:b: ./gone: no such file"} {
+		if !strings.Contains(a.body, part) {
+			t.Errorf("no %q in %s", part, a.body)
+		}
+	}
+	if strings.Contains(a.body, "start g:") {
+		t.Errorf("got %s", a.body)
+	}
+}
+
 func TestWait(t *testing.T) {
 	d := newDaemon(t, Options{})
 	pid := d.create(child("slow", "stubborn", "graceful_timeout", 30))
@@ -330,7 +347,7 @@ func TestShortagesAreAnswered(t *testing.T) {
 	for _, err := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM} {
 		w := httptest.NewRecorder()
 		d.server.fail(&answer{ResponseWriter: w}, httptest.NewRequest("POST", "/", nil),
-			fmt.Errorf("%w: start web: %w", errNotStarted, &os.PathError{Op: "fork/exec", Path: "./web", Err: err}))
+			&startError{&os.PathError{Op: "start web: fork/exec", Path: "./web", Err: err}, "start "})
 		if w.Code != 429 || w.Header().Get("Retry-After") == "" {
 			t.Errorf("%v: %d %s", err, w.Code, w.Body)
 		}

@@ -52,7 +52,7 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request) error {
 		if r.Context().Err() != nil {
 			return err
 		}
-		return fmt.Errorf("%w: %w", errNotStarted, err)
+		return &startError{err, "start " + t.Name + ": "} // nobody has chosen that name
 	}
 	accountOf(w).process = i.Name
 	answer, err := s.saved(r, object{

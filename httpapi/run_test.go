@@ -91,7 +91,7 @@ func TestRunRefusals(t *testing.T) {
 		`{"cmd": "true", "nmae": 2}`:        {400, "invalid_process_info", "nmae"},
 		`{}`:                                {400, "invalid_process_info", "cmd"},
 		`{`:                                 {400, "invalid_json", "line"},
-		`{"cmd": "/no/such/program --now"}`: {409, "conflict", "no such file"},
+		`{"cmd": "/no/such/program --now"}`: {409, "conflict", `"could not be started: /no/such/program: no such file or directory"`},
 	} {
 		a := d.do("POST", "/run", body)
 		if a.status != want.status || a.code(t) != want.code || !strings.Contains(a.body, want.reason) {

@@ -34,8 +34,14 @@ func (c *Command) Resolve() (string, error) {
 	if refused {
 		return "", fmt.Errorf("%s: found in PATH, but not executable: %w", name, syscall.EACCES)
 	}
-	return "", fmt.Errorf("%s: not found in PATH (%s): %w", name, cmp.Or(c.DisplayPATH, c.searchPath()), syscall.ENOENT)
+	return "", notInPath(fmt.Sprintf("%s: not found in PATH (%s)", name, cmp.Or(c.DisplayPATH, c.searchPath())))
 }
+
+// notInPath is syscall.ENOENT, which has nothing to add to what it says.
+type notInPath string
+
+func (e notInPath) Error() string { return string(e) }
+func (e notInPath) Unwrap() error { return syscall.ENOENT }
 
 // searchPath is the PATH of Env.
 func (c *Command) searchPath() string {

@@ -71,6 +71,9 @@ func TestStartErrors(t *testing.T) {
 		if !strings.Contains(err.Error(), test.says) || test.want != nil && !errors.Is(err, test.want) {
 			t.Errorf("got %q, want %q and %v", err, test.says, test.want)
 		}
+		if strings.Contains(err.Error(), "not found in PATH") && strings.Contains(err.Error(), "no such file") {
+			t.Errorf("%q says twice that it is not there", err)
+		}
 		if after := descriptors(t); after != before {
 			t.Errorf("%v: %d descriptors before, %d after", err, before, after)
 		}

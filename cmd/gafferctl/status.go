@@ -156,6 +156,9 @@ func statusRow(info client.Info, instances []client.Instance, now time.Time, for
 	return append(row, pidsCell(pids), uptime, noteCell(info, now))
 }
 
+// whyNotStarted is why a process could not be started, where it has been named.
+func whyNotStarted(name, reason string) string { return strings.TrimPrefix(reason, "start "+name+": ") }
+
 func pidsCell(pids []string) cell {
 	raw := strings.Join(pids, ",")
 	if len(pids) == 0 {
@@ -170,7 +173,7 @@ func pidsCell(pids []string) cell {
 
 // noteCell says why a process does not run and when it is tried again.
 func noteCell(info client.Info, now time.Time) cell {
-	note := strings.TrimPrefix(info.LastError, "start "+info.Name+": ") // the row is of that
+	note := whyNotStarted(info.Name, info.LastError) // the row is of that
 	if !info.NextRetryAt.IsZero() {
 		next := "next try in " + spanCell(max(info.NextRetryAt.Sub(now), 0)).shown
 		if note == "" {

@@ -63,7 +63,7 @@ func (c *cli) why(name string, exits []client.Exit, status client.Status, now ti
 		if !e.StartedAt.IsZero() {
 			fmt.Fprintf(&b, "  lived   %s, since %s\n", life(e.EndedAt.Sub(e.StartedAt)), e.StartedAt.Local().Format(time.DateTime))
 		}
-		fmt.Fprintf(&b, "  reason  %s\n", e.Reason)
+		fmt.Fprintf(&b, "  reason  %s\n", whyNotStarted(name, e.Reason))
 		if e.NextRetryAt.After(now) {
 			fmt.Fprintf(&b, "  retry   %s, %s\n", ago(e.NextRetryAt, now), e.NextRetryAt.Local().Format(time.DateTime))
 		}
@@ -81,6 +81,7 @@ func (c *cli) why(name string, exits []client.Exit, status client.Status, now ti
 	if len(exits) == 0 {
 		b.WriteString(name + ": no instance has ended yet, as far as the daemon remembers\n")
 	}
+	status.LastError = whyNotStarted(name, status.LastError)
 	b.WriteString(name + " " + next(status, now))
 	return c.print("%s", b.String())
 }
