@@ -153,6 +153,11 @@ func (e *startError) Error() string {
 
 func (e *startError) Unwrap() []error { return []error{errNotStarted, e.error} }
 
+// conflictError is errConflict, of which the code says enough, and why.
+type conflictError struct{ error }
+
+func (e *conflictError) Unwrap() []error { return []error{errConflict, e.error} }
+
 // badValue is the error for a value in the path or the query.
 func badValue(name, got, want string) error {
 	return fmt.Errorf("%w: %s is %q; give %s", errBadValue, name, shorten(got), want)

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -52,7 +51,7 @@ func (s *Server) reloadConfiguration(w http.ResponseWriter, r *http.Request) err
 		return q.err
 	}
 	if s.reload == nil {
-		return fmt.Errorf("%w: the daemon was started without a configuration file, so there is nothing to read again", errConflict)
+		return &conflictError{errors.New("the daemon was started without a configuration file, so there is nothing to read again")}
 	}
 	done, err := s.reload(r.Context(), planOnly)
 	if err != nil {

@@ -92,7 +92,7 @@ func TestReload(t *testing.T) {
 
 func TestReloadWithoutConfiguration(t *testing.T) {
 	d := newDaemon(t, Options{})
-	if got := d.want(409, "POST", "/_reload", ""); got.code(t) != "conflict" || !strings.Contains(got.body, "without a configuration file") {
+	if got := d.want(409, "POST", "/_reload", ""); got.code(t) != "conflict" || !strings.Contains(got.body, `"reason":"the daemon was started without a configuration file`) {
 		t.Errorf("%s", got.body)
 	}
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -17,7 +18,7 @@ func (s *Server) upgradeDaemon(w http.ResponseWriter, r *http.Request) error {
 		return q.err
 	}
 	if s.upgrade == nil {
-		return fmt.Errorf("%w: the daemon is one process (--no-keeper, or not on Linux), with which everything ends: stop it and start the other program", errConflict)
+		return &conflictError{errors.New("the daemon is one process (--no-keeper, or not on Linux), with which everything ends: stop it and start the other program")}
 	}
 	if path != "" && !filepath.IsAbs(path) {
 		return badValue("path", path, "the absolute path of a program")
@@ -26,7 +27,7 @@ func (s *Server) upgradeDaemon(w http.ResponseWriter, r *http.Request) error {
 		if s.manager.Closing() {
 			return manager.ErrClosed
 		}
-		return fmt.Errorf("%w: nothing was changed, the daemon goes on as it was: %w", errConflict, err)
+		return &conflictError{fmt.Errorf("nothing was changed, the daemon goes on as it was: %w", err)}
 	}
 	return writeOK(w)
 }
