@@ -17,6 +17,7 @@ type bodyKind int
 const (
 	bodyIgnored  bodyKind = iota // read and dropped before the handler runs
 	bodyJSON                     // the handler, with readBody
+	bodyEmpty                    // the handler, which refuses one
 	bodyStreamed                 // the handler, as it comes
 )
 

@@ -125,7 +125,7 @@ func (s *Server) routes() []route {
 		{get, "/apps/{app}/logs", bodyIgnored, s.showLogs, RouteDoc{Summary: "Output of all instances of an app as one log", Query: logParams, Response: "text/plain"}},
 		{get, "/v1/apps/{app}/logs", bodyIgnored, s.logsURL, RouteDoc{Summary: "A URL by which an app's logs can be read for an hour"}},
 		{post, "/_reload", bodyIgnored, s.reloadConfiguration, RouteDoc{Summary: "Read the configuration file again and follow it", Query: reloadParams}},
-		{post, "/_upgrade", bodyIgnored, s.upgradeDaemon, RouteDoc{Summary: "Go on in another program, while processes run on", Query: upgradeParams}},
+		{post, "/_upgrade", bodyEmpty, s.upgradeDaemon, RouteDoc{Summary: "Go on in another program, while processes run on", Query: upgradeParams}},
 		{post, "/run", bodyJSON, s.run, RouteDoc{Summary: "Run a program once", Body: "application/json"}},
 
 		{get, "/webhooks", bodyIgnored, s.listWebhooks, RouteDoc{Summary: "Where events are sent, and how that goes"}},

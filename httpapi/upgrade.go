@@ -12,6 +12,12 @@ import (
 // upgradeDaemon has the daemon go on in another program. The answer comes once
 // that one has proved that it can; this server is about to end then.
 func (s *Server) upgradeDaemon(w http.ResponseWriter, r *http.Request) error {
+	// Whoever names the program in a body would get another one.
+	if body, err := readBody(w, r); err != nil {
+		return err
+	} else if len(body) > 0 {
+		return fmt.Errorf("%w: the body has to be empty; name the program as in /_upgrade?path=/an/absolute/path", errBadValue)
+	}
 	q := queryOf(r)
 	path := q.text("path")
 	if q.err != nil {
