@@ -45,18 +45,18 @@ func (c *cli) once(args []string) error {
 		return err
 	}
 	dir := c.files.Root
-	if len(args) == 1 {
-		app, i, err := c.process(args[0])
-		if err != nil {
+	name, isCommand := args[0], len(args) > 1 // then whatever the Procfile is
+	app, i, err := c.process(name)
+	switch {
+	case isCommand:
+	case err != nil:
+		return err
+	case app != nil:
+		if err := app.CheckPorts(procfile.Formation{}.Only(args).Of); err != nil {
 			return err
 		}
-		if app != nil {
-			if err := app.CheckPorts(procfile.Formation{}.Only(args).Of); err != nil {
-				return err
-			}
-			args, dir = []string{"sh", "-c", app.Entries[i].Command}, app.Root
-			env["PORT"], env["PS"] = strconv.Itoa(app.Port(i)), app.Entries[i].Name+".1"
-		}
+		args, dir = []string{"sh", "-c", app.Entries[i].Command}, app.Root
+		env["PORT"], env["PS"] = strconv.Itoa(app.Port(i)), app.Entries[i].Name+".1"
 	}
 	if dir != "" {
 		if err := os.Chdir(dir); err != nil {
@@ -68,8 +68,15 @@ func (c *cli) once(args []string) error {
 			return err
 		}
 	}
-	return become(args)
+	err = become(args)
+	if e, ok := errors.AsType[*exitError](err); ok && e.code == notFound && isCommand && app != nil {
+		e.error = fmt.Errorf("run %s: there is no such program, and %[1]s of the Procfile takes no arguments here: gaffer run %[1]s", name)
+	}
+	return err
 }
+
+// notFound is the exit code that a shell has for a command that is not there.
+const notFound = 127
 
 // process finds the process of a name in the Procfile. There need be neither.
 func (c *cli) process(name string) (app *procfile.App, i int, err error) {
@@ -94,7 +101,7 @@ func become(args []string) error {
 	}
 	code := 126
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
-		code = 127
+		code = notFound
 	}
 	if e, ok := errors.AsType[*exec.Error](err); ok {
 		err = e.Err
