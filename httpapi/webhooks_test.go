@@ -33,6 +33,7 @@ func TestWebhooks(t *testing.T) {
 		{`{"event": "exit", "uri": "http://a/"}`, 400, "invalid_process_info", `uri: is not a known property, the nearest is "url"; url: is missing`},
 		{`{"event": "exit", "url": "nowhere"}`, 400, "invalid_process_info", "write http://host/path"},
 		{`{"event": "exits", "url": "http://a/"}`, 404, "bad_event_type", `the nearest is "exit"`},
+		{`{"event": "5", "url": "http://a/"}`, 404, "bad_event_type", `no such event: "5": there is create, start, stop`},
 		{`{"event": "create", "url": "http://u:p@127.0.0.1:1/x"}`, 409, "conflict", "already exists"},
 	} {
 		got := d.do("POST", "/webhooks", c.body)

@@ -54,7 +54,7 @@ func ParsePattern(parts ...string) (Pattern, error) {
 		}
 	}
 	last := parts[len(parts)-1]
-	return Pattern{}, fmt.Errorf("%w: %q, the nearest is %q", ErrBadEvent, shorten(last), nearest.Name(last, eventTypes))
+	return Pattern{}, fmt.Errorf("%w: %q%s", ErrBadEvent, shorten(last), nearest.Note(last, eventTypes))
 }
 
 // ParseDottedPattern reads a pattern from one text, as it is written for

@@ -2,7 +2,6 @@ package manager
 
 import (
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -119,10 +118,11 @@ func ParseTemplate(description map[string]any) (Template, error) {
 }
 
 func unknownProblem(name string) string {
-	if ours, ok := elsewhere[strings.ToLower(name)]; ok {
-		return fmt.Sprintf("is called %q here", ours)
+	_, isOurs := elsewhere[strings.ToLower(name)]
+	if !isOurs && nearest.Meant(name, PropertyNames()) == "" {
+		return "is not a known property"
 	}
-	return fmt.Sprintf("is not a known property, the nearest is %q", nearest.Name(name, PropertyNames()))
+	return UnknownProperty(name)
 }
 
 // mistakes yields those found while parsing, and of those found by validating

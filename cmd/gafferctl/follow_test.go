@@ -152,7 +152,7 @@ func TestWatchJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(first), &ev); err != nil || ev["event"] != "proc.web.spawn" || ev["detached"] != false {
 		t.Errorf("got %s: %v", first, err)
 	}
-	if o := gafferctl(t, "", "watch", "nosuch"); o.code != exitFailed || !strings.Contains(o.stderr, "bad_event_type") {
+	if o := gafferctl(t, "", "watch", "5"); o.code != exitFailed || !strings.Contains(o.stderr, `no such event: "5": there is create,`) || !strings.Contains(o.stderr, "bad_event_type") {
 		t.Errorf("an event that does not exist: exit %d, %q", o.code, o.stderr)
 	}
 }

@@ -25,14 +25,32 @@ func Name(s string, candidates []string) string {
 	return best
 }
 
+// Meant is Name, but empty if nobody can have meant that with s.
+func Meant(s string, candidates []string) string {
+	near := Name(s, candidates)
+	if isBegun(s, near) || near != "" && distance(s[:min(len(s), 64)], near) <= len(s)/3+1 {
+		return near
+	}
+	return ""
+}
+
+// Note says which is the nearest, if that can have been meant, and else which
+// there are. It goes behind the sentence that s is none of the candidates.
+func Note(s string, candidates []string) string {
+	if near := Meant(s, candidates); near != "" {
+		return fmt.Sprintf(", the nearest is %q", near)
+	}
+	return ": there is " + strings.Join(candidates, ", ")
+}
+
 // Hint is what to say to somebody who has named s, and there are only these
 // candidates: the one that was probably meant, or else which there are. It goes
 // behind the sentence that says so.
 func Hint(s string, candidates []string) string {
 	const few = 8
-	near := Name(s, candidates)
+	near := Meant(s, candidates)
 	switch {
-	case isBegun(s, near), near != "" && distance(s[:min(len(s), 64)], near) <= len(s)/3+1:
+	case near != "":
 		return fmt.Sprintf(": did you mean %s?", near)
 	case len(candidates) > 0 && len(candidates) <= few:
 		return ": there is " + strings.Join(candidates, ", ")

@@ -51,3 +51,18 @@ func TestName(t *testing.T) {
 		t.Errorf("Name with no candidates = %q, want none", got)
 	}
 }
+
+func TestNote(t *testing.T) {
+	for _, c := range []struct{ came, want string }{
+		{"exits", `, the nearest is "exit"`},
+		{"spwan", `, the nearest is "spawn"`},
+		{"log", `, the nearest is "log_failed"`},
+		{"5", ": there is exit, spawn, log_failed"},
+		{"heartbeat", ": there is exit, spawn, log_failed"},
+		{"", ": there is exit, spawn, log_failed"},
+	} {
+		if got := nearest.Note(c.came, []string{"exit", "spawn", "log_failed"}); got != c.want {
+			t.Errorf("Note(%q) = %q, want %q", c.came, got, c.want)
+		}
+	}
+}
