@@ -2,6 +2,7 @@ package manager
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/gafferd/gaffer/process"
 )
@@ -17,6 +18,16 @@ var (
 	ErrBadEvent = errors.New("no such event")
 	ErrLocked   = errors.New("another program has it open")
 )
+
+// TemplateError is what is wrong with one of the templates that Load, Plan or Apply
+// is given.
+type TemplateError struct {
+	Name string // of the template
+	Err  error
+}
+
+func (e *TemplateError) Error() string { return fmt.Sprintf("process %q: %v", e.Name, e.Err) }
+func (e *TemplateError) Unwrap() error { return e.Err }
 
 // rangeError is a number outside of what is allowed. It is an ErrBadValue,
 // and its text is a whole sentence about the property.

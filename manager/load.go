@@ -3,7 +3,6 @@ package manager
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/gafferd/gaffer/process"
@@ -71,7 +70,7 @@ func (m *Manager) checkAll(ts []Template, free func(name string) error) error {
 		}
 		names[t.Name] = true
 		if err != nil {
-			errs = append(errs, fmt.Errorf("process %q: %w", t.Name, err))
+			errs = append(errs, &TemplateError{t.Name, err})
 		}
 	}
 	return errors.Join(errs...)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -77,10 +78,10 @@ func (r *reloader) reload(ctx context.Context, planOnly bool) (httpapi.Reloaded,
 	if planOnly {
 		done.Webhooks = r.hooks.Plan(hooksOf(cfg))
 		done.Plan, err = r.manager.Plan(cfg.Templates)
-		return done, err
+		return done, inFile(cfg, err)
 	}
 	if done.Plan, done.Operation, err = r.manager.Apply(cfg.Templates); err != nil {
-		return httpapi.Reloaded{}, err
+		return httpapi.Reloaded{}, inFile(cfg, err)
 	}
 	if done.Webhooks, err = r.hooks.Follow(hooksOf(cfg)); err != nil {
 		r.log.Error("not all webhooks of the file are followed", "error", err)
@@ -93,6 +94,23 @@ func (r *reloader) reload(ctx context.Context, planOnly bool) (httpapi.Reloaded,
 	}
 	r.tell(done)
 	return done, nil
+}
+
+// inFile has what is wrong with templates of a configuration say where they are.
+func inFile(cfg *config.Config, err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return err
+	}
+	var errs []error
+	for _, err := range joined.Unwrap() {
+		if e, ok := errors.AsType[*manager.TemplateError](err); ok {
+			at := cfg.Places[e.Name]
+			err = fmt.Errorf("%s%w", at.Error(), e.Err)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // readAgain reads the file, unless that cannot be done twice: the end of a pipe looks
@@ -161,6 +179,7 @@ func needRestart(running, now *config.Config) []string {
 	before.Templates, after.Templates = nil, nil
 	before.Webhooks, after.Webhooks = nil, nil
 	before.Warnings, after.Warnings = nil, nil
+	before.Places, after.Places = nil, nil
 	return append(names, different(before, after)...)
 }
 

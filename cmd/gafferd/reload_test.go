@@ -105,7 +105,7 @@ func TestReloadOfWrongFile(t *testing.T) {
 	}{
 		{"[process:web]\ncmd = sleep 1\nnumproceses = 2\n[process:api]\nnumprocesses = x\n", []string{"invalid_configuration",
 			path + ":3: [process:web] numproceses: ", path + ":4: [process:api] cmd: ", path + ":5: [process:api] numprocesses: "}},
-		{"[process:mine]\ncmd = sleep 1\n", []string{`"conflict"`, "mine", "made over the API"}},
+		{"[process:mine]\ncmd = sleep 1\n", []string{`"conflict"`, path + ":1: [process:mine]: already exists, made over the API"}},
 	} {
 		rewrite(t, path, c.text)
 		says(t, d.answer("POST", "/_reload"), append(c.want, "nothing was changed")...)

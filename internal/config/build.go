@@ -17,7 +17,7 @@ import (
 // whether the Config is any good.
 func build(doc document, ps *problems) *Config {
 	refuseTwice(doc, ps)
-	c := &Config{}
+	c := &Config{Places: map[string]Problem{}}
 	var in section
 	for _, s := range doc.sections {
 		switch s.kind {
@@ -27,6 +27,8 @@ func build(doc document, ps *problems) *Config {
 			refuseTrust(c.Settings, s, ps)
 		case "webhooks":
 			c.Webhooks = append(c.Webhooks, webhooks(s, ps)...)
+		case "process":
+			c.Places[s.name] = *problem(s.at, s, "", "")
 		}
 	}
 	c.Endpoints = endpoints(doc, in, ps)

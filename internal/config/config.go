@@ -20,6 +20,9 @@ type Config struct {
 	Webhooks  []Webhook
 	Settings  Settings
 	Warnings  []*Problem // what is odd about the file, or not served by this build
+
+	// Places are where the templates are, by their names: problems without a text.
+	Places map[string]Problem `json:"-"`
 }
 
 // Endpoint is one of the servers' front doors. It may have several addresses.
