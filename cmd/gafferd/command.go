@@ -66,6 +66,30 @@ func (q *queue) Set(text string) error {
 // Type implements pflag.Value.
 func (q *queue) Type() string { return "int" }
 
+// counter is the value of a flag that counts how often it is given. pflag has one
+// too, of which help says that a value "count" follows.
+type counter int
+
+// String implements pflag.Value.
+func (c *counter) String() string { return strconv.Itoa(int(*c)) }
+
+// Set implements pflag.Value.
+func (c *counter) Set(text string) error {
+	if text == "true" { // given without a value
+		*c++
+		return nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return errors.New("want how often it counts, such as 2")
+	}
+	*c = counter(n)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (c *counter) Type() string { return "bool" }
+
 // newCommand reads the options from the command line, and then has do follow them.
 func newCommand(o *options, do func(context.Context) error) *cobra.Command {
 	cmd := &cobra.Command{
@@ -119,8 +143,8 @@ func (o *options) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVarP(&o.config, "config", "c", "", "configuration `FILE`")
-	f.CountVarP(&o.verbose, "verbose", "v", "debug logs; -vv also prints what the processes print")
-	f.StringSliceVar(&o.bind, "bind", nil, "listen on `ADDR[,ADDR…]` instead of what the file says: host:port, [v6]:port or unix:/path")
+	f.VarPF((*counter)(&o.verbose), "verbose", "v", "debug logs; -vv also prints what the processes print").NoOptDefVal = "true"
+	f.StringSliceVar(&o.bind, "bind", nil, "listen on `ADDR[,ADDR...]` instead of what the file says: host:port, [v6]:port or unix:/path")
 	f.StringVar(&o.certFile, "certfile", "", "serve TLS on TCP addresses, with the certificates in `FILE`")
 	f.StringVar(&o.keyFile, "keyfile", "", "the key of --certfile, when it is not in the same `FILE`")
 	f.Var((*queue)(&o.backlog), "backlog", "queue at most `N` new connections (the system's limit)")

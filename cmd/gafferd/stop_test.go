@@ -7,10 +7,12 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 func TestGracefulStop(t *testing.T) {
@@ -162,6 +164,27 @@ func TestOutputNobodyTakes(t *testing.T) {
 		t.Errorf("exit code %d, want 0", code)
 	}
 	says(t, d.stderr.String(), "not printed to its end")
+}
+
+// Flags stand in columns, and what a flag does not take is not said to follow it.
+func TestHelpOfFlags(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	run(t.Context(), []string{"--help"}, &stdout, &stderr)
+	_, flags, _ := strings.Cut(stdout.String(), "Flags:\n")
+	line := regexp.MustCompile(`^  (-\w,|   ) --[a-z-]+( \S+)?  +`)
+	widths := map[int]bool{}
+	for flag := range strings.Lines(flags) {
+		widths[utf8.RuneCountInString(line.FindString(flag))] = true
+	}
+	if len(widths) != 1 || !strings.Contains(flags, "--verbose  ") {
+		t.Errorf("columns %v:\n%s", widths, flags)
+	}
+	for want, args := range [][]string{nil, {"-v"}, {"-vv"}, {"-v", "--verbose", "-v"}, {"--verbose=4"}} {
+		var o options
+		if err := newCommand(&o, nil).ParseFlags(args); err != nil || o.verbose != want {
+			t.Errorf("%q: %d, %v, want %d", args, o.verbose, err, want)
+		}
+	}
 }
 
 func TestVersionAndHelp(t *testing.T) {
