@@ -197,6 +197,10 @@ func (r *yamlReader) sections(key, value *yaml.Node) []section {
 		}
 		var sections []section
 		for name, inner := range r.entries(value, s, "") {
+			if name.Value == "" {
+				r.wrong(name, s, "", `"" needs a name: write one before the colon`)
+				continue
+			}
 			one := s
 			one.name, one.at = name.Value, r.at(name)
 			if inner.Kind != yaml.MappingNode {
