@@ -429,7 +429,7 @@ func TestTokensOverHTTP(t *testing.T) {
 		{`{"name": "a", "scope": "read", "expires": 0}`, 400, "invalid_process_info", "expires: got 0, want a number of seconds above 0"},
 		{`{"name": "a", "scope": "read", "expires": "soon"}`, 400, "invalid_process_info", `expires: got "soon", want`},
 		{`{"name": "a", "scope": "read", "only": "["}`, 400, "invalid_process_info", "is no pattern"},
-		{`{"name": "a", "scope": "read", "until": 1}`, 400, "invalid_process_info", `until: is not a known property: there is name, `},
+		{`{"name": "a", "scope": "read", "until": 1}`, 400, "invalid_process_info", `until: is not a known property, the nearest is "`},
 		{`{"name": 1, "scope": {}}`, 400, "invalid_process_info", "name: got 1, want a string; scope: got {}, want a string or a list of strings"},
 	} {
 		a := d.do("POST", "/tokens", c.body)

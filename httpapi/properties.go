@@ -37,7 +37,7 @@ func (m *mistakes) add(property, problem string) {
 
 // unknown notes a property that is not one of known.
 func (m *mistakes) unknown(property string, known []string) {
-	m.add(shorten(property), "is not a known property"+nearest.Note(property, known))
+	m.add(shorten(property), fmt.Sprintf("is not a known property, the nearest is %q", nearest.Name(property, known)))
 }
 
 // unwanted notes a property that is something else than what is wanted.

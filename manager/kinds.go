@@ -36,15 +36,6 @@ func PropertyKind(name string) (Kind, bool) {
 	return p.kind, ok
 }
 
-// UnknownProperty is what is wrong with a property that there is not. It always
-// names the nearest; ParseTemplate does where that can have been meant.
-func UnknownProperty(name string) string {
-	if ours, ok := elsewhere[strings.ToLower(name)]; ok {
-		return fmt.Sprintf("is called %q here", ours)
-	}
-	return fmt.Sprintf("is not a known property, the nearest is %q", nearest.Name(name, PropertyNames()))
-}
-
 // FieldNames are the fields of an object of kind KindBackoff or KindFlapping,
 // in the order in which they are written where fields have no names.
 func (k Kind) FieldNames() []string {

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -118,11 +119,10 @@ func ParseTemplate(description map[string]any) (Template, error) {
 }
 
 func unknownProblem(name string) string {
-	_, isOurs := elsewhere[strings.ToLower(name)]
-	if !isOurs && nearest.Meant(name, PropertyNames()) == "" {
-		return "is not a known property"
+	if ours, ok := elsewhere[strings.ToLower(name)]; ok {
+		return fmt.Sprintf("is called %q here", ours)
 	}
-	return UnknownProperty(name)
+	return fmt.Sprintf("is not a known property, the nearest is %q", nearest.Name(name, PropertyNames()))
 }
 
 // mistakes yields those found while parsing, and of those found by validating

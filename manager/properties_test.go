@@ -132,7 +132,7 @@ func TestParseTemplateTellsOfMistakes(t *testing.T) {
 		{`{"essential": true, "detach": true, "cmd": "x"}`, `essential: does not go with detach: nobody sees how a detached process ends`},
 		{`{"zzz": 1, "args": 1, "essential": false, "shell": 1}`, "args: got 1 (a number), want a list of strings or a string\n" +
 			"shell: got 1 (a number), want true or false\n" +
-			`zzz: is not a known property`},
+			`zzz: is not a known property, the nearest is "cmd"`},
 	} {
 		var description map[string]any
 		if err := json.Unmarshal([]byte(test.description), &description); err != nil {

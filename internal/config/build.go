@@ -201,9 +201,6 @@ func template(s, env section, ps *problems) manager.Template {
 		text := err.Error()
 		if p, ok := errors.AsType[*process.PropertyError](err); ok {
 			text = p.Problem + propertyHint(p.Property, properties[p.Property])
-			if _, known := manager.PropertyKind(keyOf(err)); !known {
-				text = manager.UnknownProperty(p.Property)
-			}
 			if inner, ok := places[p.Property]; ok {
 				at = inner
 			}
