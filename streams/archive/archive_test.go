@@ -223,10 +223,13 @@ func TestNumbersAreThoseOfMemory(t *testing.T) {
 			}
 			logs[rng.IntN(2)].Write(write)
 		}
-		for _, l := range logs {
-			l.Write([]byte("\n")) // else the number of the last line is the end's
-			l.Close()
+		first := rng.IntN(2) // the one that ends before the other has said its last
+		logs[first].Write([]byte(pieces[rng.IntN(len(pieces))]))
+		logs[first].Close()
+		if rng.IntN(2) == 0 {
+			logs[1-first].Write([]byte("the last of both, without an end"))
 		}
+		logs[1-first].Close()
 		must(t, k.Close())
 		k = open(t, dir, Limits{})
 		f = k.Files("app:web")[0]

@@ -30,6 +30,7 @@ type File struct {
 	segments []*segment // oldest first; the last may be being written
 	end      [2]int64   // of what is on disk
 	number   uint64     // of the last write that is on disk, or of the end
+	ends     [2]uint64  // of the end of each stream; 0: it is not known to have one
 }
 
 // PID is the instance's.
@@ -71,11 +72,15 @@ func (s stream) End() int64 {
 	return s.end[s.fd-1]
 }
 
-// Last is the last write on disk of both streams, or the end of both.
+// Last is the end of the stream, or where that is not known the last write on disk of
+// both streams, or the end of both.
 func (s stream) Last() streams.Mark {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := streams.Mark{Offset: s.end[s.fd-1], Number: s.number}
+	if n := s.ends[s.fd-1]; n > 0 {
+		last.Number = n
+	}
 	if n := len(s.segments); n > 0 {
 		last.UnixNano = s.segments[n-1].nano
 	}

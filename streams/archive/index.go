@@ -25,8 +25,12 @@ type entry struct {
 	number uint64   // of the write
 	nano   int64    // when it was read
 	offset [2]int64 // of stdout and stderr, where the record begins
-	fd     uint32   // whose record it is
+	fd     uint32   // whose record it is; 0: there is none, it is the end
 	gap    bool     // the record is a remark on what is missing, not output
+
+	// In the entry of the end, the number of each stream's end, of which the entry's own
+	// is the greater. 0: that is not known.
+	ends [2]uint64
 }
 
 func (e *entry) at(fd int) int64 { return e.offset[fd-1] }
@@ -34,7 +38,10 @@ func (e *entry) at(fd int) int64 { return e.offset[fd-1] }
 func (e *entry) appendTo(b []byte) []byte {
 	flags := uint64(e.fd)
 	if e.gap {
-		flags |= 1 << 32
+		flags |= gapFlag
+	}
+	if e.fd == 0 {
+		flags |= packEnds(e.ends)
 	}
 	for _, v := range [...]uint64{uint64(e.file), e.number, uint64(e.nano), uint64(e.offset[0]), uint64(e.offset[1]), flags} {
 		b = binary.LittleEndian.AppendUint64(b, v)
@@ -53,11 +60,44 @@ func parseEntry(b []byte) (e entry) {
 	word := func(i int) uint64 { return binary.LittleEndian.Uint64(b[8*i:]) }
 	e.file, e.number, e.nano = int64(word(0)), word(1), int64(word(2))
 	e.offset = [2]int64{int64(word(3)), int64(word(4))}
-	e.fd, e.gap = uint32(word(5)), word(5)>>32&1 == 1
+	e.fd, e.gap = uint32(word(5)), word(5)&gapFlag != 0
 	if e.fd != 1 && e.fd != 2 { // of the end, or not by us
 		e.fd, e.gap = 0, false
+		e.ends = unpackEnds(word(5), e.number)
 	}
 	return e
+}
+
+// The flags of an entry, behind the fd. That of the end has which stream ended first,
+// and by how much its number is less than the other's.
+const (
+	gapFlag     = 1 << 32
+	endsFlag    = 1 << 33
+	stderrFirst = 1 << 34
+	lessShift   = 35
+)
+
+func packEnds(ends [2]uint64) uint64 {
+	flags, less := uint64(endsFlag), ends[1]-ends[0]
+	if ends[1] < ends[0] {
+		flags, less = flags|stderrFirst, ends[0]-ends[1]
+	}
+	if ends[0] == 0 || ends[1] == 0 || less >= 1<<(64-lessShift) {
+		return 0
+	}
+	return flags | less<<lessShift
+}
+
+func unpackEnds(flags, number uint64) (ends [2]uint64) {
+	less := flags >> lessShift
+	switch {
+	case flags&endsFlag == 0 || less >= number:
+	case flags&stderrFirst != 0:
+		ends = [2]uint64{number, number - less}
+	default:
+		ends = [2]uint64{number - less, number}
+	}
+	return ends
 }
 
 func appendHeader(b, meta []byte) []byte {

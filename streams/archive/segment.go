@@ -16,13 +16,14 @@ const maxChunk = 256 << 10
 
 // segment is one file of an instance's archive, and its index.
 type segment struct {
-	name    string   // path below the archive's root, without the ending
-	number  int      // the first is 1; the one being written is 0
-	start   [2]int64 // where it begins in stdout and stderr
-	size    int64    // bytes of the file that count
-	entries int      // of the index that count, at most
-	nano    int64    // of its last record, or when it was made
-	unread  bool     // it cannot be read: it is there to be removed in time
+	name    string    // path below the archive's root, without the ending
+	number  int       // the first is 1; the one being written is 0
+	start   [2]int64  // where it begins in stdout and stderr
+	size    int64     // bytes of the file that count
+	entries int       // of the index that count, at most
+	nano    int64     // of its last record, or when it was made
+	ends    [2]uint64 // of the instance, if it has ended there
+	unread  bool      // it cannot be read: it is there to be removed in time
 }
 
 func (s *segment) log() string { return s.name + ".log" }

@@ -35,8 +35,9 @@ type writer struct {
 	again  time.Time // when to try again, then
 
 	batch
-	offset [2]int64 // behind the batch
-	number uint64   // of the last write in it
+	ends   [2]uint64 // the numbers of the streams' ends, once they have come
+	offset [2]int64  // behind the batch
+	number uint64    // of the last write in it
 	nano   int64
 	stamp  stamp
 }
@@ -92,14 +93,20 @@ func (w *writer) pump(now time.Time, upTo uint64) (moved int, ended bool, err er
 	}
 	ended = w.taps[0] == nil && w.taps[1] == nil
 	w.release(now, ended)
+	if ended {
+		w.number = max(w.number, w.ends[0], w.ends[1])
+	}
 	if ended && w.offset != [2]int64{} {
-		w.enter(entry{number: w.number, nano: now.UnixNano()})
+		w.enter(entry{number: w.number, nano: now.UnixNano(), ends: w.ends})
 	}
 	if err := w.flush(); err != nil {
 		return moved, false, err
 	}
 	if ended {
 		w.close()
+		w.f.mu.Lock()
+		w.f.ends = w.ends
+		w.f.mu.Unlock()
 	}
 	return moved, ended, nil
 }
@@ -133,7 +140,7 @@ func (w *writer) next(i int) {
 	c, err := tap.Poll()
 	switch {
 	case err == io.EOF:
-		w.number = max(w.number, w.logs[i].Number())
+		w.ends[i] = w.logs[i].Number()
 		tap.Close()
 		w.taps[i] = nil
 	case err == nil:
