@@ -183,6 +183,31 @@ func TestForgivenIsRecorded(t *testing.T) {
 	})
 }
 
+// TestClockIsSetBack holds that nothing waits for longer than it would have, when the clock
+// was set back by an hour while no program looked.
+func TestClockIsSetBack(t *testing.T) {
+	crashing(t, func(f *fixture, l *fakeLauncher, v *Vault) {
+		f.do(f.Create(quiet("web")))
+		for range 2 { // the first is replaced at once
+			l.child("web-1").end(process.Status{ExitStatus: 1})
+			synctest.Wait()
+		}
+		f.wantState("web", StateBackoff)
+		v.mu.Lock()
+		var r slotRecord
+		if err := json.Unmarshal(v.records["s1.1"], &r); err != nil {
+			t.Error(err)
+		}
+		r.RetryAt = r.RetryAt.Add(time.Hour)
+		v.records["s1.1"] = r.encode()
+		v.mu.Unlock()
+		next := crash(f, v)
+		defer next.Shutdown(f.Context())
+		time.Sleep(NewTemplate("", "").Backoff.Max + time.Second)
+		next.wantAlive("web-1")
+	})
+}
+
 // TestPIDsAreNotGivenTwice holds that a pid of which no record is left is not another
 // one's in the next program.
 func TestPIDsAreNotGivenTwice(t *testing.T) {

@@ -175,6 +175,9 @@ func (m *Manager) resume(id int, saved *supervisorState) (*supervisor, error) {
 	w := saved.wanted
 	s.generation, s.active, s.held, s.suspended = w.Generation, w.Active, w.Held, w.Suspended
 	s.forgotten, s.cause, s.retryAt, s.gaveUp, s.trouble = w.Forgotten, w.Cause, w.RetryAt, w.GaveUp, w.Trouble
+	if t.Flapping != nil {
+		s.retryAt = notAfter(s.retryAt, t.Flapping.RetryIn)
+	}
 	s.flaps = flaps{w.Flaps, w.FlapTries}
 	if s.forgotten {
 		s.leaving = notFound(s.name)
@@ -236,6 +239,8 @@ func (s *supervisor) recall(inst *instance, made json.RawMessage) {
 // resumeSlot brings back a slot, with its instance if it has one. s.mu must be
 // held.
 func (s *supervisor) resumeSlot(sl *slot, r slotRecord, saved *supervisorState) error {
+	r.RetryAt = notAfter(r.RetryAt, s.template.Backoff.Max)
+	r.KillAt = notAfter(r.KillAt, s.template.GracefulTimeout)
 	sl.pid, sl.restarts, sl.failed, sl.refused, sl.retryAt = r.PID, r.Restarts, r.Failed, r.Refused, r.RetryAt
 	sl.starting = slotStart{r.Generation, r.StartedAt}
 	s.put(sl, r.State)
@@ -248,6 +253,15 @@ func (s *supervisor) resumeSlot(sl *slot, r slotRecord, saved *supervisorState) 
 		return s.takeOver(sl, r, saved)
 	}
 	return nil
+}
+
+// notAfter is a recorded time of what was to happen within d. It is sooner only if the
+// clock was set back since.
+func notAfter(at time.Time, d time.Duration) time.Time {
+	if latest := time.Now().Add(d); at.After(latest) {
+		return latest
+	}
+	return at
 }
 
 // takeOver brings back an instance. One that was being started may never have
