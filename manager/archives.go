@@ -2,6 +2,7 @@ package manager
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 
 	"github.com/gafferd/gaffer/process"
@@ -85,6 +86,7 @@ func (s *supervisor) archiveOf(pid int) *archive.File {
 func (s *supervisor) newLog(inst *instance, file *archive.File) func(label string, fd int, o streams.Options) *streams.Log {
 	app := s.app
 	return func(label string, fd int, lo streams.Options) *streams.Log {
+		lo.Window = int(min(s.m.options.OutputWindow, math.MaxInt))
 		if fd > 2 {
 			return streams.NewLog(lo)
 		}

@@ -22,11 +22,14 @@ type Options struct {
 	Logger          *slog.Logger     // nil: nothing is logged
 	State           *State           // what outlives this program; nil: nothing does
 	RunHistory      time.Duration    // how long what Run has run is listed after its end; 0: an hour
+	OutputWindow    int64            // bytes of each output that are kept in memory for readers to come; 0: streams.DefaultWindow
+	OutputMemory    int64            // bytes of memory for the output of all instances; 0: DefaultOutputMemory
 	Vault           *Vault           // what outlives a crash of this program, with a process.Keeper as Launcher; nil: nothing does
 }
 
-// outputMemory is how many bytes there are for the output of all instances.
-const outputMemory = 256 << 20
+// DefaultOutputMemory is how many bytes of memory there are for the output of all
+// instances, unless Options.OutputMemory says otherwise.
+const DefaultOutputMemory = 256 << 20
 
 // maxLaunching bounds how many programs are being started at one moment. Each
 // takes an OS thread until its exec. One that takes longer than longLaunch does not count
@@ -97,10 +100,13 @@ func New(o Options) *Manager {
 	if o.RunHistory <= 0 {
 		o.RunHistory = time.Hour
 	}
+	if o.OutputMemory <= 0 {
+		o.OutputMemory = DefaultOutputMemory
+	}
 	m := &Manager{
 		sequence:  new(streams.Sequence),
 		options:   o,
-		memory:    streams.NewMemory(outputMemory),
+		memory:    streams.NewMemory(o.OutputMemory),
 		launching: make(chan struct{}, maxLaunching),
 		stopped:   make(chan struct{}),
 		essential: make(chan EssentialEnd, 1),

@@ -27,7 +27,15 @@ var children = map[string]func(){
 		os.Exit(3)
 	},
 	"echo": func() { io.Copy(os.Stdout, os.Stdin) },
+	"flood": func() {
+		for range floodSize / 100 {
+			fmt.Printf("%99d\n", 0)
+		}
+	},
 }
+
+// floodSize is how much flood says.
+const floodSize = 500_000
 
 func TestMain(m *testing.M) {
 	if child := children[os.Getenv("MANAGER_TEST_CHILD")]; child != nil {
@@ -263,4 +271,32 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 	}
 	buf := make([]byte, 1<<20)
 	t.Errorf("%d goroutines before, %d after\n%s", before, runtime.NumGoroutine(), buf[:runtime.Stack(buf, true)])
+}
+
+// TestOutputMemory holds that an output keeps no more than its window, and all of them no
+// more than there is memory for.
+func TestOutputMemory(t *testing.T) {
+	for name, o := range map[string]Options{
+		"a window": {OutputWindow: 64 << 10},
+		"a memory": {OutputMemory: 64 << 10},
+	} {
+		m := New(o)
+		p := childTemplate("web", "flood")
+		p.Restart = RestartNever
+		op, err := m.Create(p)
+		wait(t, op, err)
+		log, err := m.Log(1, "stdout")
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-log.Done()
+		until(t, "what is too much is gone", func() bool { return log.End()-log.Start() <= 64<<10 })
+		kept := log.End() - log.Start()
+		if log.End() != floodSize || kept == 0 && o.OutputMemory == 0 { // of what has ended, all may have to go
+			t.Errorf("%s: %d of %d bytes are kept", name, kept, log.End())
+		}
+		if err := m.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -69,6 +69,8 @@ func (s setup) assemble(access httpapi.Access, key []byte) (*supervision, error)
 		Vault:           vault,
 		MaxProcesses:    settings.MaxProcesses,
 		MaxNumProcesses: settings.MaxNumProcesses,
+		OutputWindow:    settings.OutputWindow,
+		OutputMemory:    settings.OutputMemory,
 	})
 	reloads := newReloader(s, m, hooks)
 	server := httpapi.New(m, httpapi.Options{

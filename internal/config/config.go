@@ -54,6 +54,10 @@ type Settings struct {
 	LogSize    int64         // bytes of log that are kept of each process in StateDir; 0 for the default
 	LogAge     time.Duration // and for how long; 0 for the default
 
+	// Bytes of memory for each output and for all of them; 0 for the default, as
+	// manager.Options has it.
+	OutputWindow, OutputMemory int64
+
 	// What clients may take; 0 for the default, as httpapi.Limits and
 	// manager.Options have it.
 	MaxBody                                            int64

@@ -305,8 +305,9 @@ func everything(t *testing.T) *config.Config {
 			PluginsDir:   filepath.Join(dir, "plugins"),
 			StateDir:     "/srv/state",
 			RunHistory:   90 * time.Second,
-			LogSize:      2 << 20,
-			LogAge:       14 * 24 * time.Hour,
+			OutputWindow: 64 << 10, OutputMemory: 32 << 20,
+			LogSize: 2 << 20,
+			LogAge:  14 * 24 * time.Hour,
 
 			MaxBody: 4 << 20, HeaderTimeout: 5 * time.Second, IdleTimeout: time.Hour,
 			MaxConnections: 500, MaxPeerConnections: 200, MaxPeerStreams: 100, MaxTokenGuesses: 7, MaxProcesses: 50, MaxNumProcesses: 20,
