@@ -33,10 +33,7 @@ func newGate(origins, hosts []string, guard *guard) gate {
 // to the answer what every answer has.
 func (g *gate) check(w http.ResponseWriter, r *http.Request) (*visitor, error) {
 	h := w.Header()
-	h.Set("X-Content-Type-Options", "nosniff") // streams hold what programs print
-	h.Set("Cache-Control", "no-store")         // an answer tells how things are now
-	h.Set("Content-Security-Policy", answerPolicy)
-	h.Set("X-Frame-Options", "DENY") // what frame-ancestors is to old browsers
+	setCommon(h)
 	if !onUnixSocket(r) && !g.hostAllowed(r.Host) {
 		return nil, fmt.Errorf("%w: this server is not called %q; use its IP address or localhost, or add the name to allow_hosts",
 			errBadHost, shorten(r.Host))
@@ -57,6 +54,14 @@ func (g *gate) check(w http.ResponseWriter, r *http.Request) (*visitor, error) {
 			errCrossOrigin, shorten(origin))
 	}
 	return g.recognise(r)
+}
+
+// setCommon sets what every answer has that is no page.
+func setCommon(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff") // streams hold what programs print
+	h.Set("Cache-Control", "no-store")         // an answer tells how things are now
+	h.Set("Content-Security-Policy", answerPolicy)
+	h.Set("X-Frame-Options", "DENY") // what frame-ancestors is to old browsers
 }
 
 // answerPolicy is for what is no page: should a browser take it for one after

@@ -169,11 +169,17 @@ func (s *Server) servePlugin(w http.ResponseWriter, r *http.Request) error {
 	h.Set("ETag", fmt.Sprintf(`"%x-%x"`, info.ModTime().UnixNano(), info.Size()))
 	u := &unhurried{ResponseWriter: w}
 	http.ServeContent(u, r, name, info.ModTime(), f)
-	switch u.refused {
-	case 0:
+	if u.refused == 0 {
 		return nil
+	}
+	etag := h.Get("ETag")
+	for _, name := range []string{"ETag", "Last-Modified", "Referrer-Policy", "Content-Type", "Content-Length"} {
+		h.Del(name)
+	}
+	setCommon(h) // those of any other error
+	switch u.refused {
 	case http.StatusPreconditionFailed:
-		return fmt.Errorf("%w: the file is another one by now: its ETag is %s", errPrecondition, h.Get("ETag"))
+		return fmt.Errorf("%w: the file is another one by now: its ETag is %s", errPrecondition, etag)
 	case http.StatusRequestedRangeNotSatisfiable:
 		return fmt.Errorf("%w: the file has %d bytes, and nothing at %s", errBadRange, info.Size(), shorten(r.Header.Get("Range")))
 	}

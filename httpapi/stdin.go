@@ -18,6 +18,9 @@ import (
 // waits for the process is still there.
 const goneInterval = 3 * time.Second
 
+// leastTimeout keeps a write that need not wait from being a matter of luck.
+const leastTimeout = time.Millisecond
+
 // inputError is why not all of a body was written to a stream.
 type inputError struct {
 	err             error
@@ -42,7 +45,7 @@ func (s *Server) writeStream(w http.ResponseWriter, r *http.Request) error {
 		at = -1
 	}
 	eof := q.flag("eof")
-	timeout, bounded := q.seconds("timeout", 0)
+	timeout, bounded := q.seconds("timeout", leastTimeout)
 	if q.err != nil {
 		return q.err
 	}
@@ -65,7 +68,7 @@ func (s *Server) writeStream(w http.ResponseWriter, r *http.Request) error {
 		defer cancel(nil)
 		timer := time.AfterFunc(timeout, func() { cancel(errInputTimedOut) })
 		defer timer.Stop()
-		body = &timedBody{body, timer, timeout}
+		body = &timedBody{body, timer, time.Now(), timeout}
 	}
 	written, offset, err := copyBody(ctx, w, r, body, in, at)
 	if err != nil {
@@ -86,13 +89,18 @@ func (s *Server) writeStream(w http.ResponseWriter, r *http.Request) error {
 type timedBody struct {
 	io.Reader
 	timer *time.Timer
-	limit time.Duration
+	since time.Time     // when it began to run
+	left  time.Duration // then
 }
 
 // Read implements io.Reader.
 func (b *timedBody) Read(p []byte) (int, error) {
 	b.timer.Stop()
-	defer b.timer.Reset(b.limit)
+	b.left = max(b.left-time.Since(b.since), 0)
+	defer func() {
+		b.since = time.Now()
+		b.timer.Reset(b.left)
+	}()
 	return b.Reader.Read(p)
 }
 

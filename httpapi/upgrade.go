@@ -23,11 +23,11 @@ func (s *Server) upgradeDaemon(w http.ResponseWriter, r *http.Request) error {
 	if q.err != nil {
 		return q.err
 	}
-	if s.upgrade == nil {
-		return &conflictError{errors.New("the daemon is one process (--no-keeper, or not on Linux), with which everything ends: stop it and start the other program")}
-	}
 	if path != "" && !filepath.IsAbs(path) {
 		return badValue("path", path, "the absolute path of a program")
+	}
+	if s.upgrade == nil {
+		return &conflictError{errors.New("the daemon is one process (--no-keeper, or not on Linux), with which everything ends: stop it and start the other program")}
 	}
 	if err := s.upgrade(path); err != nil {
 		if s.manager.Closing() {

@@ -111,7 +111,7 @@ func (s *Server) socketInput(pid int) (*process.Input, error) {
 	if errors.Is(err, process.ErrInputClosed) {
 		return nil, nil
 	}
-	if _, running := s.manager.ExitOf(pid); err == nil && running == nil {
+	if _, notEnded := s.manager.ExitOf(pid); err == nil && notEnded == nil {
 		return nil, nil
 	}
 	return in, err

@@ -73,6 +73,7 @@ func (c *cli) scale(ctx context.Context, d *client.Client, args []string) error 
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	defer c.warnOfPorts(there) // also of those before one that is refused
 	for _, change := range changes {
 		n, err := resize(ctx, d, group+":"+change.Name, change)
 		if err != nil {
@@ -84,7 +85,6 @@ func (c *cli) scale(ctx context.Context, d *client.Client, args []string) error 
 		at := slices.Index(names, change.Name)
 		there[at].NumProcesses = &n
 	}
-	c.warnOfPorts(there)
 	return nil
 }
 

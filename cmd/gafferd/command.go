@@ -81,7 +81,7 @@ func (c *counter) Set(text string) error {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
-		return errors.New("want how often it counts, such as 2")
+		return errors.New("want a number, such as 2")
 	}
 	*c = counter(n)
 	return nil
@@ -158,7 +158,7 @@ func (o *options) flags(cmd *cobra.Command) {
 	f.BoolVar(&o.daemon, "daemon", false, "go to the background; return when the daemon serves, or with its error")
 	f.StringVar(&o.logFormat, "log-format", logText, "write the log as `text|json`")
 	f.StringVar(&o.logFile, "log-file", "", "write the log to the end of `FILE`, which SIGUSR1 opens again")
-	f.StringVar(&o.debugAddr, "debug-addr", "", "serve profiles of the daemon (pprof) on `ADDR`, a loopback address, to whom the API lets do everything")
+	f.StringVar(&o.debugAddr, "debug-addr", "", "serve profiles of the daemon (pprof) on `ADDR`, a loopback address, only to those whom the API lets do everything")
 	f.BoolVar(&o.noKeeper, "no-keeper", false, "be one process, with which everything ends: no crash is survived and no upgrade")
 	f.BoolVar(&o.check, "check", false, "say what is wrong with the configuration, or sum it up, and exit")
 	f.BoolP("help", "h", false, "show this text")

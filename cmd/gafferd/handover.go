@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/gafferd/gaffer/httpapi"
@@ -71,9 +69,6 @@ func (s setup) upgrade(path string) error {
 		if path, err = executable(); err != nil {
 			return err
 		}
-	}
-	if !filepath.IsAbs(path) {
-		return fmt.Errorf("%s is not an absolute path", path)
 	}
 	s.log.Info("upgrading", "program", path)
 	err := s.checkState()

@@ -52,10 +52,10 @@ type replacement struct {
 // replacements are those of one side.
 type replacements struct {
 	greetings
-	left   int   // rounds
-	live   []int // the process ids of the greeters
-	took   []float64
-	before time.Duration // CPU
+	left int   // rounds
+	live []int // the process ids of the greeters
+	took []float64
+	cpu  time.Duration // in its own turns
 }
 
 func (r replacement) begin(ctx context.Context, l *lab, s side) (_ turns, err error) {
@@ -66,9 +66,6 @@ func (r replacement) begin(ctx context.Context, l *lab, s side) (_ turns, err er
 	all := &replacements{greetings: g, left: l.amount(replaceKills, 5), live: make([]int, r.count)}
 	if err = g.prepare(r.count); err == nil {
 		err = all.hear(ctx)
-	}
-	if err == nil {
-		all.before, err = g.pids().cpu()
 	}
 	if err != nil {
 		return nil, errors.Join(err, g.end())
@@ -94,6 +91,10 @@ func (r *replacements) next(ctx context.Context) (more bool, err error) {
 	if err := pause(ctx, replaceAge); err != nil {
 		return false, err
 	}
+	before, err := r.pids().cpu()
+	if err != nil {
+		return false, err
+	}
 	began := time.Now()
 	for _, pid := range r.live {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
@@ -104,15 +105,16 @@ func (r *replacements) next(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	r.took = append(r.took, time.Since(began).Seconds()*1e3)
+	after, err := r.pids().cpu()
+	r.cpu += after - before
 	r.left--
-	return r.left > 0, nil
+	return r.left > 0, err
 }
 
 func (r *replacements) values() ([]float64, error) {
-	after, err := r.pids().cpu()
 	return []float64{
 		percentile(r.took, 0.5),
 		percentile(r.took, 0.99),
-		(after - r.before).Seconds() * 1e3 / float64(len(r.took)*len(r.live)),
-	}, err
+		r.cpu.Seconds() * 1e3 / float64(len(r.took)*len(r.live)),
+	}, nil
 }

@@ -19,6 +19,7 @@ type helper struct {
 	stdin io.WriteCloser
 	out   *json.Decoder
 	err   bytes.Buffer // its standard error; complete when it has ended
+	ended bool
 }
 
 // help starts a helper. Ending ctx kills it.
@@ -65,9 +66,13 @@ func (h *helper) tell(line string) error {
 	return err
 }
 
-// end lets the helper end and waits for that. A helper that was killed by its
+// end lets the helper end and waits for that; doing so again does nothing. A helper that was killed by its
 // context is not an error: whoever ended the context knows why.
 func (h *helper) end() error {
+	if h.ended {
+		return nil
+	}
+	h.ended = true
 	h.stdin.Close()
 	if err := h.cmd.Wait(); err != nil && h.err.Len() > 0 {
 		return fmt.Errorf("bench %s: %w\n%s", h.role, err, h.err.Bytes())

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// runLimit bounds one run of one side. The longest take some seconds on a busy
+// runLimit bounds one run of one side, or of both in turns. The longest take some seconds on a busy
 // machine.
 const runLimit = 3 * time.Minute
 

@@ -18,6 +18,11 @@ type turns interface {
 func runInTurns(ctx context.Context, l *lab, a axis, sides [2]side, first int) (values [2][]float64, err error) {
 	ctx, cancel := limited(ctx)
 	defer cancel()
+	defer func() {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx) // rather than what came of it
+		}
+	}()
 	var at [len(sides)]turns
 	for i, s := range sides {
 		if at[i], err = a.begin(ctx, l, s); err != nil {
@@ -38,5 +43,5 @@ func runInTurns(ctx context.Context, l *lab, a axis, sides [2]side, first int) (
 			return values, fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	return values, context.Cause(ctx)
+	return values, nil
 }

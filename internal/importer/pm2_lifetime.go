@@ -20,7 +20,7 @@ func (a *pm2App) restarts() {
 		a.made.set("restart", "never", e.at)
 		never = true
 	}
-	if e, ok := a.keys["stop_exit_codes"]; ok && !never { // else every code is one
+	if e, ok := a.keys["stop_exit_codes"]; ok && !never { // with never, every code stops it
 		codes := []string{}
 		if e.value.Kind == yaml.SequenceNode {
 			codes = a.texts(e)
