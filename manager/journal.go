@@ -170,10 +170,12 @@ func (s *supervisor) slotRecord(sl *slot) []byte {
 
 // writeVault writes changes to the vault, if there is one.
 func (m *Manager) writeVault(changes []change) {
-	if err := m.vault.write(changes...); err != nil {
-		m.vaultTrouble.Do(func() {
-			m.options.Logger.Error("what happens from now on is lost if gafferd crashes", "error", err)
-		})
+	err := m.vault.write(changes...)
+	switch was := m.vaultBroken.Load(); {
+	case err != nil && !was && m.vaultBroken.CompareAndSwap(false, true):
+		m.options.Logger.Error("what happens from now on is lost if gafferd crashes", "error", err)
+	case err == nil && was && m.vaultBroken.CompareAndSwap(true, false):
+		m.options.Logger.Info("what happens, and what has happened, is recorded again")
 	}
 }
 

@@ -62,12 +62,12 @@ type Manager struct {
 	run       string       // prefix of this run's markers; "" if no later run has to recognise them
 	lastID    atomic.Int64 // of supervisors
 
-	essential    chan EssentialEnd // has room for one, the first
-	vaultTrouble sync.Once
-	events       Events
-	audits       Events
-	pids         register
-	outputs      outputs
+	essential   chan EssentialEnd // has room for one, the first
+	vaultBroken atomic.Bool       // it was told that nothing is recorded
+	events      Events
+	audits      Events
+	pids        register
+	outputs     outputs
 
 	appsMu sync.Mutex // guards apps, also while one starts or stops; no other is taken before it
 	apps   []App

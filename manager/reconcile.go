@@ -52,12 +52,42 @@ func (s *supervisor) settle(sl *slot) {
 			s.tell(sl)
 		}
 	case starting:
-		if (!wanted || sl.starting.generation != s.generation) && sl.giveUp == nil {
-			pid := sl.pid
-			sl.giveUp = time.AfterFunc(s.template.GracefulTimeout, func() { process.GiveUp(s.m.options.Launcher, pid) })
+		if wanted && sl.starting.generation == s.generation {
+			sl.keepStarting()
+		} else if sl.giveUp == nil {
+			s.giveUpLater(sl)
 		}
 	case stopping:
 		// settled when that is over
+	}
+}
+
+// giveUpAgain is how often it is tried to end a launch that hangs: there may be nothing
+// yet that could be ended.
+const giveUpAgain = time.Second
+
+// giveUpLater gives up the launch of sl, which is not wanted any more, when its instance
+// has had the time of a graceful stop. s.mu must be held.
+func (s *supervisor) giveUpLater(sl *slot) {
+	pid := sl.pid
+	sl.giveUp = time.AfterFunc(s.template.GracefulTimeout, func() {
+		s.mu.Lock()
+		hangs := sl.giveUp != nil && sl.pid == pid
+		if hangs {
+			sl.giveUp.Reset(giveUpAgain)
+		}
+		s.mu.Unlock()
+		if hangs {
+			process.GiveUp(s.m.options.Launcher, pid)
+		}
+	})
+}
+
+// keepStarting takes giveUpLater back. The supervisor's mu must be held.
+func (sl *slot) keepStarting() {
+	if sl.giveUp != nil {
+		sl.giveUp.Stop()
+		sl.giveUp = nil
 	}
 }
 

@@ -214,6 +214,10 @@ func (s *supervisor) resumeExits(saved *supervisorState) {
 	}
 }
 
+// justEnded is how long ago an instance has ended at most of which nothing may have been
+// written to disk yet. What is not there of an older one was removed.
+const justEnded = time.Minute
+
 // recall finds the output of an instance that has ended, and has the rest of it written
 // to disk: the end is recorded at once, and what was printed just before it somewhat
 // later. s.mu must be held.
@@ -221,7 +225,10 @@ func (s *supervisor) recall(inst *instance, made json.RawMessage) {
 	if t, err := parseDescription(made); err == nil {
 		spec := t.Spec // which is kept, unlike the rest of t
 		inst.spec = &spec
-		file := s.reopen(inst, &spec)
+		file := s.archiveOf(inst.pid)
+		if file != nil || time.Since(inst.exit.EndedAt) < justEnded {
+			file = s.reopen(inst, &spec)
+		}
 		o := s.optionsFor(inst, file)
 		if inst.logs, inst.kept, err = process.Recall(&spec, o); err == nil {
 			if file != nil && !written(file, inst.logs, spec.Outputs()) {

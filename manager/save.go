@@ -112,7 +112,7 @@ func nudge(c chan struct{}) {
 // begin lets the templates be written: before Restore they are not all there.
 func (sv *saver) begin() {
 	sv.mu.Lock()
-	sv.restored = true
+	sv.restored = sv.frozen == nil // else a shutdown came first, and knows only some of them
 	sv.mu.Unlock()
 	sv.changed()
 }

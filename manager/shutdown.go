@@ -19,7 +19,8 @@ const lastWait = 5 * time.Second
 //
 // From its beginning on, operations return ErrClosed; what was stays readable,
 // and event cursors get io.EOF after the last event. Calling it again waits for
-// the same end. The error names os pids that would not go.
+// the same end. The error names what would not go: os pids, instances that are still
+// being started, or the disk of the state directory.
 func (m *Manager) Shutdown(ctx context.Context) error {
 	m.mu.Lock()
 	first := !m.closed

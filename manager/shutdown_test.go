@@ -137,6 +137,10 @@ func TestHungLaunches(t *testing.T) {
 		time.Sleep(3 * longLaunch) // as many as may be started at once give way to the others, twice
 		f.wantAlive("web-1")
 		f.wantState("hung0", StateStarting)
+		f.do(f.Stop("hung1"))
+		f.do(f.Start("hung1"))
+		time.Sleep(5 * time.Second)
+		f.wantState("hung1", StateStarting) // it is not given up, for it is wanted again
 		start := time.Now()
 		o := f.do(f.Stop("hung0"))
 		if err := o.Wait(f.Context()); err != nil || time.Since(start) != 3*time.Second {

@@ -71,10 +71,7 @@ func (s *supervisor) setState(sl *slot, to state) {
 	if sl.state == waiting {
 		s.retries.drop(sl)
 	}
-	if sl.giveUp != nil {
-		sl.giveUp.Stop()
-		sl.giveUp = nil
-	}
+	sl.keepStarting()
 	s.put(sl, to)
 	s.touch(sl)
 	switch to {

@@ -261,16 +261,7 @@ func TestFirstOutputWaitsForMemory(t *testing.T) {
 	if dir == "" {
 		return
 	}
-	filler, err := os.Create(filepath.Join(dir, "filler"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer filler.Close()
-	for freePages(dir) > 0 {
-		if _, err := filler.Write(make([]byte, 4096)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	filler := fill(t, dir)
 	const size = 100
 	log, told, _, work := backed(t, dir, size)
 	if u := <-told; u.lost != 0 || !errors.Is(u.err, syscall.ENOSPC) {
@@ -281,6 +272,39 @@ func TestFirstOutputWaitsForMemory(t *testing.T) {
 	if log.End() != size {
 		t.Errorf("%d of %d bytes have come", log.End(), size)
 	}
+}
+
+// TestFirstOutputIsLostForWantOfMemory ends a stream before there is memory for anything.
+func TestFirstOutputIsLostForWantOfMemory(t *testing.T) {
+	dir := smallMemory(t, 8)
+	if dir == "" {
+		return
+	}
+	fill(t, dir)
+	const size = 100
+	_, told, stop, work := backed(t, dir, size)
+	<-told
+	stop()
+	work.Wait()
+	if u := <-told; u.lost != size {
+		t.Errorf("told of %+v", u)
+	}
+}
+
+// fill takes all the room there is in dir.
+func fill(t *testing.T, dir string) *os.File {
+	t.Helper()
+	filler, err := os.Create(filepath.Join(dir, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { filler.Close() })
+	for freePages(dir) > 0 {
+		if _, err := filler.Write(make([]byte, 4096)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filler
 }
 
 // TestOutputIsLostForWantOfMemory ends a stream while there is no room for the rest.

@@ -111,6 +111,9 @@ func (l *LocalLauncher) Launch(c Command) (Child, error) {
 func (l *LocalLauncher) helped(id, pidfd int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if id == 0 {
+		return // nobody can name it
+	}
 	if pidfd < 0 {
 		delete(l.helpers, id)
 	} else {

@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lineage is a leader whose zombie nobody takes away, with all that descends from it.
+// lineage is a leader, whose zombie nobody takes away but its worker, with all that descends
+// from it.
 type lineage struct {
 	pid    int
 	cgroup *cgroup // nil: not contained by one

@@ -36,7 +36,7 @@ type Backing struct {
 	windowAt int64  // the first record in it
 	lent     bool   // the window is part of the first block's mapping
 	records  int64  // how many were written
-	pages    int64  // those of records up to this one have memory
+	pages    int64  // the pages of records before this one have memory
 	next     int64  // where the next new block may lie
 	first    int64  // the first page of records that is kept
 	start    int64  // what ends up to there was punched out

@@ -237,7 +237,7 @@ func (l *Log) end(m Mark) {
 	l.changes.Add(1)
 	if m.Number == 0 {
 		m = l.sequence.mark(l.store.end)
-		if l.backing != nil {
+		if l.backing != nil && l.backing.reserve() == nil { // without a mark, whoever restores it gives the end another number
 			l.backing.mark(m, m.Offset)
 		}
 	}

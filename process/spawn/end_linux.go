@@ -59,8 +59,10 @@ func SignalGroup(pid int, sig unix.Signal) error {
 	group, err := unix.Getpgid(pid)
 	left := err == nil && group != pid
 	err = unix.Kill(-pid, sig)
-	if left && (err == nil || err == unix.ESRCH) {
-		err = unix.Kill(pid, sig)
+	if left {
+		if own := unix.Kill(pid, sig); err == nil || err == unix.ESRCH {
+			err = own
+		}
 	}
 	return err
 }

@@ -67,8 +67,8 @@ func startHelped(a *Attr, helper func(pid, pidfd int)) (pid, pidfd int, err erro
 		return pid, pidfd, nil
 	}
 	helper(0, -1)
-	for {
-		if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
+	for { // by its pidfd, for somebody else may have taken the zombie, and the pid be another's
+		if err := unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED, nil); err != unix.EINTR {
 			break
 		}
 	}

@@ -153,10 +153,10 @@ func readIndex(f *os.File) (*index, error) {
 	return x, nil
 }
 
-// entries reads up to n entries from the i-th on.
+// entries reads up to n entries from the i-th on; none if there is no i-th.
 func (x *index) entries(i, n int) ([]entry, error) {
 	n = min(n, x.count-i)
-	if n <= 0 {
+	if n <= 0 || i < 0 {
 		return nil, nil
 	}
 	b := make([]byte, n*entrySize)

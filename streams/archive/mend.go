@@ -71,7 +71,7 @@ func (s *segment) mend(root *os.Root, p place) (end [2]int64, number uint64, err
 	_ = x.f.Truncate(x.first + int64(x.count)*entrySize)
 	end, number, err = s.complete(log, x, p)
 	s.entries = x.count
-	if last, failed := x.entries(x.count-1, 1); failed == nil && len(last) > 0 {
+	if last, failed := x.entries(x.count-1, 1); failed == nil && len(last) > 0 { // none is in an index without any
 		s.ends = last[0].ends
 	}
 	return end, number, err

@@ -166,3 +166,18 @@ func TestEndOfWhatWasTakenOver(t *testing.T) {
 		t.Errorf("the first line since it began is at %d, want 0", at)
 	}
 }
+
+// TestIndexWithoutEntries holds that what stands before the first entry is not read as one,
+// as that of the end: a daemon may be killed before it has written any.
+func TestIndexWithoutEntries(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "idx"))
+	must(t, err)
+	defer f.Close()
+	_, err = f.Write(appendHeader(nil, []byte(`{"index":1,"streams":["stdout","stderr"]}`)))
+	must(t, err)
+	x, err := readIndex(f)
+	must(t, err)
+	if es, err := x.entries(x.count-1, 1); err != nil || len(es) > 0 {
+		t.Errorf("%+v, %v", es, err)
+	}
+}
