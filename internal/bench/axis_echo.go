@@ -26,7 +26,7 @@ type echoKind struct {
 }
 
 var echoKinds = []echoKind{
-	{1, 5000, 0, true},
+	{1, 25_000, 0, true},
 	{10, 50, 100 * time.Millisecond, false},
 	{100, 50, 100 * time.Millisecond, true},
 }
@@ -63,7 +63,9 @@ func echoAxes() []axis {
 }
 
 // echoTurns are in how many parts the messages are sent, in turns with the other side's.
-const echoTurns = 10
+// Each takes a third of a second or more: for some hundredths after it has had nothing to
+// do, a Go program is slower.
+const echoTurns = 5
 
 // echoes are those of one side.
 type echoes struct {
