@@ -70,17 +70,19 @@ const giveUpAgain = time.Second
 // has had the time of a graceful stop. s.mu must be held.
 func (s *supervisor) giveUpLater(sl *slot) {
 	pid := sl.pid
-	sl.giveUp = time.AfterFunc(s.template.GracefulTimeout, func() {
+	var timer *time.Timer
+	timer = time.AfterFunc(s.template.GracefulTimeout, func() {
 		s.mu.Lock()
-		hangs := sl.giveUp != nil && sl.pid == pid
+		hangs := sl.giveUp == timer // else it was stopped when it had just fired
 		if hangs {
-			sl.giveUp.Reset(giveUpAgain)
+			timer.Reset(giveUpAgain)
 		}
 		s.mu.Unlock()
 		if hangs {
 			process.GiveUp(s.m.options.Launcher, pid)
 		}
 	})
+	sl.giveUp = timer
 }
 
 // keepStarting takes giveUpLater back. The supervisor's mu must be held.

@@ -16,6 +16,13 @@ import (
 // namespace that ends with it.
 func smallDisk(t *testing.T, dir string, size int) setup {
 	mount := fmt.Sprintf("mount -t tmpfs -o size=%d tmpfs '%s'", size, dir)
+	return mounted(t, mount)
+}
+
+// mounted has gafferd begin with a mount, which a shell makes, in a namespace that ends
+// with it.
+func mounted(t *testing.T, mount string) setup {
+	t.Helper()
 	isolated := func(cmd *exec.Cmd) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{
 			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
@@ -26,7 +33,7 @@ func smallDisk(t *testing.T, dir string, size int) setup {
 	try := exec.Command("sh", "-c", mount)
 	isolated(try)
 	if out, err := try.CombinedOutput(); err != nil {
-		t.Skipf("no disk can be mounted here: %v\n%s", err, out)
+		t.Skipf("%s: no disk can be mounted so here: %v\n%s", mount, err, out)
 	}
 	return func(cmd *exec.Cmd) {
 		shell(mount)(cmd)

@@ -111,22 +111,7 @@ func TestReadOnlyState(t *testing.T) {
 // readOnlyDisk has gafferd see dir on a disk that is read-only.
 func readOnlyDisk(t *testing.T, dir string) setup {
 	mount := fmt.Sprintf("mount --bind '%s' '%[1]s' && mount -o remount,bind,ro '%[1]s'", dir)
-	isolated := func(cmd *exec.Cmd) {
-		cmd.SysProcAttr = &syscall.SysProcAttr{
-			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-			UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
-			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
-		}
-	}
-	try := exec.Command("sh", "-c", mount)
-	isolated(try)
-	if out, err := try.CombinedOutput(); err != nil {
-		t.Skipf("no disk can be mounted read-only here: %v\n%s", err, out)
-	}
-	return func(cmd *exec.Cmd) {
-		shell(mount)(cmd)
-		isolated(cmd)
-	}
+	return mounted(t, mount)
 }
 
 // TestStartOnReadOnlyDisk starts a daemon, and then other workers, where the state
