@@ -15,6 +15,8 @@ import (
 // serve is the daemon: it returns when it was told to stop and has stopped, or
 // when it could not start or go on.
 func (i *invocation) serve(ctx context.Context, signals caught, starter *starter) (err error) {
+	reserving := begin(func(context.Context) error { reserveDescriptors(spareDescriptors); return nil })
+	defer reserving.stop()
 	log, file, err := i.startLog()
 	if err != nil {
 		return err

@@ -37,8 +37,9 @@ const (
 // runKeeper is the whole life of the process that outlives this one's crashes.
 // Nothing of the daemon has been set up by then.
 func runKeeper(s *starter) int {
-	debug.SetGCPercent(20)          // there is little of it, and it should stay little
-	go reserveThreads(spareThreads) // while the first worker starts
+	debug.SetGCPercent(20)                  // there is little of it, and it should stay little
+	go reserveThreads(spareThreads)         // while the first worker starts
+	go reserveDescriptors(spareDescriptors) // likewise
 	given := make(map[string]*os.File)
 	if s != nil {
 		given[keptStarter] = s.ready
