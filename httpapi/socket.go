@@ -44,9 +44,10 @@ type socket struct {
 	server  *Server
 	visitor *visitor
 	pid     int
-	binary  bool // no text messages
-	tellGap bool // in a message, rather than by closing
-	oldest  bool // since=0: what is gone already need not be told
+	label   string // of what is sent
+	binary  bool   // no text messages
+	tellGap bool   // in a message, rather than by closing
+	oldest  bool   // since=0: what is gone already need not be told
 	cursor  *streams.Cursor
 	input   *process.Input // nil: messages are dropped
 	acks    bool           // tell the client what of its input was written

@@ -19,6 +19,9 @@ import (
 // to the process. It returns when the connection is closed.
 func (k *socket) receive(ctx context.Context) error {
 	in := k.input
+	if in != nil {
+		k.server.manager.Expect(k.pid, "stdin", k.label) // the first message does not have to wait then
+	}
 	var taken int64
 	for {
 		k.reading.Store(uptime())

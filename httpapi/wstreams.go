@@ -41,6 +41,7 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	k.label = label
 	if !readonly {
 		if k.input, err = s.socketInput(pid); err != nil {
 			return err

@@ -127,6 +127,13 @@ func (m *Manager) Labels(pid int) ([]string, error) {
 	return inst.proc.Labels(), nil
 }
 
+// Expect is process.Process.Expect of an instance, if it has not ended.
+func (m *Manager) Expect(pid int, labels ...string) {
+	if inst, err := m.pids.find(pid); err == nil && inst.proc != nil {
+		inst.proc.Expect(labels...)
+	}
+}
+
 // Input is what can be written to an instance under a label, also of one that has ended
 // while its exit is listed: nothing can be written any more then. The error is ErrNotFound,
 // that of process.Process.Input, or process.ErrInputClosed for one that ended in an earlier

@@ -129,18 +129,27 @@ func (p *Process) unkept(number byte, err error) {
 // stage has p, which is to be written to the child at offset, outlive this program,
 // before any of it is written.
 func (d *durable) stage(p []byte, offset int64) error {
-	if d.input == nil {
-		input, err := newInputFile(d.label)
-		if err != nil {
-			return err
-		}
-		if err := d.child.KeepNow(fileNumber(d.fd, keptInput), input.file); err != nil {
-			input.close()
-			return err
-		}
-		d.input = input
+	if err := d.openInput(); err != nil {
+		return err
 	}
 	return d.input.put(p, offset)
+}
+
+// openInput makes the file through which input goes, unless there is one.
+func (d *durable) openInput() error {
+	if d.input != nil {
+		return nil
+	}
+	input, err := newInputFile(d.label)
+	if err != nil {
+		return err
+	}
+	if err := d.child.KeepNow(fileNumber(d.fd, keptInput), input.file); err != nil {
+		input.close()
+		return err
+	}
+	d.input = input
+	return nil
 }
 
 // inputOffset is how much was written before this program began.

@@ -63,6 +63,97 @@ func TestCutTakesWhatIsUnderWay(t *testing.T) {
 	}
 }
 
+// tellingChild tells which files are kept.
+type tellingChild struct {
+	looseChild
+	kept chan byte
+}
+
+func (c tellingChild) Keep(number byte, _ *os.File) error    { c.kept <- number; return nil }
+func (c tellingChild) KeepNow(number byte, _ *os.File) error { c.kept <- number; return nil }
+
+// TestExpect has a stream get ready before anything is written to it, at any moment of its
+// life, and end as it would otherwise.
+func TestExpect(t *testing.T) {
+	for i := range 200 {
+		theirs, ours, err := outputPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cut := context.WithCancel(context.Background())
+		child := tellingChild{kept: make(chan byte, 10)}
+		kept := &durable{child: child, fd: 1, label: "stdout"}
+		log := streams.NewLog(streams.Options{})
+		r := newReader(ctx, log, ours, kept)
+		r.pipe = true
+		var running, expecting sync.WaitGroup
+		running.Go(r.run)
+		expecting.Go(r.expect)
+		if i%2 == 0 { // else it is anywhere
+			if got := <-child.kept; got != fileNumber(1, keptBacking) {
+				t.Fatalf("%d is kept, want the backing", got)
+			}
+		}
+		if _, err := theirs.WriteString("hello\n"); err != nil {
+			t.Fatal(err)
+		}
+		expecting.Go(r.expect)
+		if i%4 < 2 {
+			theirs.Close()
+		} else {
+			cut()
+			r.interrupt()
+		}
+		running.Wait()
+		expecting.Wait()
+		r.expect() // too late
+		if data, missed := log.Read(0, 100); string(data) != "hello\n" || missed != 0 {
+			t.Fatalf("run %d: the log has %q", i, data)
+		}
+		if i%2 == 0 && len(child.kept) > 0 {
+			t.Errorf("run %d: %d is kept as well", i, <-child.kept)
+		}
+		cut()
+		theirs.Close()
+		log.Discard()
+	}
+}
+
+// TestExpectInput has the file of an input made before anything is written, once, and not
+// while somebody writes or when the input has ended.
+func TestExpectInput(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	child := tellingChild{kept: make(chan byte, 10)}
+	kept := &durable{child: child, fd: 0, label: stdinLabel}
+	in := newInput(w, kept, w.Close)
+	in.turn <- struct{}{}
+	in.expect()
+	if len(child.kept) > 0 {
+		t.Error("it was made beside who has the turn")
+	}
+	<-in.turn
+	in.expect()
+	in.expect()
+	if n, _, err := in.Copy(t.Context(), strings.NewReader("hello\n"), 0); n != 6 || err != nil {
+		t.Fatal(n, err)
+	}
+	if got := <-child.kept; got != fileNumber(0, keptInput) || len(child.kept) > 0 {
+		t.Errorf("%d is kept, and %d more", got, len(child.kept))
+	}
+	kept.release(nil)
+	kept.input = nil
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if in.expect(); len(child.kept) > 0 {
+		t.Error("it was made for an input that has ended")
+	}
+}
+
 // TestKeptFloodGrowsItsPipe fills a pipe again and again, of which what is read is kept.
 func TestKeptFloodGrowsItsPipe(t *testing.T) {
 	theirs, ours, err := outputPipe()

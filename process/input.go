@@ -189,13 +189,9 @@ func (in *Input) give() {
 // write writes p in the turn of its caller and says how much was accepted. It waits for
 // the child until ctx ends.
 func (in *Input) write(ctx context.Context, p []byte) (int, error) {
-	in.mu.Lock()
-	if in.isClosed() {
-		in.mu.Unlock()
+	if !in.begin() {
 		return 0, ErrInputClosed
 	}
-	in.writes.Add(1)
-	in.mu.Unlock()
 	n, err := in.send(ctx, p)
 	in.writes.Done()
 	in.mu.Lock()
@@ -208,6 +204,34 @@ func (in *Input) write(ctx context.Context, p []byte) (int, error) {
 		return n, ErrInputClosed
 	}
 	return n, err
+}
+
+// begin begins a write unless the input is closed. Its end is in.writes.Done.
+func (in *Input) begin() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.isClosed() {
+		return false
+	}
+	in.writes.Add(1)
+	return true
+}
+
+// expect gets ready for what will be written soon. It waits for no other writer.
+func (in *Input) expect() {
+	if in.kept == nil {
+		return
+	}
+	select {
+	case in.turn <- struct{}{}:
+		defer in.give()
+	default:
+		return // whoever has the turn does it
+	}
+	if in.begin() {
+		in.kept.openInput() // if it fails, so does the first write, which tells why
+		in.writes.Done()
+	}
 }
 
 func (in *Input) send(ctx context.Context, p []byte) (n int, err error) {

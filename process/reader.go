@@ -21,8 +21,6 @@ type reader struct {
 	kept *durable // what outlives this program; nil: nothing does
 	grow pipeGrower
 
-	expected bool // something is to come soon
-
 	unread func(lost int, err error) // Options.Unread, for this stream
 	told   bool                      // that something waits for memory
 
@@ -34,9 +32,10 @@ type reader struct {
 	gathering gatherer
 	hurried   bool // it has become a flood of small writes
 
-	mu   sync.Mutex // guards what follows
-	file *os.File   // nil: fd has taken its place
-	cut  bool       // it has been interrupted
+	mu       sync.Mutex // guards what follows
+	file     *os.File   // nil: fd has taken its place
+	expected bool       // run is to get ready for what will come soon; only if kept
+	cut      bool       // it has been interrupted
 }
 
 func newReader(ctx context.Context, log *streams.Log, f *os.File, kept *durable) *reader {
@@ -48,9 +47,7 @@ func newReader(ctx context.Context, log *streams.Log, f *os.File, kept *durable)
 
 // run reads until the end of the pipe, or until interrupt.
 func (r *reader) run() {
-	if r.expected && r.kept != nil && r.kept.backing == nil && !r.kept.lost {
-		r.kept.begin(r.log)
-	}
+	r.prepare()
 	for ended := false; !ended; {
 		ended = r.attend() || r.gather()
 	}
@@ -66,12 +63,41 @@ func (r *reader) end() {
 	}
 }
 
+// expect has run get ready for what will come soon.
+func (r *reader) expect() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.kept == nil || r.file == nil || r.cut || r.log.End() > 0 {
+		return
+	}
+	r.expected = true
+	r.file.SetReadDeadline(past) // fails only when run has ended
+}
+
+// prepare gets ready for what will come soon, if that is what run is to do.
+func (r *reader) prepare() bool {
+	r.mu.Lock()
+	wanted := r.expected && !r.cut
+	if wanted {
+		r.expected = false
+		r.file.SetReadDeadline(never)
+	}
+	r.mu.Unlock()
+	if wanted && r.kept.backing == nil && !r.kept.lost {
+		r.kept.begin(r.log)
+	}
+	return wanted
+}
+
 // attend reads whenever there is something. It reports whether it has come to the end:
 // otherwise the stream is to be gathered.
 func (r *reader) attend() (ended bool) {
 	r.hurried = false
 	conn, err := r.file.SyscallConn()
 	if err == nil {
+		err = conn.Read(r.drain)
+	}
+	for errors.Is(err, os.ErrDeadlineExceeded) && r.prepare() {
 		err = conn.Read(r.drain)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {

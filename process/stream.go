@@ -75,7 +75,7 @@ func (s *stream) connectOutput(ctx context.Context, f *os.File, backpressure boo
 	}
 	s.reader = newReader(ctx, s.log, f, s.kept)
 	s.reader.pipe = pipe
-	s.reader.expected = slices.Contains(o.Expected, s.label)
+	s.reader.expected = s.kept != nil && slices.Contains(o.Expected, s.label)
 	s.reader.unread = func(lost int, err error) { o.unread(s.label, lost, err) }
 }
 
@@ -202,6 +202,27 @@ func (p *Process) Input(label string) (*Input, error) {
 		return nil, err
 	}
 	return nil, fmt.Errorf("%s of %s: %w", label, p.spec.Name, ErrInputClosed) // an earlier program has seen its end
+}
+
+// Expect has the streams with these labels get ready for what will soon be written to
+// them, by the process or to it, most likely: what a Keeper needs for that is made now. It
+// waits for the Keeper, but for no other writer.
+func (p *Process) Expect(labels ...string) {
+	if !p.hold() {
+		return
+	}
+	defer p.work.Done()
+	for _, s := range p.streams {
+		if !slices.Contains(labels, s.label) {
+			continue
+		}
+		if s.input != nil {
+			s.input.expect()
+		}
+		if s.reader != nil {
+			s.reader.expect()
+		}
+	}
 }
 
 // CheckInput returns the error of Process.Input if an instance of s has nothing to write
