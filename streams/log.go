@@ -242,6 +242,7 @@ func (l *Log) end(m Mark) {
 		}
 	}
 	l.closed = true
+	l.memory.ended(l.accounted)
 	l.endNumber, l.endNano = m.Number, m.UnixNano
 	if l.backing != nil {
 		l.backing.close()

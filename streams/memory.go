@@ -14,8 +14,9 @@ import (
 // A Log with a Memory is known to it until Log.Discard. Memory is safe for
 // concurrent use and starts no goroutines.
 type Memory struct {
-	limit int64 // set by NewMemory, never changed
-	used  atomic.Int64
+	limit  int64 // set by NewMemory, never changed
+	used   atomic.Int64
+	closed atomic.Int64 // the part of it by Logs that are closed
 
 	mu       sync.Mutex // guards what follows; taken before any Log's
 	live     map[*Log]struct{}
@@ -30,9 +31,16 @@ func NewMemory(limit int64) *Memory {
 // Used is how many bytes the Logs hold now.
 func (m *Memory) Used() int64 { return m.used.Load() }
 
-// room says whether n more bytes would fit.
+// room says whether n more bytes would fit, if finished Logs made room for them.
 func (m *Memory) room(n int64) bool {
-	return m == nil || m.used.Load()+n <= m.limit
+	return m == nil || m.used.Load()-m.closed.Load()+n <= m.limit
+}
+
+// ended notes that closed Logs hold n bytes more.
+func (m *Memory) ended(n int64) {
+	if m != nil {
+		m.closed.Add(n)
+	}
 }
 
 // account notes that a Log grew by n bytes, and makes room if need be. No Log's

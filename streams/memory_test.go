@@ -33,3 +33,23 @@ func TestMemoryLeavesWhatBackpressureHolds(t *testing.T) {
 		}
 	}
 }
+
+// What Logs hold that have ended is in nobody's way: a window grows as if it was free.
+func TestWindowGrowsAmongFinishedLogs(t *testing.T) {
+	memory := NewMemory(1 << 20)
+	for range 3 {
+		ended := NewLog(Options{Memory: memory})
+		ended.Write(make([]byte, 600<<10))
+		ended.Close()
+	}
+	l := NewLog(Options{Window: 64 << 10, Memory: memory})
+	tap := l.Tap(0)
+	defer tap.Close()
+	l.Write(make([]byte, 300<<10))
+	if chunk, err := tap.Poll(); err != nil || chunk.Missed > 0 {
+		t.Errorf("%d bytes are missed, %v", chunk.Missed, err)
+	}
+	if n := memory.Used(); n > 1<<20 {
+		t.Errorf("%d bytes are used", n)
+	}
+}

@@ -3,24 +3,31 @@ package streams
 import "slices"
 
 // spare forgets the block whose place one of that size will take, and returns it: if
-// the window is full, if the block is no smaller than size or floodBlock, and if nobody
-// reads it or has yet to. l.mu must be held.
+// the window is full and cannot grow for who is behind, if the block is no smaller than
+// size or floodBlock, and if nobody reads it or has yet to. l.mu must be held.
 func (l *Log) spare(size int) *block {
 	if len(l.store.blocks) < 2 || l.store.size+int64(size) <= l.flow.limit {
 		return nil
 	}
-	if b := l.store.blocks[0]; b.inHand > 0 || cap(b.data) < min(size, floodBlock) || l.unread(b) {
+	if b := l.store.blocks[0]; b.inHand > 0 || cap(b.data) < min(size, floodBlock) || l.unread(b) || l.widenFor(b) {
 		return nil
 	}
 	return l.store.drop()
 }
 
 // trim forgets whole blocks until what is kept fits the window, but none that is
-// unread: the writer may not have waited, as at the end of a stream. l.mu must be
-// held.
+// unread: the writer may not have waited, as at the end of a stream, and what has come
+// may have taken more than Pace has made room for. Nor does it forget any of the last
+// write, which nobody can have seen. l.mu must be held.
 func (l *Log) trim() {
-	for l.store.size > l.flow.limit && len(l.store.blocks) > 1 && !l.unread(l.store.blocks[0]) {
-		l.drop()
+	for l.store.size > l.flow.limit && len(l.store.blocks) > 1 {
+		b := l.store.blocks[0]
+		if l.unread(b) || b.end() > l.store.newest() {
+			break
+		}
+		if !l.widenFor(b) {
+			l.drop()
+		}
 	}
 	if l.backing != nil && len(l.store.blocks) > 0 {
 		l.backing.trim(l.store.blocks[0])
@@ -37,6 +44,10 @@ func (l *Log) unread(b *block) bool {
 	}
 	return false
 }
+
+// widenFor lets the window grow, if it may, for the tap if that is not done with b. l.mu
+// must be held.
+func (l *Log) widenFor(b *block) bool { return l.tap != nil && l.tap.pos < b.end() && l.widen() }
 
 // drop forgets the oldest block and returns how large it was. Its memory is
 // given back when nobody has a part of it in hand. l.mu must be held.
@@ -77,6 +88,9 @@ func (l *Log) letGo(b *block) {
 func (l *Log) settle() (freed int64) {
 	freed = l.accounted - l.store.size
 	l.accounted = l.store.size
+	if l.closed {
+		l.memory.ended(-freed)
+	}
 	return freed
 }
 

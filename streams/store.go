@@ -64,6 +64,14 @@ func (s *store) last() *block {
 	return s.blocks[len(s.blocks)-1]
 }
 
+// newest is where the last write began.
+func (s *store) newest() int64 {
+	if b := s.last(); b != nil && len(b.marks) > 0 {
+		return b.marks[len(b.marks)-1].Offset
+	}
+	return s.end
+}
+
 // grows is the size of the block that the next read will take, 0 if the last
 // block has room for it.
 func (s *store) grows() int {
