@@ -74,7 +74,7 @@ func TestStalledReaderGoesOnFromDisk(t *testing.T) {
 	a := m.outputs.hold("web")
 	defer m.outputs.release(a)
 	begin := func(pid int) (*output, streams.Archive) {
-		f := m.options.State.logs.Create("web", "web", pid, encode(logMeta{Index: 1, Streams: []string{"stdout"}}))
+		f := m.options.State.logs.Create("web", "web", pid, encode(logMeta{Index: 1, outline: outline{Streams: []string{"stdout"}}}))
 		log := streams.NewLog(streams.Options{Sequence: m.sequence, Bell: &a.bell, Archive: f.Stdout()})
 		o := newOutput(outputKey{pid, 1}, "web", 1, log)
 		m.outputs.add(a, o)

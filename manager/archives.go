@@ -12,33 +12,45 @@ import (
 
 // logMeta is what the archive of an instance keeps beside its output.
 type logMeta struct {
-	Index   int      `json:"index"`
-	Streams []string `json:"streams"` // the labels of stdout and stderr
-	Once    bool     `json:"once,omitempty"`
+	Index int  `json:"index"`
+	Once  bool `json:"once,omitempty"`
+	outline
+}
 
-	// What else a request for a stream may be about, of which nothing is on disk.
-	Merged bool     `json:"merged,omitempty"` // stderr has the label of stdout
-	Input  bool     `json:"input,omitempty"`
-	Custom []string `json:"custom,omitempty"` // labels
+// outline is what of a description a request for a stream may be about, long after an
+// instance has ended.
+type outline struct {
+	Streams []string `json:"streams"`          // the labels of stdout and stderr; nil: they are not known
+	Merged  bool     `json:"merged,omitempty"` // stderr has the label of stdout
+	Input   bool     `json:"input,omitempty"`
+	Custom  []string `json:"custom,omitempty"` // labels
+}
+
+func outlineOf(spec *process.Spec) outline {
+	labels := append([]string{}, spec.Outputs()...)
+	return outline{
+		Streams: labels, Merged: len(labels) < len(spec.RedirectOutput),
+		Input: spec.RedirectInput, Custom: spec.CustomStreams,
+	}
 }
 
 // spec is what is known of the description of a process; nil if that is damaged.
-func (meta *logMeta) spec(name string) *process.Spec {
-	outputs := meta.Streams
+func (o *outline) spec(name string) *process.Spec {
+	outputs := o.Streams
 	switch {
-	case len(outputs) == 0:
+	case outputs == nil:
 		return nil
-	case meta.Merged:
+	case o.Merged && len(outputs) > 0:
 		outputs = []string{outputs[0], outputs[0]}
 	}
-	return &process.Spec{Name: name, RedirectOutput: outputs, RedirectInput: meta.Input, CustomStreams: meta.Custom}
+	return &process.Spec{Name: name, RedirectOutput: outputs, RedirectInput: o.Input, CustomStreams: o.Custom}
 }
 
 // metaOf is what the archive of an instance keeps, or if that is lost, what the streams
 // of most are called.
 func metaOf(f *archive.File) (meta logMeta) {
 	if json.Unmarshal(f.Meta(), &meta) != nil {
-		return logMeta{Streams: []string{"stdout", "stderr"}}
+		return logMeta{outline: outline{Streams: []string{"stdout", "stderr"}}}
 	}
 	return meta
 }
@@ -46,14 +58,10 @@ func metaOf(f *archive.File) (meta logMeta) {
 // createArchive makes the archive of an instance that is about to start; nil without a
 // state directory.
 func (s *supervisor) createArchive(inst *instance, spec *process.Spec) *archive.File {
-	labels := spec.Outputs()
-	if s.m.options.State == nil || len(labels) == 0 || spec.Detach {
+	if s.m.options.State == nil || len(spec.RedirectOutput) == 0 || spec.Detach {
 		return nil
 	}
-	meta, err := json.Marshal(logMeta{
-		Index: inst.index, Streams: labels, Once: s.source == fromRun,
-		Merged: len(labels) < len(spec.RedirectOutput), Input: spec.RedirectInput, Custom: spec.CustomStreams,
-	})
+	meta, err := json.Marshal(logMeta{inst.index, s.source == fromRun, outlineOf(spec)})
 	if err != nil {
 		panic(err) // of a number and strings
 	}
@@ -143,6 +151,23 @@ func recalled(f *archive.File, name string) (spec *process.Spec, logs map[string
 		if i < len(meta.Streams) {
 			logs[meta.Streams[i]] = streams.Archived(a)
 		}
+	}
+	return spec, logs
+}
+
+// withoutFile is recalled where nothing is on disk.
+func (e *exitEntry) withoutFile(name string) (spec *process.Spec, logs map[string]*streams.Log) {
+	if e.Made == nil {
+		return nil, nil
+	}
+	spec = e.Made.spec(name)
+	if !e.Silent {
+		return spec, nil // it was, and has been removed
+	}
+	logs = make(map[string]*streams.Log)
+	for _, label := range e.Made.Streams {
+		logs[label] = streams.NewLog(streams.Options{})
+		logs[label].Close()
 	}
 	return spec, logs
 }

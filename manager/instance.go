@@ -44,6 +44,23 @@ func (inst *instance) labels() (labels []string) {
 	return labels
 }
 
+// made is what inst was made from; nil if it could not be started or that is not known.
+func (inst *instance) made() *process.Spec {
+	if inst.proc != nil {
+		return inst.proc.Spec()
+	}
+	return inst.spec
+}
+
+// silent reports whether inst, which has ended, is known to have written nothing.
+func (inst *instance) silent(o *outline) bool {
+	logs := inst.logs
+	if inst.proc != nil {
+		logs = inst.proc.Logs()
+	}
+	return !slices.ContainsFunc(o.Streams, func(label string) bool { return logs[label] == nil || logs[label].End() > 0 })
+}
+
 // neverRan reports whether inst could not be started.
 func (inst *instance) neverRan() bool {
 	inst.owner.mu.Lock()

@@ -21,7 +21,7 @@ func TestLogsSinceATimeThatIsNoLongerKept(t *testing.T) {
 		Sequence: &seq, Bell: &bell, Limits: archive.Limits{Size: 20 << 10, Segment: 5 << 10, Age: time.Hour},
 	})
 	must(t, err)
-	f := d.Create("shop", "shop:web", 1, encode(logMeta{Index: 1, Streams: []string{"stdout", "stderr"}}))
+	f := d.Create("shop", "shop:web", 1, encode(logMeta{Index: 1, outline: outline{Streams: []string{"stdout", "stderr"}}}))
 	out := streams.NewLog(streams.Options{MaxWindow: 1 << 40, Sequence: &seq, Bell: &bell, Archive: f.Stdout()})
 	errs := streams.NewLog(streams.Options{MaxWindow: 1 << 40, Sequence: &seq, Bell: &bell, Archive: f.Stderr()})
 	d.Follow(f, out, errs)

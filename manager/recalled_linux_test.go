@@ -2,6 +2,7 @@ package manager
 
 import (
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -110,6 +111,7 @@ func TestLogOfTheEnded(t *testing.T) {
 	}{
 		"two":    {[]string{"o", "e"}, map[string]error{"o": nil, "e": nil, "stdout": process.ErrNoStream, "stderr": process.ErrNoStream}},
 		"one":    {[]string{"out"}, map[string]error{"out": nil, "stdout": process.ErrNoStream, "stderr": process.ErrNotRedirected}},
+		"none":   {[]string{}, map[string]error{"stdout": process.ErrNotRedirected, "stderr": process.ErrNotRedirected, "out": process.ErrNoStream}},
 		"merged": {[]string{"out", "out"}, map[string]error{"out": nil, "stderr": process.ErrNoStream, "stdin": process.ErrNoStream}},
 	} {
 		template := childTemplate("web", "tell")
@@ -126,6 +128,26 @@ func TestLogOfTheEnded(t *testing.T) {
 		check("after a crash", afterCrash(t, template).Manager, nil)
 		check("after a restart", afterRestart(t, template), process.ErrNoStream)
 	}
+}
+
+// What an instance has not said is as readable as what it has.
+func TestLogOfTheSilent(t *testing.T) {
+	template := NewTemplate("web", "/bin/true")
+	check := func(when string, m *Manager) {
+		t.Helper()
+		for _, label := range template.RedirectOutput {
+			log, err := m.Log(1, label)
+			if err != nil {
+				t.Errorf("%s: %s: %v", when, label, err)
+				continue
+			}
+			if _, err := log.Subscribe(0).Next(t.Context(), 0); err != io.EOF {
+				t.Errorf("%s: %s: %v, want its end", when, label, err)
+			}
+		}
+	}
+	check("after a crash", afterCrash(t, template).Manager)
+	check("after a restart", afterRestart(t, template))
 }
 
 // A crash that nobody saw an instance end in does not make it one that never began.

@@ -82,10 +82,12 @@ func (m *Manager) adopt(s *supervisor) {
 
 // endedInstance is one that ended in an earlier life of the daemon, with what is kept of
 // its output.
-func (s *supervisor) endedInstance(e savedExit) *instance {
+func (s *supervisor) endedInstance(e exitEntry) *instance {
 	inst := &instance{pid: e.PID, index: e.Index, owner: s, exit: e.listed()}
 	if file := s.archiveOf(e.PID); file != nil {
 		inst.spec, inst.logs = recalled(file, s.name)
+	} else {
+		inst.spec, inst.logs = e.withoutFile(s.name)
 	}
 	return inst
 }

@@ -94,10 +94,14 @@ func (m *Manager) savedExits(lastPID int) []byte {
 }
 
 // keptExits are the exits in the form in which they are kept. s.mu must be held.
-func (s *supervisor) keptExits() []savedExit {
-	kept := make([]savedExit, len(s.exits))
+func (s *supervisor) keptExits() []exitEntry {
+	kept := make([]exitEntry, len(s.exits))
 	for i, inst := range s.exits {
-		kept[i] = inst.savedExit()
+		kept[i].savedExit = inst.savedExit()
+		if spec := inst.made(); spec != nil {
+			o := outlineOf(spec)
+			kept[i].Made, kept[i].Silent = &o, inst.silent(&o)
+		}
 	}
 	return kept
 }
@@ -147,7 +151,7 @@ func (s *supervisor) cutOff(was savedTemplate, now time.Time) {
 		PID: was.PID, Index: 1, OSPid: was.OSPid, StartedAt: was.Started, EndedAt: now,
 		ExitStatus: lostStatus, Reason: lost,
 	}
-	inst := s.endedInstance(e)
+	inst := s.endedInstance(exitEntry{savedExit: e})
 	if labels := s.template.RedirectOutput; len(labels) > 1 && inst.logs[labels[1]] != nil {
 		inst.exit.Stderr = process.LastLines(inst.logs[labels[1]])
 	}

@@ -82,7 +82,7 @@ type savedTemplate struct {
 type savedExits struct {
 	Version int                    `json:"version"`
 	LastPID int                    `json:"last_pid"` // no pid up to this one is given again
-	Exits   map[string][]savedExit `json:"exits"`
+	Exits   map[string][]exitEntry `json:"exits"`
 }
 
 type savedExit struct {
@@ -95,6 +95,13 @@ type savedExit struct {
 	TermSignal int       `json:"term_signal"`
 	Reason     string    `json:"reason"`
 	Stderr     []string  `json:"stderr,omitempty"`
+}
+
+// exitEntry is an exit in exits.json, with what is needed where no log is on disk.
+type exitEntry struct {
+	savedExit
+	Made   *outline `json:"made,omitempty"`   // nil: it could not be started
+	Silent bool     `json:"silent,omitempty"` // it has written nothing
 }
 
 // OpenState opens a directory, which is made, for its owner alone, if it is not

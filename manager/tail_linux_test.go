@@ -32,7 +32,7 @@ func archived(t *testing.T, dir string, instances int, write func(pid int, out *
 	d, err := archive.Open(filepath.Join(dir, "logs"), archive.Options{Sequence: &seq, Bell: &bell})
 	must(t, err)
 	for pid := 1; pid <= instances; pid++ {
-		f := d.Create("shop", "shop:web", pid, encode(logMeta{Index: 1, Streams: []string{"stdout", "stderr"}}))
+		f := d.Create("shop", "shop:web", pid, encode(logMeta{Index: 1, outline: outline{Streams: []string{"stdout", "stderr"}}}))
 		out := streams.NewLog(streams.Options{MaxWindow: 1 << 40, Sequence: &seq, Bell: &bell, Archive: f.Stdout()})
 		d.Follow(f, out, nil)
 		write(pid, out)

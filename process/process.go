@@ -168,8 +168,8 @@ func newProcess(spec *Spec, child Child, started time.Time) *Process {
 // OSPid is the kernel's id of the leader.
 func (p *Process) OSPid() int { return p.child.Pid() }
 
-// Env is what the description has in env, which is not to be changed.
-func (p *Process) Env() map[string]string { return p.spec.Env }
+// Spec is what it was started from, which is not to be changed.
+func (p *Process) Spec() *Spec { return p.spec }
 
 // StartedAt is when the program was started.
 func (p *Process) StartedAt() time.Time { return p.started }
