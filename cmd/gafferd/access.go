@@ -179,13 +179,18 @@ func sharedSockets(endpoints []config.Endpoint) (paths []string) {
 }
 
 // openAuditLog opens the file of --audit-log, into which each request goes as a
-// JSON object in a line of its own. Both are nil without one.
-func openAuditLog(s config.Settings) (*logFile, *slog.Logger, error) {
+// JSON object in a line of its own. Both are nil without one. A worker that takes over
+// and cannot open it tries again with each line, since what runs is more important.
+func (i *invocation) openAuditLog(s config.Settings, log *slog.Logger) (*logFile, *slog.Logger, error) {
 	if s.AuditLog == "" {
 		return nil, nil, nil
 	}
 	file, err := openLogFile(s.AuditLog)
-	if err != nil {
+	switch {
+	case err != nil && i.worker.takesOver():
+		log.Error("who changes what is not written to the audit log until it can be opened", "error", err)
+		file = &logFile{path: s.AuditLog}
+	case err != nil:
 		return nil, nil, fmt.Errorf("audit log: %w", err)
 	}
 	return file, slog.New(slog.NewJSONHandler(file, nil)), nil

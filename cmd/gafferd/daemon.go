@@ -33,7 +33,7 @@ func (i *invocation) serve(ctx context.Context, signals caught, starter *starter
 	for _, w := range cfg.Warnings {
 		log.Warn("configuration", "problem", w.Error())
 	}
-	auditFile, auditLog, err := openAuditLog(cfg.Settings)
+	auditFile, auditLog, err := i.openAuditLog(cfg.Settings, log)
 	if err != nil {
 		return err
 	}

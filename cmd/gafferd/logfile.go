@@ -17,9 +17,9 @@ type logFile struct {
 	path string // never changed
 
 	mu      sync.Mutex // guards everything below
-	f       *os.File
-	outputs bool    // it is also what this program prints, down to the trace of a crash
-	worker  *worker // whose keeper prints there too, with outputs
+	f       *os.File   // nil: it is to be opened when there is something to write
+	outputs bool       // it is also what this program prints, down to the trace of a crash
+	worker  *worker    // whose keeper prints there too, with outputs
 }
 
 // openLogFile opens a file for its end; it is made if it is not there.
@@ -33,6 +33,14 @@ func openLogFile(path string) (*logFile, error) {
 
 // Write implements io.Writer.
 func (l *logFile) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	f := l.f
+	l.mu.Unlock()
+	if f == nil {
+		if err := l.reopen(); err != nil {
+			return 0, err
+		}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.f.Write(p)

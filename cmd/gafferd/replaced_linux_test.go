@@ -86,6 +86,34 @@ func TestCertificateIsGoneWhenReplaced(t *testing.T) {
 	}
 }
 
+// TestAuditLogIsGoneWhenReplaced has something in its place when a worker dies. The next
+// one goes on without it, says so, and writes it when that is gone.
+func TestAuditLogIsGoneWhenReplaced(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "audit.log")
+	d := start(t, io.Discard, "--audit-log="+path)
+	if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	d.killWorker()
+	if got := d.post("/processes", `{"name": "one", "cmd": "true", "start": false}`); got != 200 {
+		t.Errorf("without the audit log: %d", got)
+	}
+	d.stderr.wait(t, `not written to the audit log.*is a directory`)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	d.post("/processes", `{"name": "two", "cmd": "true", "start": false}`)
+	for end := time.Now().Add(patience); ; <-time.After(time.Millisecond) {
+		if text, _ := os.ReadFile(path); strings.Contains(string(text), `"process":"two"`) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("it is not written when it can be")
+		}
+	}
+}
+
 func dialTLS(addr string) error {
 	conn, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true})
 	if err == nil {

@@ -53,22 +53,22 @@ type journal struct {
 
 // openJournal reads a journal and makes it ready for more. since is the number of
 // the last event that is in it, or was; last if it has none. A disk that cannot be
-// written does not keep a webhook from delivering.
-func openJournal(root *os.Root, name string, last uint64, log *slog.Logger) (j *journal, o *outbox, since uint64, err error) {
+// read or written does not keep a webhook from delivering.
+func openJournal(root *os.Root, name string, last uint64, log *slog.Logger) (j *journal, o *outbox, since uint64) {
 	o = newOutbox()
 	if root == nil {
-		return nil, o, last, nil
+		return nil, o, last
 	}
 	j = &journal{root: root, name: name, log: log}
 	data, err := root.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, 0, err
+		setAside(root, name, err, log)
 	}
 	j.seen = cmp.Or(replay(data, o, time.Now()), last)
 	if err := j.rewrite(o); err != nil {
 		j.fail(err)
 	}
-	return j, o, j.seen, nil
+	return j, o, j.seen
 }
 
 // replay brings an outbox to where a journal ends, and returns the last event

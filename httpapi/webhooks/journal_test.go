@@ -30,10 +30,7 @@ func reopened(t *testing.T, dir string) (ids string, missed uint64) {
 	}
 	root := folder(t, dir)
 	defer root.Close()
-	j, o, _, err := openJournal(root, "x", 0, slog.Default())
-	if err != nil {
-		t.Fatal(err)
-	}
+	j, o, _ := openJournal(root, "x", 0, slog.Default())
 	defer j.close()
 	for at := o.order.Front(); at != nil; at = at.Next() {
 		ids += at.Value.(*entry).ID + " "
@@ -47,10 +44,7 @@ func TestJournalStaysSmall(t *testing.T) {
 	dir := t.TempDir()
 	root := folder(t, dir)
 	defer root.Close()
-	j, o, _, err := openJournal(root, "x", 0, slog.Default())
-	if err != nil {
-		t.Fatal(err)
-	}
+	j, o, _ := openJournal(root, "x", 0, slog.Default())
 	defer j.close()
 	waits := event(0)
 	waits.Lane = "other"
@@ -90,10 +84,7 @@ func TestJournalMends(t *testing.T) {
 		root := folder(t, dir)
 		defer root.Close()
 		log := &logged{}
-		j, o, _, err := openJournal(root, "x", 0, slog.New(slog.NewTextHandler(log, nil)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		j, o, _ := openJournal(root, "x", 0, slog.New(slog.NewTextHandler(log, nil)))
 		write := func(n int) {
 			e := event(n)
 			o.add(e)

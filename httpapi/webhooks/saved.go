@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/gafferd/gaffer/internal/wholefile"
@@ -23,6 +25,31 @@ type savedHooks struct {
 	Hooks   []Hook `json:"hooks"`
 }
 
+// restore begins the hooks that are saved, but for those that the configuration file
+// has too now. What is damaged keeps nobody from starting: it is set aside, for somebody
+// to mend, with all that was to be delivered. w.mu must be held.
+func (w *Webhooks) restore() {
+	saved, err := w.readSaved()
+	for _, h := range saved {
+		if w.named(idOf(h)) != nil {
+			continue
+		}
+		wrong := h.check()
+		if wrong == nil {
+			_, wrong = w.begin(h, false)
+		}
+		err = errors.Join(err, wrong)
+	}
+	if err == nil {
+		w.dropForgotten()
+		return
+	}
+	setAside(w.folder, hooksFile, err, w.log)
+	if err := w.save(); err != nil {
+		w.log.Warn("the webhooks are not written to disk", "error", err)
+	}
+}
+
 func (w *Webhooks) readSaved() ([]Hook, error) {
 	if w.folder == nil {
 		return nil, nil
@@ -36,9 +63,19 @@ func (w *Webhooks) readSaved() ([]Hook, error) {
 	}
 	var saved savedHooks
 	if err := json.Unmarshal(data, &saved); err != nil {
-		return nil, fmt.Errorf("webhooks/%s in the state directory is damaged: %w; move it away to begin anew", hooksFile, err)
+		return nil, fmt.Errorf("it is damaged: %w", err)
 	}
 	return saved.Hooks, nil
+}
+
+// setAside keeps a file that cannot be used from being written over, if the disk lets it.
+func setAside(folder *os.Root, name string, why error, log *slog.Logger) {
+	aside := name + ".damaged"
+	if err := folder.Rename(name, aside); err != nil {
+		log.Error("a file of the webhooks cannot be used, and cannot be set aside", "file", name, "error", why, "because", err)
+		return
+	}
+	log.Error("a file of the webhooks cannot be used, and is set aside", "file", name, "as", aside, "error", why)
 }
 
 // save writes the hooks that are not in the configuration file. w.mu must be held.

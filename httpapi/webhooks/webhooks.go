@@ -67,25 +67,13 @@ func New(o Options) *Webhooks {
 
 // Start implements manager.App.
 func (w *Webhooks) Start(m *manager.Manager) error {
-	saved, err := w.readSaved()
-	if err != nil {
-		return err
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.manager = m
 	w.life, w.end = context.WithCancel(context.Background())
-	err = w.follow(w.first)
-	for _, h := range saved {
-		if err != nil || w.named(idOf(h)) != nil {
-			continue // the file has it too now
-		}
-		if _, err = w.begin(h, false); err != nil {
-			err = fmt.Errorf("webhooks/%s in the state directory: %w", hooksFile, err)
-		}
-	}
+	err := w.follow(w.first)
 	if err == nil {
-		w.dropForgotten()
+		w.restore()
 		return nil
 	}
 	w.end()
@@ -266,10 +254,7 @@ func (w *Webhooks) begin(wanted Hook, inFile bool) (*hook, error) {
 	}
 	id := idOf(wanted)
 	events := w.manager.EventsFor(pattern)
-	journal, outbox, since, err := openJournal(w.folder, id+journalSuffix, events.Last(), w.log)
-	if err != nil {
-		return nil, fmt.Errorf("webhook %s: %w", id, err)
-	}
+	journal, outbox, since := openJournal(w.folder, id+journalSuffix, events.Last(), w.log)
 	h := &hook{
 		id: id, wanted: wanted, secret: wanted.Secret, shown: withoutSecrets(u), inFile: inFile,
 		cursor: events.Subscribe(pattern, since), sender: w.sender,
