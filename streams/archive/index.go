@@ -202,17 +202,62 @@ func (e entry) follows(before entry) bool {
 	return e.file > before.file && e.offset[0] >= before.offset[0] && e.offset[1] >= before.offset[1]
 }
 
+// firm reports whether e, which stands behind before, is as it was written: of one on the
+// border of zeros a part may be lost.
+func (e entry) firm(before entry) bool { return before.sound() && e.sound() && e.follows(before) }
+
 // search returns the number of the first entry for which behind is true; it is
 // true for all that follow.
 func (x *index) search(behind func(entry) bool) (int, error) {
 	var err error
 	i := sort.Search(x.count, func(i int) bool {
-		es, e := x.entries(i, 1)
-		if e != nil || len(es) == 0 {
-			err = e
+		i, e, failed := x.upTo(i)
+		if failed != nil {
+			err = failed
 			return true
 		}
-		return behind(es[0])
+		return i >= 0 && behind(e)
 	})
 	return i, err
+}
+
+// upTo is the last entry up to the i-th that is firm, and its number: -1 if there is none.
+func (x *index) upTo(i int) (int, entry, error) {
+	for n := 1; i >= 0; n = lookahead {
+		from := max(0, i-n) // with the one before
+		es, err := x.entries(from, i+1-from)
+		if err != nil {
+			return -1, entry{}, err
+		}
+		for k := len(es) - 1; k > 0; k-- {
+			if es[k].firm(es[k-1]) {
+				return from + k, es[k], nil
+			}
+		}
+		if from == 0 {
+			if len(es) > 0 && es[0].sound() {
+				return 0, es[0], nil
+			}
+			break
+		}
+		i = from
+	}
+	return -1, entry{}, nil
+}
+
+// begin is the first entry that is firm; ok is false if there is none.
+func (x *index) begin() (e entry, ok bool, err error) {
+	var before entry
+	for i := 0; ; i += lookahead {
+		es, err := x.entries(i, lookahead)
+		if err != nil || len(es) == 0 {
+			return entry{}, false, err
+		}
+		for k, e := range es {
+			if i+k == 0 && e.sound() || e.firm(before) {
+				return e, true, nil
+			}
+			before = e
+		}
+	}
 }

@@ -153,11 +153,11 @@ func (d *Dir) firstNumber(segments []*segment) uint64 {
 		if err != nil {
 			continue
 		}
-		es, err := x.entries(0, 1)
+		e, ok, _ := x.begin()
 		log.Close()
 		x.f.Close()
-		if err == nil && len(es) > 0 {
-			return es[0].number
+		if ok {
+			return e.number
 		}
 	}
 	return 0
@@ -191,9 +191,9 @@ func (s *segment) begin(d *Dir, f *File) error {
 		f.meta = x.meta
 	}
 	s.start = f.end
-	es, err := x.entries(0, 1)
-	if len(es) > 0 {
-		s.start = es[0].offset
+	e, ok, err := x.begin()
+	if ok {
+		s.start = e.offset
 	}
 	return err
 }

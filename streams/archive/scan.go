@@ -18,29 +18,33 @@ type found struct {
 	gap    bool   // a remark on what is missing before offset, not output
 }
 
-// scan reads the records of a segment in order, beside its index.
+// scan reads the records of a segment in order, beside its index. Where a power cut has
+// left zeros in either, it leaves out what is of no known place in its stream: a reader is
+// told by the offsets what is missing.
 type scan struct {
 	in      *bufio.Reader
 	x       *index
 	file    int64 // where the next record begins
 	end     int64 // where the last one ends
 	entries []entry
-	next    int // of the entries behind those
+	next    int   // of the entries behind those
+	before  entry // those
 	current entry
 	offset  [2]int64
+	astray  bool // that is not where the next record begins, but with the next entry
 	parser  parser
 	text    []byte // of a record that did not fit the reader's buffer
 }
 
-// newScan begins at the i-th entry. end is how much of the file counts.
+// newScan begins at the i-th entry, or the last before it that is firm. end is how much
+// of the file counts.
 func newScan(log io.ReaderAt, x *index, i int, end int64) (*scan, error) {
-	s := &scan{x: x, end: end, next: i}
-	if err := s.load(); err != nil {
+	i, e, err := x.upTo(min(i, x.count-1))
+	if err != nil {
 		return nil, err
 	}
-	if len(s.entries) > 0 {
-		s.file = s.entries[0].file
-	}
+	s := &scan{x: x, end: end, next: i + 1, before: e, file: e.file}
+	s.take(e)
 	s.in = bufio.NewReaderSize(io.NewSectionReader(log, s.file, max(0, end-s.file)), 64<<10)
 	return s, nil
 }
@@ -66,8 +70,13 @@ func (s *scan) read() (found, error) {
 		at := s.file
 		s.file += int64(len(line)) + 1
 		r, err := s.parser.parse(line)
-		if err != nil {
-			continue // not ours; a reader is told by the offsets what is missing
+		over := len(s.entries) > 0 && s.entries[0].file > at && s.entries[0].file < s.file
+		if err != nil || over { // not ours, or zeros
+			s.astray = len(s.entries) > 0 // else no entry tells better
+			continue
+		}
+		if s.astray && at != s.current.file {
+			continue
 		}
 		f := found{record: r, file: at, offset: s.offset[r.fd-1], number: s.current.number}
 		if s.current.gap && s.current.file == at {
@@ -88,14 +97,24 @@ func (s *scan) align() error {
 				return err
 			}
 		}
-		if len(s.entries) == 0 || s.entries[0].file > s.file {
+		if len(s.entries) == 0 {
 			return nil
 		}
-		s.current = s.entries[0]
-		s.offset = s.current.offset
+		switch e := s.entries[0]; {
+		case !e.firm(s.before):
+			s.astray = true
+		case e.file > s.file:
+			return nil
+		default:
+			s.take(e)
+		}
+		s.before = s.entries[0]
 		s.entries = s.entries[1:]
 	}
 }
+
+// take makes an entry current.
+func (s *scan) take(e entry) { s.current, s.offset, s.astray = e, e.offset, e.file < s.file }
 
 // line reads up to a line's end, and returns what is before that.
 func (s *scan) line() ([]byte, error) {
