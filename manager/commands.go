@@ -63,7 +63,7 @@ const maxOvertaken = 1000
 // held.
 func (s *supervisor) supersede(o *Operation) {
 	if s.operation != nil {
-		s.overtaken = append(s.overtaken, overtaken{s.operation, s.active})
+		s.overtaken = append(s.overtaken, overtaken{s.operation, s.unmet()})
 	}
 	if len(s.overtaken) > maxOvertaken {
 		s.overtaken[0].finish(nil)
@@ -101,6 +101,9 @@ func (s *supervisor) restart() {
 // update takes a new description. A stopped template stays stopped; one that
 // waits, because its last description led to exits, is tried at once.
 func (s *supervisor) update(t Template) {
+	if len(differences(&s.template, &t)) == 0 {
+		return
+	}
 	s.publish(EventUpdate, nil)
 	replaces := !s.template.sameProgram(&t)
 	s.template, s.spec = t, nil

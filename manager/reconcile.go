@@ -132,7 +132,7 @@ func (s *supervisor) conclude() {
 	s.operation.finish(s.refusal)
 	prevented := errors.Is(s.leaving, ErrClosed) // what came last, unless it was a stop: that has happened
 	for _, o := range slices.Backward(s.overtaken) {
-		prevented = prevented && o.active
+		prevented = prevented && o.unmet
 		if prevented {
 			o.finish(ErrClosed)
 		} else {
@@ -140,6 +140,12 @@ func (s *supervisor) conclude() {
 		}
 	}
 	s.operation, s.overtaken = nil, nil
+}
+
+// unmet reports whether the operation under way has yet to bring about instances that are
+// wanted, rather than the end of some. s.mu must be held.
+func (s *supervisor) unmet() bool {
+	return s.active && (s.held || s.blocked) || slices.ContainsFunc(s.slots, func(sl *slot) bool { return sl.behind && s.wants(sl) })
 }
 
 // stuck reports whether all that the operation waits for are instances whose turn to

@@ -96,6 +96,8 @@ func TestUpdate(t *testing.T) {
 		f.wantEvents("update web, spawn web 3")
 		f.over(f.do(f.Update("web", quiet("web", count(3), func(t *Template) { t.Start = false }))))
 		f.wantEvents("update web")
+		f.over(f.do(f.Update("web", quiet("web", count(3), func(t *Template) { t.Start = false })))) // again
+		f.wantEvents("")
 
 		o := f.do(f.Update("web", quiet("web", count(2), func(t *Template) { t.Env = map[string]string{"A": "b"} })))
 		f.wantEvents("update web, reap web 3, stop_pid web 1")

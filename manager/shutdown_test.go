@@ -52,8 +52,8 @@ func TestShutdownStopsInReverseOrder(t *testing.T) {
 
 func opErr(_ *Operation, err error) error { return err }
 
-// Who waits for what a shutdown prevents is told so, and who waits for a stop that it has
-// happened.
+// Who waits for what a shutdown prevents is told so, and who waits for a stop, or for there to
+// be fewer, that it has happened.
 func TestShutdownPrevents(t *testing.T) {
 	type commands []func(f *fixture) (*Operation, error)
 	start := func(f *fixture) (*Operation, error) { return f.Start("web") }
@@ -70,7 +70,9 @@ func TestShutdownPrevents(t *testing.T) {
 		"restart":            {commands{restart}, []error{ErrClosed}},
 		"group":              {commands{restartGroup}, []error{ErrClosed}},
 		"update":             {commands{update}, []error{ErrClosed}},
-		"scale":              {commands{scale}, []error{ErrClosed}},
+		"scale down":         {commands{scale}, []error{nil}},
+		"restart and scale":  {commands{restart, scale}, []error{ErrClosed, ErrClosed}},
+		"scale and restart":  {commands{scale, restart}, []error{nil, ErrClosed}},
 		"restart and update": {commands{restart, update}, []error{ErrClosed, ErrClosed}},
 		"stop":               {commands{stop}, []error{nil}},
 		"stop and start":     {commands{stop, start}, []error{nil, ErrClosed}},

@@ -78,7 +78,7 @@ const (
 // overtaken is an operation in whose place another one has come.
 type overtaken struct {
 	*Operation
-	active bool // there should have been instances
+	unmet bool // instances were yet to come of it
 }
 
 // stopOrder is an instance to be stopped. Orders are given without the mutex.
