@@ -76,6 +76,9 @@ func TestAdoptWithoutWhatCannotBeRead(t *testing.T) {
 			theirs.Close()
 			child.end(Status{})
 			<-p.Done()
+			if id := p.Identity(); id != "" {
+				t.Errorf("whoever has its pid now, %s, is taken for it", id)
+			}
 		})
 	}
 }

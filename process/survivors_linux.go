@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -11,8 +12,15 @@ import (
 )
 
 // Identity tells the leader from any process that has its pid later, also to
-// another program. It is "" once it has ended and been released.
+// another program. It is "" once it has ended.
 func (p *Process) Identity() string {
+	if !p.hold() {
+		return ""
+	}
+	defer p.work.Done()
+	if err := p.child.Signal(0); errors.Is(err, os.ErrProcessDone) { // an earlier program may have released it
+		return ""
+	}
 	leader, err := readProc(p.child.Pid())
 	if err != nil {
 		return ""
