@@ -61,6 +61,19 @@ func (inst *instance) silent(o *outline) bool {
 	return !slices.ContainsFunc(o.Streams, func(label string) bool { return logs[label] == nil || logs[label].End() > 0 })
 }
 
+// lastWords are the last lines of stderr that are kept of an instance that ended in an
+// earlier program's time.
+func (inst *instance) lastWords() []string {
+	if inst.spec == nil || len(inst.spec.RedirectOutput) < 2 {
+		return nil
+	}
+	log := inst.logs[inst.spec.RedirectOutput[1]]
+	if log == nil {
+		return nil
+	}
+	return process.LastLines(log)
+}
+
 // neverRan reports whether inst could not be started.
 func (inst *instance) neverRan() bool {
 	inst.owner.mu.Lock()

@@ -2,12 +2,15 @@ package manager
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gafferd/gaffer/process"
+	"github.com/gafferd/gaffer/streams"
 )
 
 // afterCrash is the manager of the next program, which finds an instance that ended in the
@@ -169,5 +172,41 @@ func TestLogOfTheLost(t *testing.T) {
 		if err := m.Shutdown(t.Context()); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// What the lost have said is read from disk.
+func TestDiskHasTheLost(t *testing.T) {
+	dir := t.TempDir()
+	archived(t, dir, 1, func(_ int, out *streams.Log) { fmt.Fprintln(out, "hello") })
+	v := newVault(t)
+	m := New(Options{Launcher: &fakeKeeper{forgotten: func(int) {}}, Vault: v, Environ: []string{}})
+	template := NewTemplate("shop:web", "/bin/fake")
+	template.Restart = RestartNever
+	if _, err := m.Create(template); err != nil {
+		t.Fatal(err)
+	}
+	await(t, m.Events().Subscribe(pattern(t, "spawn"), 0))
+	left := newVault(t)
+	v.mu.Lock()
+	left.records = maps.Clone(v.records)
+	v.mu.Unlock()
+	if err := m.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	next, end := stateManagerWith(t, dir, Options{Launcher: &fakeKeeper{forgotten: func(int) {}}, Vault: left, Environ: []string{}})
+	defer end()
+	if _, err := next.Resume("killed"); err != nil {
+		t.Fatal(err)
+	}
+	log, err := next.Log(1, "stdout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, missed := log.Read(0, 100); string(text) != "hello\n" || missed > 0 {
+		t.Errorf("%q, and %d bytes are missed", text, missed)
+	}
+	if lines, _ := logsOf(t, next, "shop", LogQuery{}); len(lines) != 1 {
+		t.Errorf("the app's log has %q", lines)
 	}
 }

@@ -329,9 +329,12 @@ func (s *supervisor) missing(sl *slot, inst *instance, r slotRecord) {
 	}
 	s.put(sl, off)
 	s.touch(sl)
+	if file := s.archiveOf(inst.pid); file != nil {
+		_, inst.logs = recalled(file, s.name)
+	}
 	s.m.pids.add(inst)
 	s.addExit(inst, ExitRecord{PID: inst.pid, Exit: process.Exit{
-		StartedAt: r.StartedAt, EndedAt: time.Now(), ExitStatus: lostStatus, Reason: lost,
+		StartedAt: r.StartedAt, EndedAt: time.Now(), ExitStatus: lostStatus, Reason: lost, Stderr: inst.lastWords(),
 	}})
 	s.emit(Event{Type: EventExit, Name: s.name, PID: inst.pid, Index: inst.index, ExitStatus: lostStatus, Reason: lost})
 }

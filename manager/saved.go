@@ -152,9 +152,7 @@ func (s *supervisor) cutOff(was savedTemplate, now time.Time) {
 		ExitStatus: lostStatus, Reason: lost,
 	}
 	inst := s.endedInstance(exitEntry{savedExit: e})
-	if labels := s.template.RedirectOutput; len(labels) > 1 && inst.logs[labels[1]] != nil {
-		inst.exit.Stderr = process.LastLines(inst.logs[labels[1]])
-	}
+	inst.exit.Stderr = inst.lastWords()
 	s.remember(inst)
 	s.emit(Event{
 		Type: EventExit, Name: s.name, PID: e.PID, OSPid: e.OSPid, Index: e.Index,
