@@ -85,7 +85,9 @@ func idle(t testing.TB, n int) (stop func()) {
 func TestIdleChildrenHoldNoThreads(t *testing.T) {
 	const n = 200
 	idle(t, 1)() // for the threads that are made once
+	none := idle(t, 0)
 	threads, goroutines := threadCount(t), runtime.NumGoroutine()
+	none()
 	stop := idle(t, n)
 	defer stop()
 	if grown := threadCount(t) - threads; grown > 20 {

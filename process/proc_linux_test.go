@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestMarkerContinuesAnOuterOne(t *testing.T) {
@@ -52,6 +54,39 @@ func TestOOMKillsAreClaimedOnce(t *testing.T) {
 			t.Errorf("two were killed, and claim %d is %v", i+1, got)
 		}
 	}
+}
+
+// A kill that was somebody else's does not explain an end long afterwards.
+func TestOOMKillsOfOthersAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		name := t.TempDir() + "/memory.events"
+		write := func(content string) {
+			t.Helper()
+			if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("oom_kill 0\n")
+		file, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := &oomKills{file: file}
+		defer o.close()
+		write("oom_kill 2\n")
+		o.look() // as when the kernel has told of it
+		if !o.claim() {
+			t.Error("the first is not claimed")
+		}
+		time.Sleep(time.Minute)
+		if o.claim() {
+			t.Error("the other one explains an end of much later")
+		}
+		write("oom_kill 3\n")
+		if !o.claim() {
+			t.Error("a later one is not claimed")
+		}
+	})
 }
 
 func TestStatLinesAreRead(t *testing.T) {
