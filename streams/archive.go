@@ -9,7 +9,8 @@ import (
 // (Options.Archive). Its methods may be called by any number of goroutines.
 type Archive interface {
 	// Start is the oldest offset that is kept, End the one behind the newest
-	// byte. They are equal when nothing is kept.
+	// byte. They are equal when nothing is kept. End waits for nothing: the Log
+	// asks while it is locked.
 	Start() int64
 	End() int64
 

@@ -93,8 +93,7 @@ func (l *Log) Pace(ctx context.Context) error {
 		}
 		barrier := l.store.barrier(needs, l.flow.limit)
 		slowest := l.stragglers(barrier)
-		tapped := l.tap != nil && l.tap.pos < barrier
-		if l.flow.behind == 0 && !tapped {
+		if l.flow.behind == 0 && l.tapped() >= barrier {
 			l.shrink(slowest, needs)
 			return nil
 		}

@@ -47,7 +47,19 @@ func (l *Log) unread(b *block) bool {
 
 // widenFor lets the window grow, if it may, for the tap if that is not done with b. l.mu
 // must be held.
-func (l *Log) widenFor(b *block) bool { return l.tap != nil && l.tap.pos < b.end() && l.widen() }
+func (l *Log) widenFor(b *block) bool { return l.tapped() < b.end() && l.widen() }
+
+// tapped is up to where the tap is done. What it has taken and is not in the archive yet
+// would be missing for readers if it was forgotten. l.mu must be held.
+func (l *Log) tapped() int64 {
+	switch {
+	case l.tap == nil:
+		return l.store.end
+	case l.archive == nil:
+		return l.tap.pos
+	}
+	return min(l.tap.pos, l.archive.End())
+}
 
 // drop forgets the oldest block and returns how large it was. Its memory is
 // given back when nobody has a part of it in hand. l.mu must be held.

@@ -25,6 +25,8 @@ type File struct {
 	owner  string  // the process that it is an instance of
 	writer *writer // nil for what an earlier daemon wrote
 
+	reached [2]atomic.Int64 // end, for those who must not wait for mu
+
 	mu       sync.Mutex // guards everything below
 	meta     []byte
 	segments []*segment // oldest first; the last may be being written
@@ -65,11 +67,15 @@ func (s stream) Start() int64 {
 	return s.end[s.fd-1]
 }
 
-// End is the offset behind the newest byte on disk.
-func (s stream) End() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.end[s.fd-1]
+// End is the offset behind the newest byte on disk. It does not wait for the disk.
+func (s stream) End() int64 { return s.reached[s.fd-1].Load() }
+
+// reach notes how much is on disk. f.mu must be held.
+func (f *File) reach(end [2]int64) {
+	f.end = end
+	for i := range end {
+		f.reached[i].Store(end[i])
+	}
 }
 
 // Last is the end of the stream, or where that is not known the last write on disk of

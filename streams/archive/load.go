@@ -115,7 +115,8 @@ func (d *Dir) adopt(f *File) error {
 			kept = append(kept, s)
 			continue
 		}
-		f.end, f.number, f.ends = end, number, s.ends
+		f.reach(end)
+		f.number, f.ends = number, s.ends
 		if n := len(kept); n > 0 {
 			s.nano = max(s.nano, kept[n-1].nano) // it may have nothing in it
 		}

@@ -22,7 +22,7 @@ const (
 type writer struct {
 	f     *File
 	logs  [2]*streams.Log    // stdout and stderr; nil: not redirected
-	taps  [2]*streams.Cursor // nil too when at the end
+	taps  [2]*streams.Cursor // nil too when all is on disk
 	chunk [2]streams.Chunk   // what is left of the last one read
 	held  [2]held
 
@@ -91,7 +91,7 @@ func (w *writer) pump(now time.Time, upTo uint64) (moved int, ended bool, err er
 			}
 		}
 	}
-	ended = w.taps[0] == nil && w.taps[1] == nil
+	ended = w.over(0) && w.over(1)
 	w.release(now, ended)
 	if ended {
 		w.number = max(w.number, w.ends[0], w.ends[1])
@@ -101,6 +101,11 @@ func (w *writer) pump(now time.Time, upTo uint64) (moved int, ended bool, err er
 	}
 	if err := w.flush(); err != nil {
 		return moved, false, err
+	}
+	for i := range w.taps {
+		if w.taps[i] != nil && w.over(i) && len(w.held[i].text) == 0 {
+			w.letGo(i)
+		}
 	}
 	if ended {
 		w.close()
@@ -133,16 +138,13 @@ func (w *writer) first(upTo uint64) (fd, n int) {
 
 // next reads on in a stream, without waiting.
 func (w *writer) next(i int) {
-	tap := w.taps[i]
-	if tap == nil {
+	if w.over(i) {
 		return
 	}
-	c, err := tap.Poll()
+	c, err := w.taps[i].Poll()
 	switch {
 	case err == io.EOF:
 		w.ends[i] = w.logs[i].Number()
-		tap.Close()
-		w.taps[i] = nil
 	case err == nil:
 		w.chunk[i] = c
 		if c.Missed > 0 {
@@ -150,6 +152,9 @@ func (w *writer) next(i int) {
 		}
 	}
 }
+
+// over reports whether nothing more is to be read of a stream.
+func (w *writer) over(i int) bool { return w.taps[i] == nil || w.ends[i] > 0 }
 
 // add takes n bytes of one write of the process into the batch.
 func (w *writer) add(fd, n int, now time.Time) {
@@ -277,7 +282,8 @@ func (w *writer) flush() error {
 	w.f.mu.Lock()
 	w.segment.size += int64(len(w.lines))
 	w.segment.nano = max(w.segment.nano, w.nano)
-	w.f.end, w.f.number = w.offset, w.number
+	w.f.reach(w.offset)
+	w.f.number = w.number
 	w.f.mu.Unlock()
 	w.batch.reset()
 	switch {

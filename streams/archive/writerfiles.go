@@ -125,10 +125,15 @@ func (w *writer) closeFiles() {
 // close ends the writing, wherever it is.
 func (w *writer) close() {
 	w.closeFiles()
-	for i, tap := range w.taps {
-		if tap != nil {
-			tap.Close()
-			w.taps[i] = nil
+	for i := range w.taps {
+		if w.taps[i] != nil {
+			w.letGo(i)
 		}
 	}
+}
+
+// letGo ends the reading of a stream, whose bytes in memory nobody keeps any more.
+func (w *writer) letGo(i int) {
+	w.taps[i].Close()
+	w.taps[i] = nil
 }
