@@ -53,7 +53,7 @@ func writeArray(w http.ResponseWriter, all []json.RawMessage) error {
 	return nil
 }
 
-// encodeJSON is json.Marshal, which would read again what an object has written.
+// encodeJSON is plainjson.Marshal, which would read again what an object has written.
 func encodeJSON(v any) ([]byte, error) {
 	switch v := v.(type) {
 	case object:
@@ -61,7 +61,7 @@ func encodeJSON(v any) ([]byte, error) {
 	case objects:
 		return v.appendTo(nil)
 	}
-	return json.Marshal(v)
+	return plainjson.Marshal(v)
 }
 
 // writeBody answers with a whole body, and without it to HEAD (net/http leaves
@@ -92,7 +92,7 @@ func writeProblem(w http.ResponseWriter, status int, p problemBody) {
 	if h := w.Header(); status == http.StatusTooManyRequests && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", "1")
 	}
-	body, err := json.Marshal(p)
+	body, err := plainjson.Marshal(p)
 	if err != nil {
 		panic(err) // strings and numbers always marshal
 	}
@@ -142,8 +142,8 @@ func (all objects) appendTo(buf []byte) (_ []byte, err error) {
 	return append(buf, ']'), nil
 }
 
-// appendValue appends what json.Marshal makes of v. For most of what a process has that
-// is known without asking json.Marshal, which takes longer.
+// appendValue appends what plainjson.Marshal makes of v. For most of what a process has that
+// is known without asking it, which takes longer.
 func appendValue(buf []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
@@ -171,7 +171,7 @@ func appendValue(buf []byte, v any) ([]byte, error) {
 			return appendArray(buf, v)
 		}
 	}
-	value, err := json.Marshal(v)
+	value, err := plainjson.Marshal(v)
 	return append(buf, value...), err
 }
 

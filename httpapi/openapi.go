@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/gafferd/gaffer/httpapi/tokens"
+	"github.com/gafferd/gaffer/internal/plainjson"
 	"github.com/gafferd/gaffer/manager"
 )
 
@@ -86,16 +88,18 @@ func newDocument(resources []*resource, version string) []byte {
 			item[key] = operation(method, path, res.routes[method].doc)
 		}
 	}
-	document, err := json.MarshalIndent(map[string]any{
+	text, err := plainjson.Marshal(map[string]any{
 		"openapi":    "3.1.0",
 		"info":       map[string]any{"title": "gaffer", "version": version, "description": "Control API of a process supervisor."},
 		"paths":      paths,
 		"components": map[string]any{"schemas": schemas()},
-	}, "", " ")
+	})
 	if err != nil {
 		panic(err) // maps of strings always marshal
 	}
-	return append(document, '\n')
+	var document bytes.Buffer
+	_ = json.Indent(&document, append(text, '\n'), "", " ") // of what has just been made
+	return document.Bytes()
 }
 
 func pathParams(path string) []any {

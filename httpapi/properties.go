@@ -3,13 +3,13 @@ package httpapi
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 
 	"github.com/gafferd/gaffer/internal/nearest"
+	"github.com/gafferd/gaffer/internal/plainjson"
 	"github.com/gafferd/gaffer/process"
 )
 
@@ -42,7 +42,7 @@ func (m *mistakes) unknown(property string, known []string) {
 
 // unwanted notes a property that is something else than what is wanted.
 func (m *mistakes) unwanted(property string, got any, want string) {
-	text, err := json.Marshal(got)
+	text, err := plainjson.Marshal(got)
 	if err != nil {
 		panic(err) // it came as JSON
 	}

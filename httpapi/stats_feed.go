@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/gafferd/gaffer/internal/plainjson"
 	"github.com/gafferd/gaffer/manager"
 	"github.com/gafferd/gaffer/process"
 )
@@ -126,7 +126,7 @@ func (s *Server) repeatStats(w http.ResponseWriter, r *http.Request, contentType
 	defer ticker.Stop()
 	f := s.startFeed(w, r, contentType)
 	for {
-		text, err := json.Marshal(v)
+		text, err := plainjson.Marshal(v)
 		if err != nil {
 			panic(err) // strings and numbers always marshal
 		}

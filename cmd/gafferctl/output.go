@@ -102,8 +102,7 @@ func lines[T any](c *cli, list []T) error {
 	return nil
 }
 
-// marshal is v as JSON for people to read, in which > is not \u003e, as it is in
-// JSON that may end up in a web page.
+// marshal is v as JSON for people to read, in which > is not \u003e.
 func marshal(v any, indent string) ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)

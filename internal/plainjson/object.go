@@ -3,6 +3,7 @@
 package plainjson
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -95,10 +96,22 @@ func (o Object) OptTime(name string, v time.Time) Object {
 	return o.Time(name, v)
 }
 
-// AppendString appends s as JSON.
+// Marshal is json.Marshal, but with <, > and & as they are. Commands are full of them, and
+// people read what they get from curl.
+func Marshal(v any) ([]byte, error) {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
+}
+
+// AppendString appends s as Marshal writes it.
 func AppendString(buf []byte, s string) []byte {
 	if !isPlain(s) {
-		text, err := json.Marshal(s)
+		text, err := Marshal(s)
 		if err != nil {
 			panic(err) // strings always marshal
 		}
@@ -111,7 +124,7 @@ func AppendString(buf []byte, s string) []byte {
 func isPlain(s string) bool {
 	for i := range len(s) {
 		switch c := s[i]; {
-		case c < ' ', c >= utf8.RuneSelf, c == '"', c == '\\', c == '<', c == '>', c == '&':
+		case c < ' ', c >= utf8.RuneSelf, c == '"', c == '\\':
 			return false
 		}
 	}

@@ -28,7 +28,7 @@ func TestObjectIsWhatEncodingJSONMakes(t *testing.T) {
 		{-7, 1 << 63, true, "plain", at, []int{1, 2}, 5, 6, true, "a<b>&\"\\\n\x00\xffé\u2028", at.UTC()},
 		{String: "\x7f\x1f'/ {}", Time: time.Unix(1, 0)},
 	} {
-		want, err := json.Marshal(v)
+		want, err := Marshal(v)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,5 +46,27 @@ func TestObjectIsWhatEncodingJSONMakes(t *testing.T) {
 	}
 	if got := string(Object(nil).End()); got != "{}" {
 		t.Errorf("without a member it is %s", got)
+	}
+}
+
+// TestMarshalWritesWhatPeopleWrote has a command line as it was typed, at the top, in a
+// member and within what writes itself.
+func TestMarshalWritesWhatPeopleWrote(t *testing.T) {
+	const line = "make <in 2>&1 && echo \"ok\""
+	const want = `"make <in 2>&1 && echo \"ok\""`
+	for _, c := range []struct {
+		v    any
+		want string
+	}{
+		{line, want},
+		{map[string]any{"cmd": line}, `{"cmd":` + want + `}`},
+		{[]json.RawMessage{AppendString(nil, line)}, `[` + want + `]`},
+	} {
+		if got, err := Marshal(c.v); string(got) != c.want || err != nil {
+			t.Errorf("%#v: %s, %v, want %s", c.v, got, err, c.want)
+		}
+	}
+	if got, err := Marshal(func() {}); err == nil {
+		t.Errorf("a function: %s", got)
 	}
 }
