@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -98,7 +99,7 @@ func (s *Server) readStream(w http.ResponseWriter, r *http.Request) error {
 }
 
 func badFeed(got string, want ...string) error {
-	return fmt.Errorf("%w: %q; the feeds are %v", errBadFeed, shorten(got), want)
+	return fmt.Errorf("%w: %q; the feeds are %s", errBadFeed, shorten(got), strings.Join(want, ", "))
 }
 
 // setOffset says in the header where the next byte to come stands. For a

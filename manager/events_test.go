@@ -68,6 +68,17 @@ func TestPatterns(t *testing.T) {
 			t.Errorf("%q: %v", path, err)
 		}
 	}
+	for path, want := range map[string]string{
+		"exits":          `no such event: "exits", the nearest is "exit"`,
+		"proc/web/exits": `no such event: "exits", the nearest is "exit"`,
+		"web/exit":       `no such event: "web/exit": write EVENT, proc/NAME or proc/NAME/EVENT`,
+		"exit/web":       `no such event: "exit/web": write EVENT, proc/NAME or proc/NAME/EVENT`,
+		"proc//exit":     `no such event: "proc//exit": write EVENT, proc/NAME or proc/NAME/EVENT`,
+	} {
+		if _, err := ParsePattern(strings.Split(path, "/")...); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", path, err, want)
+		}
+	}
 }
 
 func TestEventsResume(t *testing.T) {

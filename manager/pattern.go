@@ -53,8 +53,11 @@ func ParsePattern(parts ...string) (Pattern, error) {
 			return p, nil
 		}
 	}
-	last := parts[len(parts)-1]
-	return Pattern{}, fmt.Errorf("%w: %q%s", ErrBadEvent, shorten(last), nearest.Note(last, eventTypes))
+	if len(parts) == 1 || len(parts) == 3 && parts[0] == "proc" && parts[1] != "" {
+		last := parts[len(parts)-1]
+		return Pattern{}, fmt.Errorf("%w: %q%s", ErrBadEvent, shorten(last), nearest.Note(last, eventTypes))
+	}
+	return Pattern{}, fmt.Errorf("%w: %q: write EVENT, proc/NAME or proc/NAME/EVENT", ErrBadEvent, shorten(strings.Join(parts, "/")))
 }
 
 // ParseDottedPattern reads a pattern from one text, as it is written for

@@ -1,10 +1,12 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/gafferd/gaffer/streams"
 )
@@ -185,7 +187,7 @@ func (s *Spec) CheckLog(label string) error {
 	case label == "stdout" && redirected == 0, label == "stderr" && redirected < 2:
 		return fmt.Errorf("%s of %s: %w: give it a label in redirect_output", label, s.Name, ErrNotRedirected)
 	}
-	return fmt.Errorf("%s of %s: %w: it has %q", label, s.Name, ErrNoStream, s.Labels())
+	return fmt.Errorf("%s of %s: %w: it has %s", label, s.Name, ErrNoStream, cmp.Or(strings.Join(s.Labels(), ", "), "none"))
 }
 
 // Input is what can be written to: "stdin" or a custom stream's label. It
