@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -115,8 +116,12 @@ func endBody(w http.ResponseWriter, r *http.Request, deadline time.Time) {
 
 // checkContentType is asked for JSON bodies only. No type, and the type that curl
 // and gaffer's own client send, are as good as JSON: a page of another site
-// that could send those is refused before.
+// that could send those is refused before. What is compressed is not read: it would have
+// to be bounded twice.
 func checkContentType(r *http.Request) error {
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return fmt.Errorf("%w: Content-Encoding is %q; send the JSON as it is", errMediaType, shorten(coding))
+	}
 	got := r.Header.Get("Content-Type")
 	if got == "" || isJSON(got) {
 		return nil

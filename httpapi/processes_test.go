@@ -234,6 +234,12 @@ func TestBadInput(t *testing.T) {
 			t.Errorf("Content-Type %q: %d %s, want %d", contentType, a.status, a.body, status)
 		}
 	}
+	for coding, status := range map[string]int{"gzip": 415, "deflate, gzip": 415, "identity": 400, "": 400} {
+		a := d.do("POST", "/processes", "{", "Content-Encoding", coding)
+		if a.status != status {
+			t.Errorf("Content-Encoding %q: %d %s, want %d", coding, a.status, a.body, status)
+		}
+	}
 	if now := d.manager.Events().Last(); now != before {
 		t.Errorf("%d events came of requests that were refused", now-before)
 	}
