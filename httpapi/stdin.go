@@ -72,11 +72,11 @@ func (s *Server) writeStream(w http.ResponseWriter, r *http.Request) error {
 	}
 	written, offset, err := copyBody(ctx, w, r, body, in, at)
 	if err != nil {
-		return inputFailed(pid, err, written, offset)
+		return inputFailed(pid, err, at, written, offset)
 	}
 	if eof {
 		if err := in.Close(); err != nil {
-			return inputFailed(pid, err, written, offset)
+			return inputFailed(pid, err, at, written, offset)
 		}
 	}
 	w.Header().Set("Gaffer-Written", strconv.FormatInt(written, 10))
@@ -153,10 +153,14 @@ func copyBody(ctx context.Context, w http.ResponseWriter, r *http.Request, body 
 	return written, offset, givenUp // rather than that a read was interrupted
 }
 
-func inputFailed(pid int, err error, written, offset int64) error {
+func inputFailed(pid int, err error, at, written, offset int64) error {
 	switch {
 	case errors.Is(err, errInputTimedOut):
-		err = fmt.Errorf("pid %d does not read its input, or another request is writing to it: %w; send the rest again with at=%d", pid, err, offset)
+		rest := fmt.Sprintf("from byte %d on", written) // others may write at that offset meanwhile
+		if at >= 0 {
+			rest = fmt.Sprintf("with at=%d", offset)
+		}
+		err = fmt.Errorf("pid %d does not read its input, or another request is writing to it: %w; send the rest again %s", pid, err, rest)
 	case errors.Is(err, process.ErrInputClosed):
 		err = fmt.Errorf("pid %d has closed its input or has ended: %w", pid, err)
 	}

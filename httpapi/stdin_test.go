@@ -139,7 +139,15 @@ func TestStdinThatIsNotRead(t *testing.T) {
 	// One that waits for the writer before it is given up too, and a body whose process
 	// ends.
 	first := d.raw(fmt.Sprintf("POST /streams/%d/stdin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc", pid))
-	d.want(409, "POST", fmt.Sprintf("/streams/%d/stdin?timeout=0.05", pid), "x")
+	stdin := fmt.Sprintf("/streams/%d/stdin", pid)
+	a = d.want(409, "POST", stdin+"?timeout=0.05", "x")
+	if strings.Contains(a.body, "at=") || !strings.Contains(a.body, "from byte 0 on") { // the one before it writes there meanwhile
+		t.Errorf("without a place: %s", a.body)
+	}
+	a = d.want(409, "POST", fmt.Sprintf("%s?timeout=0.05&at=%d", stdin, offset), "x")
+	if !strings.Contains(a.body, fmt.Sprintf("again with at=%d", offset)) {
+		t.Errorf("with a place: %s", a.body)
+	}
 	first.Close()
 	pid = d.create(child("echo", "echo", "redirect_input", true, "restart", "never"))
 	conn := d.raw(fmt.Sprintf("POST /streams/%d/stdin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc", pid))
