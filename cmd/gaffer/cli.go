@@ -105,7 +105,7 @@ gafferd cannot be reached; what fails under start, and what run runs, give their
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate(version.Line("gaffer"))
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{cmdline.UnknownFlag(cmd, err)} })
 	f := root.PersistentFlags()
 	root.Flags().SortFlags = false
 	f.StringVarP(&c.files.Procfile, "procfile", "f", "", "the Procfile is `FILE` (default: Procfile in the root)")

@@ -18,10 +18,10 @@ func (c *cli) psCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "ps [GROUP]",
 		Short: "Show how the processes do that were loaded",
-		Long: `Show how the processes of a group do that were loaded from a Procfile, an instance a line: its
-name, the state, the pid of the daemon and that of the system, and how long it has run. In a
-pipe these are separated by tabs, without a head, and the time is in seconds. GROUP is the name
-of the folder unless it is given.`,
+		Long: `Show how the processes of a group do that were loaded from a Procfile, an instance a
+line: its name, the state, the pid of the daemon and that of the system, and how long
+it has run. In a pipe these are separated by tabs, without a head, and the time is in
+seconds. GROUP is the name of the folder unless it is given.`,
 		Args: atMost(1),
 		RunE: c.onDaemon(func(ctx context.Context, d *client.Client, args []string) error {
 			group, err := c.group(args)

@@ -71,7 +71,7 @@ func (c *cli) root() *cobra.Command {
 	}
 	root.SetVersionTemplate(version.Line("gafferctl"))
 	root.Flags().Bool("version", false, "print gafferctl's version")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usagef("%v", cmdline.UnknownFlag(cmd, err)) })
 	f := root.PersistentFlags()
 	f.StringVar(&c.connect, "connect", "", "`URL` of the daemon: http://, https:// or unix:///path (default $GAFFER_URL or "+defaultAddress+")")
 	f.StringVar(&c.certfile, "certfile", "", "client certificate, a PEM `FILE`")

@@ -51,6 +51,7 @@ func calledElsewhere(root *cobra.Command) {
 		"add_process":    {"create"},
 		"del_process":    {"delete", "remove", "rm"},
 		"update_process": {"update"},
+		"reload":         {"update"},
 		"stats":          {"top", "monit"},
 		"attach":         {"fg"},
 		"why":            {"history"},

@@ -30,11 +30,12 @@ func (c *cli) reloadCommand() *cobra.Command {
 			return func() error { return errors.Join(c.reloaded(reload, planOnly), err) }, nil
 		})
 	cmd.Long = `Have gafferd read its configuration file again and follow it: add the processes that
-are new in it, change those that it describes otherwise, and remove those that are gone from it. Only those
-are restarted of which more than the number of instances has changed. A file with mistakes changes nothing.
+are new in it, change those that it describes otherwise, and remove those that are
+gone from it. Only those are restarted of which more than the number of instances
+has changed. A file with mistakes changes nothing.
 
-With --plan it only shows what would be done: + is added, ~ is changed, - is removed. Values in the
-environment are never shown.`
+With --plan it only shows what would be done: + is added, ~ is changed, - is removed.
+Values in the environment are never shown.`
 	cmd.Flags().BoolVar(&planOnly, "plan", false, "show what would be done, and do nothing")
 	return c.complete(cmd)
 }

@@ -33,11 +33,12 @@ func (c *cli) upgradeCommand() *cobra.Command {
 			}
 			return c.print("ok: gafferd %s is now %s", before.Version, now.Version)
 		})
-	cmd.Long = `Have gafferd go on in the program at PATH, which has to prove first that it can read what the
-running one knows. Without PATH it is the program that is installed where the running one was started from:
-install a new version, then run gafferctl upgrade.
+	cmd.Long = `Have gafferd go on in the program at PATH, which has to prove first that it can read
+what the running one knows. Without PATH it is the program that is installed where the
+running one was started from: install a new version, then run gafferctl upgrade.
 
-Processes do not notice, their output and input go on where they were, and connections wait for the moment
-that it takes. If the other program cannot take over, the running one goes on.`
+Processes do not notice, their output and input go on where they were, and connections
+wait for the moment that it takes. If the other program cannot take over, the running
+one goes on.`
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gafferd/gaffer/internal/cmdline"
 	"github.com/gafferd/gaffer/internal/version"
 )
 
@@ -131,7 +132,7 @@ stop, with 1 for an error and with 2 for wrong usage.`,
 		},
 	}
 	cmd.SetVersionTemplate(version.Line("gafferd"))
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{cmdline.UnknownFlag(cmd, err)} })
 
 	o.flags(cmd)
 	return cmd

@@ -14,7 +14,7 @@ func TestWrongUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--chekc"}, "unknown flag: --chekc"},
+		{[]string{"--chekc"}, "unknown flag: --chekc; did you mean --check?"},
 		{[]string{"--bind"}, "flag needs an argument"},
 		{[]string{"--bind", "5000"}, `--bind: "5000" is not an address`},
 		{[]string{"--backlog", "many"}, `invalid argument "many" for "--backlog" flag: want the number of connections that may wait`},

@@ -97,3 +97,19 @@ func TestWrongCommands(t *testing.T) {
 		}
 	}
 }
+
+func TestUnknownFlag(t *testing.T) {
+	cmd := &cobra.Command{Use: "do"}
+	cmd.Flags().BoolP("follow", "f", false, "")
+	cmd.Flags().String("lines", "", "")
+	for arg, want := range map[string]string{
+		"--fllow": "unknown flag: --fllow; did you mean --follow?",
+		"--watch": "unknown flag: --watch",
+		"-x":      "unknown shorthand flag: 'x' in -x",
+		"--lines": "flag needs an argument: --lines",
+	} {
+		if got := cmdline.UnknownFlag(cmd, cmd.ParseFlags([]string{arg})); fmt.Sprint(got) != want {
+			t.Errorf("%s: got %v, want %s", arg, got, want)
+		}
+	}
+}

@@ -27,7 +27,7 @@ type room struct {
 // rooms is the order of the house, top floor last. A new package needs a line.
 var rooms = []room{
 	{"internal/keeper", []string{"process/spawn"}, []string{"net/http", "encoding/json"}},
-	{"internal/cmdline", nil, []string{"net/http", "encoding/json"}},
+	{"internal/cmdline", []string{"internal/nearest"}, []string{"net/http", "encoding/json"}},
 	{"internal/nearest", nil, []string{"net/http", "encoding/json"}},
 	{"internal/plainjson", nil, []string{"net/http"}},
 	{"internal/version", nil, nil},
@@ -48,7 +48,7 @@ var rooms = []room{
 	{"internal/importer", []string{"manager", "internal/config", "internal/nearest"}, []string{"net/http"}},
 	{"cmd/gaffer", []string{"httpapi/client", "manager", "process", "internal/cmdline", "internal/config", "internal/console", "internal/importer", "internal/manual", "internal/nearest", "internal/procfile", "internal/version", "internal/wholefile"}, nil},
 	{"cmd/gafferctl", []string{"httpapi/client", "internal/cmdline", "internal/manual", "internal/nearest", "internal/version"}, nil},
-	{"cmd/gafferd", []string{"httpapi", "httpapi/tokens", "httpapi/webhooks", "manager", "process", "streams", "internal/config", "internal/console", "internal/keeper", "internal/manual", "internal/systemd", "internal/version"}, nil},
+	{"cmd/gafferd", []string{"httpapi", "httpapi/tokens", "httpapi/webhooks", "manager", "process", "streams", "internal/cmdline", "internal/config", "internal/console", "internal/keeper", "internal/manual", "internal/systemd", "internal/version"}, nil},
 	{"examples/…", []string{"httpapi", "httpapi/client", "httpapi/tokens", "httpapi/webhooks", "manager", "process", "streams"}, nil},
 	{"internal/badlink", nil, nil}, // for tests
 	{"internal/bench", nil, nil},   // it measures the built binary, from outside
