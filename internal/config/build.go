@@ -230,7 +230,7 @@ func refuseTooMany(doc document, c *Config, ps *problems) {
 	}
 }
 
-// warnOfMissing reports directories, users and groups that are not there. A
+// warnOfMissing reports programs, directories, users and groups that are not there. A
 // folder that a process only has by default is that of its file, which is.
 func warnOfMissing(doc document, c *Config, ps *problems) {
 	missing := make(map[string]error, len(c.Templates))

@@ -464,8 +464,15 @@ processes:
     cmd: ./worker
     cwd: gaffer.yaml
   odd: {cmd: ./odd, cwd: gaffer.yaml/below, uid: 4000000000}
-  fine: {cmd: ./fine, cwd: here, uid: 4000000000, gid: 4000000000}
-  default: {cmd: ./default}
+  fine: {cmd: bin/sh, cwd: /, uid: 4000000000, gid: 4000000000}
+  typo: {cmd: ./fiel --port 1, cwd: here}
+  plain: {cmd: ./file, args: [a], cwd: here}
+  folder: {cmd: ./here}
+  below: {cmd: gaffer.yaml/web}
+  elsewhere: {cmd: nosuch, cwd: here}
+  variable: {cmd: $HOME/nosuch}
+  shell: {cmd: ./nosuch, shell: true}
+  default: {cmd: /bin/sh}
 -- here/file --
 `)))
 	if c, err := config.Load("gaffer.yaml"); err != nil || len(c.Warnings) > 0 {
@@ -490,6 +497,10 @@ processes:
 		`gaffer.yaml:9: processes.worker.cwd: HERE/gaffer.yaml is not a directory`,
 		`gaffer.yaml:10: processes.odd.cwd: HERE/gaffer.yaml/below is not a directory`,
 		`gaffer.yaml:10: processes.odd.uid: user 4000000000 is not in the user database, so its group is not known: give gid too`,
+		`gaffer.yaml:12: processes.typo.cmd: there is no program HERE/here/fiel on this machine`,
+		`gaffer.yaml:13: processes.plain.cmd: HERE/here/file is not executable, chmod +x would make it so`,
+		`gaffer.yaml:14: processes.folder.cmd: HERE/here is a directory`,
+		`gaffer.yaml:15: processes.below.cmd: there is no program HERE/gaffer.yaml/web on this machine`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
