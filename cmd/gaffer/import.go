@@ -41,11 +41,11 @@ Put the result into the folder of FILE: paths that are relative stay so.`,
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			result, err := importer.Import(args[0], args[1])
-			if err != nil {
-				return err
-			}
 			for _, w := range result.Warnings {
 				fmt.Fprintf(c.stderr, "gaffer: warning: %v\n", w)
+			}
+			if err != nil {
+				return err
 			}
 			_, err = c.stdout.Write(result.YAML)
 			return err

@@ -22,15 +22,16 @@ type Result struct {
 }
 
 // Import reads a file that is written for a supervisor: one of Formats. The
-// error names everything that is wrong, and joins a *problem for each.
+// error names everything that is wrong, and joins a *problem for each. The Result then
+// has the warnings alone: what was left out may be what is missing, misspelt.
 func Import(format, file string) (*Result, error) {
 	i := slices.IndexFunc(formats, func(f namedFormat) bool { return f.name == format })
 	if i < 0 {
-		return nil, fmt.Errorf("there is no format %q", format)
+		return new(Result), fmt.Errorf("there is no format %q", format)
 	}
 	text, err := readFile(file)
 	if err != nil {
-		return nil, err
+		return new(Result), err
 	}
 	r := &reading{file: file}
 	formats[i].read(r, text)
@@ -180,11 +181,11 @@ func (r *reading) result() (*Result, error) {
 	}
 	text, err := config.MarshalDescribed(described)
 	if err != nil {
-		return nil, err
+		return new(Result), err
 	}
 	r.check(string(text), byName)
 	if len(r.mistakes) > 0 {
-		return nil, joined(inOrder(r.mistakes))
+		return &Result{Warnings: inOrder(r.warnings)}, joined(inOrder(r.mistakes))
 	}
 	return &Result{YAML: text, Warnings: inOrder(r.warnings)}, nil
 }

@@ -60,7 +60,7 @@ func unpack(t *testing.T, a *txtar.Archive) {
 }
 
 // TestImport imports the first file of each archive, which must come to what its
-// files "want" and "warnings" have, or "errors". What comes of it loads, and is
+// files "want" or "errors", and "warnings", have. What comes of it loads, and is
 // good in the eyes of an editor.
 func TestImport(t *testing.T) {
 	variables := []string{"HOME", "PATH", "USER", "COUNT", "WAIT_SEC"}
@@ -79,10 +79,11 @@ func TestImport(t *testing.T) {
 			result, err := Import(formatOf(name), a.Files[0].Name)
 			if err != nil {
 				got["errors"] = err.Error() + "\n"
-			} else {
-				for _, w := range result.Warnings {
-					got["warnings"] += w.Error() + "\n"
-				}
+			}
+			for _, w := range result.Warnings {
+				got["warnings"] += w.Error() + "\n"
+			}
+			if err == nil {
 				got["want"] = strings.ReplaceAll(string(result.YAML), here, "/here")
 			}
 			for i, f := range a.Files {
@@ -107,7 +108,7 @@ func TestImport(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if result == nil {
+			if err != nil {
 				return
 			}
 			for _, v := range variables {

@@ -43,7 +43,7 @@ func (r *reading) nameFor(p *process, taken map[string]*process) string {
 	}
 	switch {
 	case free != name:
-		r.warn(p.at, "is called %s, because there is a %s before it", free, name)
+		r.warn(p.at, "is called %s, because another %s comes before it", free, name)
 	case name != p.name:
 		r.warn(p.at, "is called %s, because %s", name, why)
 	}
