@@ -62,11 +62,16 @@ func (f *follower) followProcess(ctx context.Context, name string) error {
 func (f *follower) watch(name string) error {
 	enter := f.enter // those that are running now; others from their beginning
 	var listed error
+	told := false
 	options := client.WatchOptions{Since: client.Latest, Ready: func() {
 		var pids []int
 		if pids, listed = f.cli.client.PIDs(f.ctx, name); listed != nil {
 			return
 		}
+		if len(pids) == 0 && !told {
+			f.cli.complain(fmt.Sprintf("%s is not running; waiting for it (gafferctl why %[1]s)", name))
+		}
+		told = true
 		for _, pid := range pids {
 			f.follow(name, pid, enter)
 		}

@@ -207,6 +207,20 @@ func TestWaitIsInterrupted(t *testing.T) {
 	must(t, "kill", "slow", "9")
 }
 
+// The output of a process that does not run is waited for, and it may be in trouble.
+func TestStreamsOfStopped(t *testing.T) {
+	serve(t)
+	must(t, "add_process", "web", "--", "sh", "-c", "echo up; exec sleep 1000")
+	tt := onTerminal(t, "streams", "web")
+	tt.until(t, "gafferctl: web is not running; waiting for it (gafferctl why web)")
+	must(t, "start", "web")
+	tt.until(t, "up")
+	tt.press(t, "\x03")
+	if _, code := tt.end(t); code != exitOK {
+		t.Errorf("exit %d", code)
+	}
+}
+
 // A name that there is not is waited for, but it may be mistyped.
 func TestWatchOfNoProcess(t *testing.T) {
 	serve(t)
