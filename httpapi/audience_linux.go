@@ -154,14 +154,13 @@ func (all *audiences) sit(s *seat, from *events, takeOver func() bool) bool {
 // audience is the one for s, which begins at from's place if it is new; nil if there is
 // none any more. Its mutex is held, so that it does not end before s is there.
 func (all *audiences) audience(s *seat, from *events) *audience {
-	key := audienceKey{s.req.log, s.req.label, s.heartbeat}
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	a := all.open[key]
+	a := all.open[s.key]
 	if a == nil && all.ctx.Err() == nil {
-		a = &audience{all: all, key: key, from: from.clone()}
+		a = &audience{all: all, key: s.key, from: from.clone()}
 		a.offset, a.open = from.place()
-		all.open[key] = a
+		all.open[s.key] = a
 		all.work.Go(a.run)
 	}
 	if a != nil {

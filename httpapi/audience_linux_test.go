@@ -342,10 +342,9 @@ func TestWhoStandsIsWaitedFor(t *testing.T) {
 func TestWhoStandsHasTheLineSoFar(t *testing.T) {
 	log := streams.NewLog(streams.Options{Window: 8 << 10, MaxWindow: 8 << 10, Backpressure: true})
 	all := newAudiences(newDaemon(t, Options{}).server, t.Context(), func(*guest) {})
-	req := &reading{log: log, label: "stdout", done: func() {}}
 	near, far := connected(t)
-	a := &audience{all: all, key: audienceKey{log, "stdout", 0}, from: lineEvents(req, 0)}
-	a.seats = []*seat{{all: all, req: req, conn: near, raw: rawConn(near)}}
+	a := &audience{all: all, key: audienceKey{log, "stdout", 0}, from: lineEvents(&reading{log: log, label: "stdout"}, 0)}
+	a.seats = []*seat{{all: all, key: a.key, done: func() {}, conn: near, raw: rawConn(near)}}
 	part := strings.Repeat("x", 1000)
 	for range 30 {
 		io.WriteString(log, part)
@@ -375,7 +374,7 @@ func TestSeatThatIsGoneIsServed(t *testing.T) {
 	all := newAudiences(newDaemon(t, Options{}).server, t.Context(), func(*guest) {})
 	defer all.close()
 	near, _ := connected(t)
-	s := &seat{all: all, req: &reading{done: func() {}}, conn: near, raw: rawConn(near)}
+	s := &seat{all: all, done: func() {}, conn: near, raw: rawConn(near)}
 	s.drop()
 	served := false
 	s.alone(func(_ *feedWriter, ctx context.Context) (seated bool) {

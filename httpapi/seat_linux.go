@@ -17,16 +17,16 @@ import (
 
 // seat is a reader whose connection is not net/http's any more.
 type seat struct {
-	all       *audiences
-	req       *reading
-	heartbeat time.Duration
-	conn      net.Conn
-	raw       syscall.RawConn
-	fd        int32
-	guest     *guest
-	stay      func() bool // ends the wait for the end of his token; nil: he has not taken over. Guarded by all.seating.
-	dropped   atomic.Bool
-	cancel    context.CancelFunc // ends the goroutine that he has; nil: none. Guarded by all.seating.
+	all     *audiences
+	key     audienceKey // of those that he may join; zero: he stays on his own
+	done    func()      // says that the request lasts no more
+	conn    net.Conn
+	raw     syscall.RawConn
+	fd      int32
+	guest   *guest
+	stay    func() bool // ends the wait for the end of his token; nil: he has not taken over. Guarded by all.seating.
+	dropped atomic.Bool
+	cancel  context.CancelFunc // ends the goroutine that he has; nil: none. Guarded by all.seating.
 }
 
 // audiencesFor is where the connection of a request can go when its feed waits; nil
@@ -58,11 +58,12 @@ func sitter(w http.ResponseWriter, r *http.Request, d *direct, req *reading, hea
 	if all == nil {
 		return nil
 	}
+	key := audienceKey{req.log, req.label, heartbeat}
 	return func(from *events) bool {
 		if from.place == nil {
 			return false
 		}
-		s := &seat{all: all, req: &reading{log: req.log, label: req.label, done: req.done}, heartbeat: heartbeat, conn: d.conn, guest: guestOf(r)}
+		s := &seat{all: all, key: key, done: req.done, conn: d.conn, guest: guestOf(r)}
 		seated := all.sit(s, from, func() bool { return s.takeOver(w, r) })
 		if seated {
 			req.done = func() {}
@@ -135,7 +136,7 @@ func (s *seat) drop() {
 	if stay != nil {
 		stay()
 	}
-	s.req.done()
+	s.done()
 	s.all.leave(s.guest)
 }
 
@@ -150,7 +151,7 @@ func (s *seat) stand(rest []byte, from *events) {
 		if _, err := s.conn.Write(rest); err != nil {
 			panic(http.ErrAbortHandler)
 		}
-		return s.all.server.sendEvents(f, ctx, from, s.heartbeat)
+		return s.all.server.sendEvents(f, ctx, from, s.key.heartbeat)
 	})
 }
 
@@ -189,7 +190,7 @@ func walkOut(w http.ResponseWriter, r *http.Request, d *direct, req *reading, se
 	if all == nil || all.ctx.Err() != nil {
 		return false
 	}
-	s := &seat{all: all, req: &reading{done: req.done}, conn: d.conn, guest: guestOf(r)}
+	s := &seat{all: all, done: req.done, conn: d.conn, guest: guestOf(r)}
 	if !s.takeOver(w, r) {
 		return false
 	}
