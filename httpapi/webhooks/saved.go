@@ -62,7 +62,11 @@ func (w *Webhooks) readSaved() ([]Hook, error) {
 		return nil, err
 	}
 	var saved savedHooks
-	if err := json.Unmarshal(data, &saved); err != nil {
+	err = json.Unmarshal(data, &saved)
+	if err == nil && saved.Version != savedVersion {
+		err = fmt.Errorf("version %d is not known here", saved.Version)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("it is damaged: %w", err)
 	}
 	return saved.Hooks, nil

@@ -18,6 +18,7 @@ func TestDamagedFiles(t *testing.T) {
 		started int
 		aside   string
 	}{
+		"later":      {`{"version": 2, "hooks": []}`, 0, hooksFile},
 		"zeros":      {strings.Repeat("\x00", 100), 0, hooksFile},
 		"one of two": {`{"version": 1, "hooks": [{"event": "nosuch", "url": "http://127.0.0.1:1/"}, ` + good + `]}`, 1, hooksFile},
 		"a journal":  {`{"version": 1, "hooks": [` + good + `]}`, 1, journal},
