@@ -1,7 +1,9 @@
 package client
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -86,6 +88,18 @@ func (c *Client) lost(err error) error {
 		err = e.Err
 	}
 	return &unreachable{c.endpoint.address, err}
+}
+
+// broken is why a feed ends of which no more can be read. A line that is too long
+// would be as long the next time.
+func (c *Client) broken(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, bufio.ErrTooLong):
+		return err
+	}
+	return c.lost(err)
 }
 
 // refusal reads the error out of an answer that is not a success.

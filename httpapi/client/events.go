@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -114,14 +113,10 @@ func (w *watcher) connect(ctx context.Context, again *retry) error {
 	for {
 		msg, err := feed.next()
 		switch {
-		case err != nil && ctx.Err() != nil:
-			return context.Cause(ctx)
 		case err == io.EOF:
-			return w.client.lost(errors.New("the daemon ended the events"))
-		case errors.Is(err, bufio.ErrTooLong):
-			return err // it would be as long the next time
+			return w.client.broken(ctx, errors.New("the daemon ended the events"))
 		case err != nil:
-			return w.client.lost(err)
+			return w.client.broken(ctx, err)
 		}
 		again.alive()
 		if err := w.deliver(msg); err != nil {

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -131,16 +130,12 @@ func (r *logReader) connect(ctx context.Context, again *retry) error {
 	for {
 		msg, err := feed.next()
 		switch {
-		case err != nil && ctx.Err() != nil:
-			return context.Cause(ctx)
-		case err == io.EOF && r.isOver(resp.Header, time.Since(answered)):
+		case err == io.EOF && ctx.Err() == nil && r.isOver(resp.Header, time.Since(answered)):
 			return nil
 		case err == io.EOF:
-			return r.client.lost(errors.New("the daemon ended the log"))
-		case errors.Is(err, bufio.ErrTooLong):
-			return err // it would be as long the next time
+			return r.client.broken(ctx, errors.New("the daemon ended the log"))
 		case err != nil:
-			return r.client.lost(err)
+			return r.client.broken(ctx, err)
 		}
 		if err := r.deliver(msg, again); err != nil {
 			return err

@@ -124,12 +124,9 @@ func (c *Client) readStats(ctx context.Context, name string, interval time.Durat
 			return errLeft
 		}
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	err = lines.Err()
 	if err == nil {
 		err = io.ErrUnexpectedEOF
 	}
-	return c.lost(err)
+	return c.broken(ctx, err)
 }
