@@ -44,7 +44,7 @@ func (s *Server) addToken(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	secret, err := s.gate.Tokens.Add(token)
-	if err != nil && secret == "" && !notSaved(err) {
+	if err != nil && !errors.Is(err, tokens.ErrNotSaved) {
 		return err
 	}
 	answer := object{{Name: "ok", Value: true}, {Name: "name", Value: token.Name}}
@@ -59,20 +59,10 @@ func (s *Server) revokeToken(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case err == nil:
 		return writeOK(w)
-	case !notSaved(err):
+	case !errors.Is(err, tokens.ErrNotSaved):
 		return err
 	}
 	return writeJSON(w, s.unlessSaved(object{{Name: "ok", Value: true}}, err))
-}
-
-// notSaved reports whether an error of a tokens.Set is that of the disk.
-func notSaved(err error) bool {
-	for _, own := range []error{tokens.ErrInvalid, tokens.ErrExists, tokens.ErrFixed, tokens.ErrNotFound, tokens.ErrTooMany} {
-		if errors.Is(err, own) {
-			return false
-		}
-	}
-	return true
 }
 
 // unlessSaved is an answer that tells if what was done is not on disk.

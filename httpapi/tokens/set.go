@@ -62,8 +62,8 @@ func Open(folder *os.Root) (*Set, error) {
 
 // Add makes a token. The secret is what its bearer sends; it is kept nowhere and
 // can never be told again. For a token that a certificate stands for there is
-// none. With err, which is that of the disk, secret is good until the program
-// ends; else err is ErrInvalid, ErrExists or ErrTooMany.
+// none. The error is ErrInvalid, ErrExists or ErrTooMany, or with ErrNotSaved the
+// token is there, and good until the program ends.
 func (s *Set) Add(t Token) (secret string, err error) {
 	now := time.Now()
 	if err := t.check(now); err != nil {
@@ -127,8 +127,8 @@ func (s *Set) Empty() bool {
 }
 
 // Revoke makes a token good for nothing from now on, and ends what goes on with it:
-// see Token.OnEnd. The error is ErrNotFound, ErrFixed, or that of the disk: then the
-// token would come back at the next start.
+// see Token.OnEnd. The error is ErrNotFound or ErrFixed, or with ErrNotSaved it is
+// revoked, and would come back at the next start.
 func (s *Set) Revoke(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,13 +192,13 @@ func (t *Token) inTime() (*Token, error) {
 	return t, nil
 }
 
-// save has the tokens kept. s.mu must be held.
+// save has the tokens kept. The error is ErrNotSaved. s.mu must be held.
 func (s *Set) save() error {
 	if s.keep == nil {
 		return nil
 	}
 	if err := s.keep(s.encode()); err != nil {
-		return fmt.Errorf("tokens: %w", err)
+		return fmt.Errorf("tokens: it %w: %w", ErrNotSaved, err)
 	}
 	return nil
 }

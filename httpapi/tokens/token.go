@@ -19,6 +19,7 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrUnknown  = errors.New("token is not valid")
 	ErrFixed    = errors.New("is the daemon's own")
+	ErrNotSaved = errors.New("was done and cannot be saved")
 	ErrTooMany  = fmt.Errorf("there may be %d tokens at most", maxTokens)
 )
 
