@@ -89,9 +89,6 @@ type problemBody struct {
 }
 
 func writeProblem(w http.ResponseWriter, status int, p problemBody) {
-	if h := w.Header(); status == http.StatusTooManyRequests && h.Get("Retry-After") == "" {
-		h.Set("Retry-After", "1")
-	}
 	body, err := plainjson.Marshal(p)
 	if err != nil {
 		panic(err) // strings and numbers always marshal

@@ -41,10 +41,9 @@ func peerOf(conn net.Conn) *peer {
 	}
 }
 
-// user is the one who made the other socket; it is for when a request's head has been
-// read.
-// ok is false where nobody can tell. The error is that of a system that has
-// nothing left to find out with.
+// user is the one who made the other socket. It is for when a request's head has
+// been read. ok is false where nobody can tell. The error is that of a system that
+// has nothing left to find out with.
 func (p *peer) user() (uid int, ok bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
