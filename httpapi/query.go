@@ -107,6 +107,34 @@ func (q *query) heartbeat(unasked time.Duration) time.Duration {
 	return d
 }
 
+// pollWait is how a longpoll waits for what comes.
+type pollWait struct {
+	heartbeat time.Duration // of silence, after which it says that it is there; 0: never
+	end       time.Time     // when it answers that there is nothing; zero: never
+}
+
+// pollWait begins with the query's timeout now.
+func (q *query) pollWait(heartbeat time.Duration) pollWait {
+	p := pollWait{heartbeat: heartbeat}
+	if timeout, ok := q.seconds("timeout", 0); ok {
+		p.end = time.Now().Add(timeout)
+	}
+	return p
+}
+
+// next is how long to wait now, 0 for as long as it takes. last says that the poll
+// ends then.
+func (p pollWait) next() (idle time.Duration, last bool) {
+	if p.end.IsZero() {
+		return p.heartbeat, false
+	}
+	left := max(time.Until(p.end), 1)
+	if p.heartbeat <= 0 || left <= p.heartbeat {
+		return left, true
+	}
+	return p.heartbeat, false
+}
+
 // The feeds.
 const (
 	feedLongpoll    = "longpoll"

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/gafferd/gaffer/manager"
 	"github.com/gafferd/gaffer/streams"
@@ -17,10 +16,8 @@ const maxPoll = 1 << 20
 // poll is one longpoll of a stream.
 type poll struct {
 	*reading
-	heartbeat time.Duration
-	timeout   time.Duration
-	bounded   bool // timeout was given
-	limit     int
+	wait  pollWait
+	limit int
 
 	from   int64
 	key    pollKey
@@ -31,8 +28,7 @@ type poll struct {
 // comes next.
 func (s *Server) longpoll(w http.ResponseWriter, r *http.Request, req *reading) error {
 	p := &poll{reading: req, limit: maxPoll, shared: !req.place.given}
-	p.heartbeat = req.heartbeat(noHeartbeat)
-	p.timeout, p.bounded = req.seconds("timeout", 0)
+	p.wait = req.pollWait(req.heartbeat(noHeartbeat))
 	if limit, ok := req.count("limit"); ok {
 		if limit == 0 {
 			req.wrong("limit", req.text("limit"), "a number of bytes from 1 to 1048576")
@@ -90,19 +86,13 @@ func (s *Server) answerPoll(w http.ResponseWriter, r *http.Request, p *poll) err
 	ctx, forget := feedContext(r.Context())
 	defer forget()
 	var beats *feedWriter // once a heartbeat was sent
-	timeout := time.Now().Add(p.timeout)
 	for {
 		data, missed := p.take()
 		if len(data) > 0 || missed > 0 {
 			s.endPoll(w, p, beats, data, missed)
 			return nil
 		}
-		idle, last := p.heartbeat, false
-		if p.bounded {
-			if left := max(time.Until(timeout), 1); idle <= 0 || left <= idle {
-				idle, last = left, true
-			}
-		}
+		idle, last := p.wait.next()
 		err := p.log.Wait(ctx, p.from, idle)
 		switch {
 		case err == nil:

@@ -20,12 +20,10 @@ const maxPolledEvents = 1000
 
 // watching is a request for events.
 type watching struct {
-	cursor    *manager.EventCursor
-	since     uint64
-	resumed   bool // since was given
-	heartbeat time.Duration
-	timeout   time.Duration
-	bounded   bool // timeout was given
+	cursor  *manager.EventCursor
+	since   uint64
+	resumed bool     // since was given
+	wait    pollWait // of which a feed has only the heartbeat
 }
 
 func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
@@ -53,8 +51,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 		unasked = sseHeartbeat
 	}
 	events := s.manager.EventsFor(pattern)
-	req := &watching{since: events.Last(), heartbeat: q.heartbeat(unasked)}
-	req.timeout, req.bounded = q.seconds("timeout", 0)
+	req := &watching{since: events.Last(), wait: q.pollWait(q.heartbeat(unasked))}
 	if since, ok := sinceOf(r, q); ok {
 		req.since, req.resumed = since, true
 	}
@@ -119,7 +116,7 @@ func (s *Server) watchFeed(w http.ResponseWriter, r *http.Request, req *watching
 		f.send(encode(nil, manager.Gap(req.since, missed)))
 	}
 	for {
-		ev, missed, err := req.cursor.Next(ctx, req.heartbeat)
+		ev, missed, err := req.cursor.Next(ctx, req.wait.heartbeat)
 		if missed > 0 {
 			f.send(encode(nil, manager.Gap(req.since+missed, missed)))
 		}
@@ -157,14 +154,8 @@ func (s *Server) watchLongpoll(w http.ResponseWriter, r *http.Request, req *watc
 		return writeBody(w, http.StatusOK, "application/json", body)
 	}
 	var beats *feedWriter
-	timeout := time.Now().Add(req.timeout)
 	for {
-		idle, last := req.heartbeat, false
-		if req.bounded {
-			if left := max(time.Until(timeout), 1); idle <= 0 || left <= idle {
-				idle, last = left, true
-			}
-		}
+		idle, last := req.wait.next()
 		ev, missed, err := req.cursor.Next(ctx, idle)
 		switch {
 		case err == nil:
