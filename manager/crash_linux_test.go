@@ -4,19 +4,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/gafferd/gaffer/manager/vault"
 	"github.com/gafferd/gaffer/process"
 )
 
 // crashing has a manager with a vault in a bubble. Its end is orderly; what a crash
 // would leave is a copy of the vault.
-func crashing(t *testing.T, test func(f *fixture, l *fakeLauncher, v *Vault)) {
+func crashing(t *testing.T, test func(f *fixture, l *fakeLauncher, v *vault.Vault)) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newVault(t)
 		keeper := &fakeKeeper{forgotten: func(int) {}}
@@ -30,25 +30,26 @@ func crashing(t *testing.T, test func(f *fixture, l *fakeLauncher, v *Vault)) {
 	})
 }
 
-func newVault(t *testing.T) *Vault {
-	v, err := OpenVault(nil, func(*os.File) error { return nil })
+func newVault(t *testing.T) *vault.Vault {
+	v, err := vault.Open(nil, func(*os.File) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { v.file.close() })
 	return v
 }
 
 // crash is the manager of the next program, if this one died now. Nothing of what
 // ran is there any more.
-func crash(f *fixture, v *Vault) *fixture { return crashLeaving(f, v, nil) }
+func crash(f *fixture, v *vault.Vault) *fixture { return crashLeaving(f, v, nil) }
 
 // crashLeaving is crash, where a launch was under way. left says when it is over.
-func crashLeaving(f *fixture, v *Vault, left chan error) *fixture {
+func crashLeaving(f *fixture, v *vault.Vault, left chan error) *fixture {
 	copied := newVault(f.T)
-	v.mu.Lock()
-	copied.records = maps.Clone(v.records)
-	v.mu.Unlock()
+	for key, value := range v.Records() {
+		if err := copied.Write(vault.Change{Key: key, Value: value}); err != nil {
+			f.Fatal(err)
+		}
+	}
 	keeper := &fakeKeeper{forgotten: func(int) {}, left: left}
 	keeper.takes = f.takes
 	m := New(Options{Launcher: keeper, Vault: copied, Environ: []string{}})
@@ -58,10 +59,22 @@ func crashLeaving(f *fixture, v *Vault, left chan error) *fixture {
 	return &fixture{T: f.T, Manager: m, fakeLauncher: &keeper.fakeLauncher}
 }
 
+// TestVaultOfAnotherVersion holds that a program finds out before it takes over
+// that it does not know a property of a process.
+func TestVaultOfAnotherVersion(t *testing.T) {
+	v := newVault(t)
+	if err := v.Write(vault.Change{Key: "s1", Value: []byte(`{"source":0,"description":{"name":"web","cmd":"true","orbit":7}}`)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckVault(v); err == nil || !strings.Contains(err.Error(), "orbit") {
+		t.Errorf("%v, want an error about what is not known", err)
+	}
+}
+
 // TestBatchesAreResumed holds that what waits for its batch starts in it, also if the
 // program dies meanwhile.
 func TestBatchesAreResumed(t *testing.T) {
-	crashing(t, func(f *fixture, l *fakeLauncher, v *Vault) {
+	crashing(t, func(f *fixture, l *fakeLauncher, v *vault.Vault) {
 		l.takes = time.Second
 		f.do(f.Load([]Template{quiet("first", priority(1)), quiet("second", priority(2)), quiet("third", priority(3))}))
 		next := crash(f, v)
@@ -88,7 +101,7 @@ func TestHungLaunchIsResumed(t *testing.T) {
 		"is stopped and fails":    {errors.New("stale file handle"), true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			crashing(t, func(f *fixture, l *fakeLauncher, v *Vault) {
+			crashing(t, func(f *fixture, l *fakeLauncher, v *vault.Vault) {
 				l.takes = time.Hour
 				if _, err := f.Create(quiet("hung")); err != nil {
 					f.Fatal(err)
@@ -117,7 +130,7 @@ func TestHungLaunchIsResumed(t *testing.T) {
 // TestFailedLaunchIsResumed holds that a launch that fails after its program has died
 // is told of as any other, and is not made again for that.
 func TestFailedLaunchIsResumed(t *testing.T) {
-	crashing(t, func(f *fixture, l *fakeLauncher, v *Vault) {
+	crashing(t, func(f *fixture, l *fakeLauncher, v *vault.Vault) {
 		l.takes = time.Hour
 		if _, err := f.Create(quiet("hung", func(t *Template) { t.Restart = RestartNever })); err != nil {
 			f.Fatal(err)
@@ -139,7 +152,7 @@ func TestFailedLaunchIsResumed(t *testing.T) {
 // TestLaunchEndsDuringResume holds that an instance is watched once, also if it is there
 // before all else has been taken over.
 func TestLaunchEndsDuringResume(t *testing.T) {
-	crashing(t, func(f *fixture, l *fakeLauncher, v *Vault) {
+	crashing(t, func(f *fixture, l *fakeLauncher, v *vault.Vault) {
 		l.takes = time.Hour
 		if _, err := f.Create(quiet("hung")); err != nil {
 			f.Fatal(err)
@@ -162,7 +175,7 @@ func TestLaunchEndsDuringResume(t *testing.T) {
 // TestForgivenIsRecorded holds that a start by hand ends the back-off in the next
 // program too.
 func TestForgivenIsRecorded(t *testing.T) {
-	crashing(t, func(f *fixture, l *fakeLauncher, v *Vault) {
+	crashing(t, func(f *fixture, l *fakeLauncher, v *vault.Vault) {
 		f.do(f.Create(quiet("web")))
 		for range 8 {
 			time.Sleep(9 * time.Second)
@@ -174,10 +187,7 @@ func TestForgivenIsRecorded(t *testing.T) {
 		time.Sleep(time.Minute)
 		f.do(f.Start("web"))
 		var r slotRecord
-		v.mu.Lock()
-		err := json.Unmarshal(v.records["s1.1"], &r)
-		v.mu.Unlock()
-		if err != nil || r.State != running || r.Restarts != 0 {
+		if err := json.Unmarshal(v.Records()["s1.1"], &r); err != nil || r.State != running || r.Restarts != 0 {
 			t.Errorf("recorded: %+v, %v", r, err)
 		}
 	})
@@ -186,21 +196,21 @@ func TestForgivenIsRecorded(t *testing.T) {
 // TestClockIsSetBack holds that nothing waits for longer than it would have, when the clock
 // was set back by an hour while no program looked.
 func TestClockIsSetBack(t *testing.T) {
-	crashing(t, func(f *fixture, l *fakeLauncher, v *Vault) {
+	crashing(t, func(f *fixture, l *fakeLauncher, v *vault.Vault) {
 		f.do(f.Create(quiet("web")))
 		for range 2 { // the first is replaced at once
 			l.child("web-1").end(process.Status{ExitStatus: 1})
 			synctest.Wait()
 		}
 		f.wantState("web", StateBackoff)
-		v.mu.Lock()
 		var r slotRecord
-		if err := json.Unmarshal(v.records["s1.1"], &r); err != nil {
+		if err := json.Unmarshal(v.Records()["s1.1"], &r); err != nil {
 			t.Error(err)
 		}
 		r.RetryAt = r.RetryAt.Add(time.Hour)
-		v.records["s1.1"] = r.encode()
-		v.mu.Unlock()
+		if err := v.Write(vault.Change{Key: "s1.1", Value: r.encode()}); err != nil {
+			t.Fatal(err)
+		}
 		next := crash(f, v)
 		defer next.Shutdown(f.Context())
 		time.Sleep(NewTemplate("", "").Backoff.Max + time.Second)
@@ -229,7 +239,7 @@ func TestPIDsAreNotGivenTwice(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			crashing(t, func(f *fixture, l *fakeLauncher, v *Vault) {
+			crashing(t, func(f *fixture, l *fakeLauncher, v *vault.Vault) {
 				test(f, l)
 				synctest.Wait()
 				next := crash(f, v)
@@ -246,7 +256,7 @@ func TestPIDsAreNotGivenTwice(t *testing.T) {
 // TestUpdatedWhileStarting holds that the next worker replaces an instance of which it was
 // known when the last one died that it is of the description before.
 func TestUpdatedWhileStarting(t *testing.T) {
-	crashing(t, func(f *fixture, l *fakeLauncher, v *Vault) {
+	crashing(t, func(f *fixture, l *fakeLauncher, v *vault.Vault) {
 		f.do(f.Create(quiet("left")))
 		l.takes = time.Hour
 		l.child("left-1").end(process.Status{ExitStatus: 1})

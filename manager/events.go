@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/gafferd/gaffer/manager/vault"
 )
 
 // The types of events, and when each is published. All events of a template
@@ -99,14 +101,14 @@ type Events struct {
 	ring    []Event    // happening i, counted from 0, is at i % happenings; Seq and Event unset
 	count   uint64     // happenings so far
 	closed  bool
-	keep    func([]change) // records events with changes; nil: they are not recorded
-	prefix  string         // of the keys under which they are recorded
-	changed chan struct{}  // closed and dropped by wake; nil while nobody waits
+	keep    func(...vault.Change) // records events with changes; nil: they are not recorded
+	prefix  string                // of the keys under which they are recorded
+	changed chan struct{}         // closed and dropped by wake; nil while nobody waits
 }
 
 // publish adds a happening and tells those who wait. It sets the time.
 // The changes are recorded with it, before anyone sees it.
-func (e *Events) publish(ev Event, changes ...change) {
+func (e *Events) publish(ev Event, changes ...vault.Change) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	ev.Time = time.Now()
@@ -121,15 +123,15 @@ func (e *Events) publish(ev Event, changes ...change) {
 }
 
 // keepEvent records an event that is about to be published. e.mu must be held.
-func (e *Events) keepEvent(ev Event, changes []change) {
+func (e *Events) keepEvent(ev Event, changes []vault.Change) {
 	if e.keep == nil {
 		return
 	}
-	changes = append(changes, change{e.key(e.count), ev.encode()})
+	changes = append(changes, vault.Change{Key: e.key(e.count), Value: ev.encode()})
 	if e.count >= happenings {
-		changes = append(changes, change{e.key(e.count - happenings), nil})
+		changes = append(changes, vault.Change{Key: e.key(e.count - happenings)})
 	}
-	e.keep(changes)
+	e.keep(changes...)
 }
 
 // The prefixes of the keys of events and of audits.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/gafferd/gaffer/manager/vault"
 )
 
 // A Manager's records in its Vault, by key. They are what Resume makes the
@@ -85,7 +87,7 @@ type journal struct {
 	wanted      wantedRecord   // as last recorded
 	pid         int            // as last recorded
 	slots       map[*slot]bool // those that have changed
-	more        []change       // the rest
+	more        []vault.Change // the rest
 }
 
 func (s *supervisor) key(suffix string, args ...any) string {
@@ -94,7 +96,7 @@ func (s *supervisor) key(suffix string, args ...any) string {
 
 // touch notes that a slot has changed. s.mu must be held.
 func (s *supervisor) touch(sl *slot) {
-	if s.m.vault != nil {
+	if s.m.options.Vault != nil {
 		if s.records.slots == nil {
 			s.records.slots = make(map[*slot]bool)
 		}
@@ -104,18 +106,18 @@ func (s *supervisor) touch(sl *slot) {
 
 // note notes a change that is recorded with the next.
 func (s *supervisor) note(key string, value []byte) {
-	if s.m.vault != nil {
-		s.records.more = append(s.records.more, change{key, value})
+	if s.m.options.Vault != nil {
+		s.records.more = append(s.records.more, vault.Change{Key: key, Value: value})
 	}
 }
 
 // commit records what has changed. It comes before anyone hears of it. s.mu must
 // be held.
-func (s *supervisor) commit() { s.m.writeVault(s.changes()) }
+func (s *supervisor) commit() { s.m.record(s.changes()...) }
 
 // changes are what is to be recorded. s.mu must be held.
-func (s *supervisor) changes() []change {
-	if s.m.vault == nil {
+func (s *supervisor) changes() []vault.Change {
+	if s.m.options.Vault == nil {
 		return nil
 	}
 	r := &s.records
@@ -123,19 +125,19 @@ func (s *supervisor) changes() []change {
 	r.more = nil
 	if r.description {
 		r.description = false
-		out = append(out, change{s.key(""), encode(supervisorRecord{s.source, s.description()})})
+		out = append(out, vault.Change{Key: s.key(""), Value: encode(supervisorRecord{s.source, s.description()})})
 	}
 	if w := s.wanted(); w.wantedState != r.wanted.wantedState || !slices.Equal(w.Flaps, r.wanted.Flaps) {
 		w.Flaps = slices.Clone(w.Flaps)
 		r.wanted = w
-		out = append(out, change{s.key(".state"), encode(w)})
+		out = append(out, vault.Change{Key: s.key(".state"), Value: encode(w)})
 	}
 	for sl := range r.slots {
 		value := s.slotRecord(sl)
 		if value == nil {
 			s.notePID(sl.pid)
 		}
-		out = append(out, change{s.key(".%d", sl.index), value})
+		out = append(out, vault.Change{Key: s.key(".%d", sl.index), Value: value})
 	}
 	clear(r.slots)
 	out = append(out, r.more...) // of notePID
@@ -168,13 +170,17 @@ func (s *supervisor) slotRecord(sl *slot) []byte {
 	return r.encode()
 }
 
-// writeVault writes changes to the vault, if there is one.
-func (m *Manager) writeVault(changes []change) {
-	err := m.vault.write(changes...)
-	switch was := m.vaultBroken.Load(); {
-	case err != nil && !was && m.vaultBroken.CompareAndSwap(false, true):
+// record writes changes to the vault, if there is one.
+func (m *Manager) record(changes ...vault.Change) {
+	if m.options.Vault == nil {
+		return
+	}
+	err := m.options.Vault.Write(changes...)
+	switch broken := err != nil; {
+	case m.vaultBroken.Load() == broken || m.vaultBroken.Swap(broken) == broken: // it was told
+	case broken:
 		m.options.Logger.Error("what happens from now on is lost if gafferd crashes", "error", err)
-	case err == nil && was && m.vaultBroken.CompareAndSwap(true, false):
+	default:
 		m.options.Logger.Info("what happens, and what has happened, is recorded again")
 	}
 }
@@ -190,32 +196,32 @@ func (s *supervisor) description() []byte {
 // file notes what the file says. m.mu must be held.
 func (s *supervisor) file(t *Template) {
 	s.filed = *t
-	if s.m.vault != nil {
-		s.m.writeVault([]change{{s.key(".filed"), encode(t.description())}})
+	if s.m.options.Vault != nil {
+		s.m.record(vault.Change{Key: s.key(".filed"), Value: encode(t.description())})
 	}
 }
 
 // erase removes all records of a supervisor that is gone.
 func (s *supervisor) erase() {
-	if s.m.vault == nil {
+	if s.m.options.Vault == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	gone := []change{
-		{s.key(""), nil}, {s.key(".filed"), nil}, {s.key(".state"), nil}, {s.key(".pid"), nil},
-		{"pid", encode(s.m.pids.lastPID())},
-	}
+	gone := append(s.records.more,
+		vault.Change{Key: s.key("")}, vault.Change{Key: s.key(".filed")},
+		vault.Change{Key: s.key(".state")}, vault.Change{Key: s.key(".pid")},
+		vault.Change{Key: "pid", Value: encode(s.m.pids.lastPID())})
 	for _, sl := range s.slots {
-		gone = append(gone, change{s.key(".%d", sl.index), nil})
+		gone = append(gone, vault.Change{Key: s.key(".%d", sl.index)})
 	}
-	s.m.writeVault(append(s.records.more, gone...))
+	s.m.record(gone...)
 	s.records.more = nil
 }
 
 // noteExit notes the exit of an instance. s.mu must be held.
 func (s *supervisor) noteExit(inst *instance) {
-	if s.m.vault == nil {
+	if s.m.options.Vault == nil {
 		return
 	}
 	s.note(s.key(".x%d", inst.pid), (&exitRecord{inst.savedExit(), inst.exit.NextRetryAt}).encode())

@@ -80,22 +80,16 @@ func (c *fakeKept) Forget() error                 { c.keeper.forgotten(c.id); re
 // would look for it.
 func TestForgottenOnceRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v, err := OpenVault(nil, func(*os.File) error { return nil })
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer v.file.close()
+		v := newVault(t)
 		forgotten := 0
 		keeper := &fakeKeeper{forgotten: func(pid int) {
 			forgotten++
-			v.mu.Lock()
-			defer v.mu.Unlock()
-			vs, err := v.state()
+			old, err := readRecords(v.Records())
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			for _, s := range vs.supervisors {
+			for _, s := range old.supervisors {
 				for _, sl := range s.slots {
 					if sl.PID == pid && (sl.State == starting || sl.State == running || sl.State == stopping) {
 						t.Errorf("pid %d is forgotten, and recorded as %v", pid, sl.State)

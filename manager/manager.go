@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gafferd/gaffer/manager/vault"
 	"github.com/gafferd/gaffer/process"
 	"github.com/gafferd/gaffer/streams"
 )
@@ -24,7 +25,7 @@ type Options struct {
 	RunHistory      time.Duration    // how long what Run has run is listed after its end; 0: an hour
 	OutputWindow    int64            // bytes of each output that are kept in memory for readers to come; 0: streams.DefaultWindow
 	OutputMemory    int64            // bytes of memory for the output of all instances; 0: DefaultOutputMemory
-	Vault           *Vault           // what outlives a crash of this program, with a process.Keeper as Launcher; nil: nothing does
+	Vault           *vault.Vault     // what outlives a crash of this program, with a process.Keeper as Launcher; nil: nothing does
 }
 
 // DefaultOutputMemory is how many bytes of memory there are for the output of all
@@ -58,7 +59,6 @@ type Manager struct {
 	sequence  *streams.Sequence  // numbers what is read from all instances
 	earlier   earlierLives
 	saver     *saver       // nil without a state directory
-	vault     *Vault       // nil: nothing is recorded
 	run       string       // prefix of this run's markers; "" if no later run has to recognise them
 	lastID    atomic.Int64 // of supervisors
 
@@ -128,7 +128,7 @@ func New(o Options) *Manager {
 	m.sequence.Skip(uint64(time.Now().UnixNano()))
 	m.earlier = earlierLives{m.sequence.Last(), m.pids.last}
 	if o.Vault != nil {
-		m.openVault(o.Vault)
+		m.goOnFrom(o.Vault)
 	}
 	if o.State != nil {
 		m.saver = newSaver(m)

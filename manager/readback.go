@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gafferd/gaffer/manager/vault"
 )
 
-// vaultState is what a Vault tells of a Manager.
-type vaultState struct {
+// recorded is what records tell of a Manager: see journal.go for their form.
+type recorded struct {
 	before      *beforeRecord
 	run         string
 	pid         int
@@ -31,14 +33,18 @@ type supervisorState struct {
 	made   map[int]json.RawMessage // descriptions of instances, by pid
 }
 
-// Check returns why this program cannot read what is in the vault: it may be
-// another one that has written it.
-func (v *Vault) Check() error {
-	vs, err := v.state()
+// CheckVault returns why a Manager of this program could not Resume from the vault:
+// it may be another program that has written it. It changes nothing.
+func CheckVault(v *vault.Vault) error {
+	old, err := readRecords(v.Records())
 	if err != nil {
 		return err
 	}
-	for _, s := range vs.supervisors {
+	return old.check()
+}
+
+func (r *recorded) check() error {
+	for _, s := range r.supervisors {
 		if err := s.check(); err != nil {
 			return err
 		}
@@ -67,51 +73,52 @@ func (s *supervisorState) check() error {
 	return nil
 }
 
-// state reads all records.
-func (v *Vault) state() (*vaultState, error) {
-	vs := &vaultState{events: make(map[uint64]Event), audits: make(map[uint64]Event), supervisors: make(map[int]*supervisorState)}
-	for key, value := range v.records {
-		if err := vs.read(key, value); err != nil {
+// readRecords reads all records of a vault. The error is about one of which this
+// program does not know what it means.
+func readRecords(all map[string][]byte) (*recorded, error) {
+	r := &recorded{events: make(map[uint64]Event), audits: make(map[uint64]Event), supervisors: make(map[int]*supervisorState)}
+	for key, value := range all {
+		if err := r.read(key, value); err != nil {
 			return nil, fmt.Errorf("state %s: %w", key, err)
 		}
 	}
-	return vs, nil
+	return r, nil
 }
 
-func (vs *vaultState) read(key string, value []byte) error {
+func (r *recorded) read(key string, value []byte) error {
 	switch key {
 	case "before":
-		return json.Unmarshal(value, &vs.before)
+		return json.Unmarshal(value, &r.before)
 	case "run":
-		vs.run = string(value)
+		r.run = string(value)
 		return nil
 	case "pid":
-		return json.Unmarshal(value, &vs.pid)
+		return json.Unmarshal(value, &r.pid)
 	case "closing":
-		vs.closing = true
+		r.closing = true
 		return nil
 	case "loaded":
-		vs.loaded = true
+		r.loaded = true
 		return nil
 	}
 	if n, ok := strings.CutPrefix(key, eventPrefix); ok {
-		return readEvent(vs.events, n, value)
+		return readEvent(r.events, n, value)
 	}
 	if n, ok := strings.CutPrefix(key, auditPrefix); ok {
-		return readEvent(vs.audits, n, value)
+		return readEvent(r.audits, n, value)
 	}
 	id, part, _ := strings.Cut(strings.TrimPrefix(key, "s"), ".")
 	number, err := strconv.Atoi(id)
 	if err != nil || key[0] != 's' {
 		return fmt.Errorf("is not known to this version")
 	}
-	s := vs.supervisors[number]
+	s := r.supervisors[number]
 	if s == nil {
 		s = &supervisorState{
 			slots: make(map[int]slotRecord), exits: make(map[int]exitRecord),
 			made: make(map[int]json.RawMessage),
 		}
-		vs.supervisors[number] = s
+		r.supervisors[number] = s
 	}
 	return s.read(part, value)
 }

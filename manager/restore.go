@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/gafferd/gaffer/manager/vault"
 )
 
 // Restore creates the templates that were made over the API in an earlier life
@@ -14,7 +16,7 @@ import (
 func (m *Manager) Restore() (taken []string, err error) {
 	defer func() {
 		if err == nil {
-			m.writeVault([]change{{"loaded", []byte("true")}}) // the rest is as complete by now
+			m.record(vault.Change{Key: "loaded", Value: []byte("true")}) // the rest is as complete by now
 		}
 	}()
 	if m.options.State == nil {

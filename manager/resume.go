@@ -9,22 +9,22 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gafferd/gaffer/manager/vault"
 	"github.com/gafferd/gaffer/process"
 	"github.com/gafferd/gaffer/streams/archive"
 )
 
-// openVault has the Manager record what it knows, and go on where the one before
-// has ended. What there was is taken over by Resume.
-func (m *Manager) openVault(v *Vault) {
-	m.vault = v
-	m.events.prefix, m.events.keep = eventPrefix, m.writeVault
-	m.audits.prefix, m.audits.keep = auditPrefix, m.writeVault
-	old, err := v.state()
+// goOnFrom has events recorded from now on, and goes on where the Manager has ended
+// that wrote to the vault before. The rest of what that one knew is Resume's.
+func (m *Manager) goOnFrom(v *vault.Vault) {
+	m.events.prefix, m.events.keep = eventPrefix, m.record
+	m.audits.prefix, m.audits.keep = auditPrefix, m.record
+	old, err := readRecords(v.Records())
 	if err != nil || old.before == nil {
-		m.writeVault([]change{
-			{"before", encode(beforeRecord{m.earlier.number, m.earlier.pid})},
-			{"run", []byte(m.run)},
-		})
+		m.record(
+			vault.Change{Key: "before", Value: encode(beforeRecord{m.earlier.number, m.earlier.pid})},
+			vault.Change{Key: "run", Value: []byte(m.run)},
+		)
 		return
 	}
 	m.run = old.run
@@ -79,7 +79,7 @@ func (e *Events) restore(events map[uint64]Event) {
 // If the earlier program had ended its Restore, Resume takes the place of that and
 // of Load, and complete is true. If not, Apply and Restore are to add the rest.
 func (m *Manager) Resume(why string) (complete bool, err error) {
-	old, err := m.vault.state()
+	old, err := readRecords(m.options.Vault.Records())
 	if err != nil {
 		return false, err
 	}

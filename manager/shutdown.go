@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/gafferd/gaffer/manager/vault"
 )
 
 // lastWait is how long Shutdown waits for instances that were killed. Only one
@@ -28,7 +30,7 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	m.mu.Unlock()
 	if first {
 		m.saver.freeze()
-		m.writeVault([]change{{"closing", []byte("true")}})
+		m.record(vault.Change{Key: "closing", Value: []byte("true")})
 		m.begin()
 		go m.stopAll() // outlives this call if an instance cannot be killed
 	}

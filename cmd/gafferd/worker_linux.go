@@ -17,6 +17,7 @@ import (
 	"github.com/gafferd/gaffer/internal/keeper"
 	"github.com/gafferd/gaffer/internal/systemd"
 	"github.com/gafferd/gaffer/manager"
+	"github.com/gafferd/gaffer/manager/vault"
 	"github.com/gafferd/gaffer/process"
 )
 
@@ -55,7 +56,7 @@ type worker struct {
 	well    atomic.Pointer[func()] // returns only while the daemon is well; nil: nobody knows yet
 	beating *part
 	folder  string // of scratch, once it was asked for
-	known   *manager.Vault
+	known   *vault.Vault
 	stays   bool // its end is not the daemon's: another one goes on
 }
 
@@ -84,11 +85,11 @@ func prove(state []*os.File) error {
 	if len(state) == 0 {
 		return nil
 	}
-	v, err := manager.OpenVault(state[0], nil)
+	v, err := vault.Open(state[0], nil)
 	if err != nil {
 		return err
 	}
-	return v.Check()
+	return manager.CheckVault(v)
 }
 
 // takesOver reports whether an earlier worker has left something.
@@ -239,11 +240,11 @@ func (w *worker) notifier() (*systemd.Notifier, error) {
 }
 
 // vault is where the manager's knowledge is kept; nil if it is not.
-func (w *worker) vault() (v *manager.Vault, err error) {
+func (w *worker) vault() (v *vault.Vault, err error) {
 	if w == nil {
 		return nil, nil
 	}
-	w.known, err = manager.OpenVault(w.take(keeper.State), func(f *os.File) error { return w.hold(keeper.State, f) })
+	w.known, err = vault.Open(w.take(keeper.State), func(f *os.File) error { return w.hold(keeper.State, f) })
 	return w.known, err
 }
 

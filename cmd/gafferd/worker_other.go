@@ -8,7 +8,7 @@ import (
 	"os"
 
 	"github.com/gafferd/gaffer/internal/systemd"
-	"github.com/gafferd/gaffer/manager"
+	"github.com/gafferd/gaffer/manager/vault"
 	"github.com/gafferd/gaffer/process"
 )
 
@@ -41,7 +41,7 @@ func (w *worker) holdListener(string, net.Listener) error { return nil }
 func (w *worker) dropListener(string) error               { return nil }
 func (w *worker) sockets() ([]systemd.Socket, error)      { return systemd.Sockets() }
 func (w *worker) notifier() (*systemd.Notifier, error)    { return systemd.NewNotifier() }
-func (w *worker) vault() (*manager.Vault, error)          { return nil, nil }
+func (w *worker) vault() (*vault.Vault, error)            { return nil, nil }
 func (w *worker) launcher() (launcher, error) {
 	return process.NewLocalLauncher(process.LauncherOptions{})
 }

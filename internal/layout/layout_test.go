@@ -37,7 +37,8 @@ var rooms = []room{
 	{"streams/archive", []string{"streams"}, []string{"net/http", "encoding/json"}},
 	{"process/spawn", nil, []string{"net/http", "encoding/json"}},
 	{"process", []string{"internal/keeper", "process/spawn", "streams"}, []string{"net/http", "encoding/json"}},
-	{"manager", []string{"process", "streams", "streams/archive", "internal/nearest", "internal/plainjson", "internal/wholefile"}, []string{"net/http"}},
+	{"manager/vault", nil, []string{"net/http", "encoding/json"}},
+	{"manager", []string{"manager/vault", "process", "streams", "streams/archive", "internal/nearest", "internal/plainjson", "internal/wholefile"}, []string{"net/http"}},
 	{"httpapi/webhooks", []string{"manager", "internal/wholefile"}, nil},
 	{"httpapi/tokens", []string{"internal/wholefile"}, []string{"net/http"}},
 	{"httpapi", []string{"httpapi/tokens", "httpapi/webhooks", "manager", "process", "streams", "internal/nearest", "internal/plainjson"}, nil},
@@ -48,7 +49,7 @@ var rooms = []room{
 	{"internal/importer", []string{"manager", "internal/config", "internal/nearest"}, []string{"net/http"}},
 	{"cmd/gaffer", []string{"httpapi/client", "manager", "process", "internal/cmdline", "internal/config", "internal/console", "internal/importer", "internal/manual", "internal/nearest", "internal/procfile", "internal/version", "internal/wholefile"}, nil},
 	{"cmd/gafferctl", []string{"httpapi/client", "internal/cmdline", "internal/manual", "internal/nearest", "internal/version"}, nil},
-	{"cmd/gafferd", []string{"httpapi", "httpapi/tokens", "httpapi/webhooks", "manager", "process", "streams", "internal/cmdline", "internal/config", "internal/console", "internal/keeper", "internal/manual", "internal/systemd", "internal/version"}, nil},
+	{"cmd/gafferd", []string{"httpapi", "httpapi/tokens", "httpapi/webhooks", "manager", "manager/vault", "process", "streams", "internal/cmdline", "internal/config", "internal/console", "internal/keeper", "internal/manual", "internal/systemd", "internal/version"}, nil},
 	{"examples/…", []string{"httpapi", "httpapi/client", "httpapi/tokens", "httpapi/webhooks", "manager", "process", "streams"}, nil},
 	{"internal/badlink", nil, nil}, // for tests
 	{"internal/bench", nil, nil},   // it measures the built binary, from outside

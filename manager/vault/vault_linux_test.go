@@ -1,4 +1,4 @@
-package manager
+package vault
 
 import (
 	"bytes"
@@ -8,27 +8,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 )
-
-// TestVaultOfAnotherVersion holds that a program finds out before it takes over
-// that it does not know a property of a process.
-func TestVaultOfAnotherVersion(t *testing.T) {
-	v, err := OpenVault(nil, func(*os.File) error { return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := v.write(change{"s1", []byte(`{"source":0,"description":{"name":"web","cmd":"true","orbit":7}}`)}); err != nil {
-		t.Fatal(err)
-	}
-	if err := v.Check(); err == nil || !strings.Contains(err.Error(), "orbit") {
-		t.Errorf("%v, want an error about what is not known", err)
-	}
-}
 
 // dup is a descriptor of the same file, as the next program gets it.
 func dup(t *testing.T, f *os.File) *os.File {
@@ -50,24 +34,24 @@ func TestVaultOutlivesItsProgram(t *testing.T) {
 		file = dup(t, f)
 		return nil
 	}
-	v, err := OpenVault(nil, hold)
+	v, err := Open(nil, hold)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := make(map[string]string)
 	for range 1000 {
-		var changes []change
+		var changes []Change
 		for range 1 + random.IntN(4) {
-			c := change{fmt.Sprintf("s%d", random.IntN(100)), bytes.Repeat([]byte{byte('a' + random.IntN(26))}, random.IntN(800))}
+			c := Change{fmt.Sprintf("s%d", random.IntN(100)), bytes.Repeat([]byte{byte('a' + random.IntN(26))}, random.IntN(800))}
 			if random.IntN(200) == 0 {
-				c.value = bytes.Repeat([]byte("x"), 3*vaultWindow)
+				c.Value = bytes.Repeat([]byte("x"), 3*windowSize)
 			}
 			changes = append(changes, c)
-			if want[c.key] = string(c.value); len(c.value) == 0 {
-				delete(want, c.key)
+			if want[c.Key] = string(c.Value); len(c.Value) == 0 {
+				delete(want, c.Key)
 			}
 		}
-		if err := v.write(changes...); err != nil {
+		if err := v.Write(changes...); err != nil {
 			t.Fatal(err)
 		}
 		switch random.IntN(20) {
@@ -84,7 +68,7 @@ func TestVaultOutlivesItsProgram(t *testing.T) {
 			continue
 		}
 		v.file.close()
-		if v, err = OpenVault(file, hold); err != nil {
+		if v, err = Open(file, hold); err != nil {
 			t.Fatal(err)
 		}
 		file = dup(t, file)
@@ -100,7 +84,7 @@ func TestVaultOutlivesItsProgram(t *testing.T) {
 	if err := syscall.Fstat(int(file.Fd()), &stat); err != nil {
 		t.Fatal(err)
 	}
-	if took, most := stat.Blocks*512, 4*v.size+minVault+8*vaultWindow; took > most {
+	if took, most := stat.Blocks*512, 4*v.size+minRewrite+8*windowSize; took > most {
 		t.Errorf("it takes %d bytes for %d, more than %d", took, v.size, most)
 	}
 }
@@ -109,13 +93,13 @@ func TestVaultOutlivesItsProgram(t *testing.T) {
 // was told once it can be.
 func TestVaultIsWrittenAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var file *os.File
+		var held *os.File // as a keeper has it
 		full := false
-		v, err := OpenVault(nil, func(f *os.File) error {
+		v, err := Open(nil, func(f *os.File) error {
 			if full {
 				return syscall.ENOSPC
 			}
-			file = dup(t, f)
+			held = dup(t, f)
 			return nil
 		})
 		if err != nil {
@@ -123,7 +107,7 @@ func TestVaultIsWrittenAnew(t *testing.T) {
 		}
 		put := func(key string, ok bool) {
 			t.Helper()
-			if err := v.write(change{key, []byte("value")}); (err == nil) != ok {
+			if err := v.Write(Change{key, []byte("value")}); (err == nil) != ok {
 				t.Errorf("%s: %v", key, err)
 			}
 		}
@@ -133,21 +117,21 @@ func TestVaultIsWrittenAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 		v.file.close()
-		v.file, full = &vaultFile{file: unwritable}, true
+		v.file, full = &file{File: unwritable}, true
 		put("meanwhile", false)
-		time.Sleep(2 * vaultRetry)
+		time.Sleep(2 * retryAfter)
 		put("still", false)
 		if v.Complete() == nil {
 			t.Error("it is not complete, and does not say so")
 		}
 		full = false
 		put("at once", false) // it was tried just now
-		time.Sleep(vaultRetry)
+		time.Sleep(retryAfter)
 		put("afterwards", true)
 		if err := v.Complete(); err != nil {
 			t.Error(err)
 		}
-		next, err := OpenVault(file, nil)
+		next, err := Open(held, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,5 +141,30 @@ func TestVaultIsWrittenAnew(t *testing.T) {
 		}
 		v.file.close()
 		next.file.close()
+	})
+}
+
+// FuzzLoad reads what somebody may have left in a file, and holds that what is
+// taken of it can be written and read again.
+func FuzzLoad(f *testing.F) {
+	whole := newBatch(nil).add(Change{"s1", []byte("web")}).add(Change{"s1.1", nil})
+	whole.seal()
+	f.Add([]byte(whole))
+	f.Add(append(bytes.Clone(whole), whole[:9]...))
+	f.Add(make([]byte, 64))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		v := &Vault{records: make(map[string][]byte)}
+		if v.load(data) != nil || len(v.records) == 0 {
+			return
+		}
+		b := newBatch(nil)
+		for key, value := range v.records {
+			b = b.add(Change{key, value})
+		}
+		b.seal()
+		again := &Vault{records: make(map[string][]byte)}
+		if err := again.load(b); err != nil || !maps.EqualFunc(again.records, v.records, bytes.Equal) || again.size != v.size {
+			t.Errorf("%q is read back as %q, %v", v.records, again.records, err)
+		}
 	})
 }
