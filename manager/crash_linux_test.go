@@ -1,9 +1,11 @@
 package manager
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -69,6 +71,41 @@ func TestVaultOfAnotherVersion(t *testing.T) {
 	if err := CheckVault(v); err == nil || !strings.Contains(err.Error(), "orbit") {
 		t.Errorf("%v, want an error about what is not known", err)
 	}
+}
+
+// TestBrokenVaultIsToldOnce holds that a vault which cannot be written to is told of,
+// and that what changes nothing is no reason to say that it can be.
+func TestBrokenVaultIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		unwritable, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unwritable.Close()
+		v, err := vault.Open(unwritable, func(*os.File) error { return errors.New("no more memory") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var logged bytes.Buffer
+		keeper := &fakeKeeper{forgotten: func(int) {}}
+		m := New(Options{Launcher: keeper, Vault: v, Environ: []string{}, Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+		f := &fixture{T: t, Manager: m, fakeLauncher: &keeper.fakeLauncher}
+		f.do(m.Create(quiet("web")))
+		for range 3 {
+			if _, _, err := m.Scale("web", 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := m.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if n := strings.Count(logged.String(), "is lost if gafferd crashes"); n != 1 {
+			t.Errorf("it is told %d times:\n%s", n, &logged)
+		}
+		if strings.Contains(logged.String(), "is recorded again") {
+			t.Errorf("nothing is recorded, and the log says:\n%s", &logged)
+		}
+	})
 }
 
 // TestBatchesAreResumed holds that what waits for its batch starts in it, also if the

@@ -172,7 +172,7 @@ func (s *supervisor) slotRecord(sl *slot) []byte {
 
 // record writes changes to the vault, if there is one.
 func (m *Manager) record(changes ...vault.Change) {
-	if m.options.Vault == nil {
+	if m.options.Vault == nil || len(changes) == 0 {
 		return
 	}
 	err := m.options.Vault.Write(changes...)
