@@ -145,7 +145,7 @@ func (s *supervisor) renew(cause string) {
 func (s *supervisor) forgive() {
 	s.flaps.reset()
 	s.suspended, s.gaveUp, s.trouble = false, false, ""
-	for _, sl := range s.slots {
+	for _, sl := range s.slots.all {
 		if sl.restarts > 0 || sl.failed || sl.refused {
 			sl.restarts, sl.failed, sl.refused = 0, false, false
 			s.touch(sl)
@@ -174,10 +174,10 @@ func (s *supervisor) release(o *Operation) {
 func (s *supervisor) stopInstance(inst *instance) (*Operation, error) {
 	s.mu.Lock()
 	defer s.unlock()
-	if inst.exit != nil || inst.index > len(s.slots) || s.slots[inst.index-1].instance != inst {
+	if inst.exit != nil || inst.index > len(s.slots.all) || s.slots.all[inst.index-1].instance != inst {
 		return nil, fmt.Errorf("%w: it has ended", notFoundPID(inst.pid))
 	}
-	sl := s.slots[inst.index-1]
+	sl := s.slots.all[inst.index-1]
 	if sl.state == running {
 		s.order(sl, EventStopPID, "stopped")
 	}

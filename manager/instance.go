@@ -174,8 +174,8 @@ func (s sighting) shown() Instance {
 func (s *supervisor) sighted() []sighting {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	seen := make([]sighting, 0, s.counts[running]+s.counts[stopping])
-	for _, sl := range s.slots {
+	seen := make([]sighting, 0, s.slots.counts[running]+s.slots.counts[stopping])
+	for _, sl := range s.slots.all {
 		if sl.instance != nil {
 			seen = append(seen, sighting{sl.instance, sl.state == stopping})
 		}

@@ -212,7 +212,7 @@ func (s *supervisor) erase() {
 		vault.Change{Key: s.key("")}, vault.Change{Key: s.key(".filed")},
 		vault.Change{Key: s.key(".state")}, vault.Change{Key: s.key(".pid")},
 		vault.Change{Key: "pid", Value: encode(s.m.pids.lastPID())})
-	for _, sl := range s.slots {
+	for _, sl := range s.slots.all {
 		gone = append(gone, vault.Change{Key: s.key(".%d", sl.index)})
 	}
 	s.m.record(gone...)

@@ -21,7 +21,7 @@ const (
 // launchDue starts instances until none is due. Only run calls it.
 func (s *supervisor) launchDue() {
 	s.mu.Lock()
-	many := s.counts[due] >= manyLaunches
+	many := s.slots.counts[due] >= manyLaunches
 	s.mu.Unlock()
 	var others sync.WaitGroup
 	if many {
@@ -91,7 +91,7 @@ func (s *supervisor) attempted(sl *slot, inst *instance, spec *process.Spec, fil
 func (s *supervisor) prepare() (sl *slot, inst *instance, spec *process.Spec, written []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sl = s.dequeue()
+	sl = s.slots.nextDue()
 	if sl == nil {
 		return nil, nil, nil, nil
 	}

@@ -56,7 +56,7 @@ func (m *Manager) Instance(pid int) (Instance, error) {
 	}
 	s := inst.owner
 	s.mu.Lock()
-	seen := sighting{instance: inst, stopping: inst.exit == nil && s.slots[inst.index-1].state == stopping}
+	seen := sighting{instance: inst, stopping: inst.exit == nil && s.slots.all[inst.index-1].state == stopping}
 	ended := inst.exit != nil
 	s.mu.Unlock()
 	if ended {

@@ -19,14 +19,14 @@ func (s *supervisor) wants(sl *slot) bool {
 // only thing here that takes longer with more slots. s.mu must be held.
 func (s *supervisor) plan() {
 	if s.active {
-		s.grow(s.template.NumProcesses)
+		s.slots.grow(s.template.NumProcesses)
 	}
-	for _, sl := range s.slots {
+	for _, sl := range s.slots.all {
 		s.settle(sl)
 	}
 	s.trim()
 	s.behind = 0
-	for _, sl := range s.slots {
+	for _, sl := range s.slots.all {
 		if sl.behind = s.pending(sl); sl.behind {
 			s.behind++
 		}
@@ -151,7 +151,7 @@ func (s *supervisor) unmet() bool {
 // stuck reports whether all that the operation waits for are instances whose turn to
 // be replaced does not come. s.mu must be held.
 func (s *supervisor) stuck() bool {
-	return s.halted && !slices.ContainsFunc(s.slots, func(sl *slot) bool { return sl.behind && sl.state != running })
+	return s.halted && !slices.ContainsFunc(s.slots.all, func(sl *slot) bool { return sl.behind && sl.state != running })
 }
 
 // roll replaces instances of older generations, one after the other: the next
@@ -160,8 +160,8 @@ func (s *supervisor) stuck() bool {
 // does not take down what still runs. s.mu must be held.
 func (s *supervisor) roll() {
 	s.halted = false
-	for s.rolled < len(s.slots) {
-		sl := s.slots[s.rolled]
+	for s.rolled < len(s.slots.all) {
+		sl := s.slots.all[s.rolled]
 		switch {
 		case sl.state == due, sl.state == starting, sl.state == stopping:
 			return

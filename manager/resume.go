@@ -131,7 +131,7 @@ func (m *Manager) goOn(all []*supervisor) {
 	var held []*supervisor
 	for _, s := range all {
 		s.mu.Lock()
-		for _, sl := range s.slots {
+		for _, sl := range s.slots.all {
 			if sl.instance != nil {
 				s.watch(sl, sl.instance)
 			}
@@ -188,8 +188,8 @@ func (m *Manager) resume(id int, saved *supervisorState) (*supervisor, error) {
 	}
 	s.resumeExits(saved)
 	for _, index := range slices.Sorted(maps.Keys(saved.slots)) {
-		s.grow(index)
-		if err := s.resumeSlot(s.slots[index-1], saved.slots[index], saved); err != nil {
+		s.slots.grow(index)
+		if err := s.resumeSlot(s.slots.all[index-1], saved.slots[index], saved); err != nil {
 			return nil, err
 		}
 	}
@@ -250,12 +250,8 @@ func (s *supervisor) resumeSlot(sl *slot, r slotRecord, saved *supervisorState) 
 	r.KillAt = notAfter(r.KillAt, s.template.GracefulTimeout)
 	sl.pid, sl.restarts, sl.failed, sl.refused, sl.retryAt = r.PID, r.Restarts, r.Failed, r.Refused, r.RetryAt
 	sl.starting = slotStart{r.Generation, r.StartedAt}
-	s.put(sl, r.State)
+	s.slots.put(sl, r.State)
 	switch r.State {
-	case due:
-		s.enqueue(sl)
-	case waiting:
-		s.retries.add(sl)
 	case starting, running, stopping:
 		return s.takeOver(sl, r, saved)
 	}
@@ -323,11 +319,10 @@ func (s *supervisor) takeOverLater(sl *slot, inst *instance, claim *process.Clai
 // missing deals with an instance that is not there. s.mu must be held.
 func (s *supervisor) missing(sl *slot, inst *instance, r slotRecord) {
 	if r.State == starting { // it never was
-		s.put(sl, due)
-		s.enqueue(sl)
+		s.slots.put(sl, due)
 		return
 	}
-	s.put(sl, off)
+	s.slots.put(sl, off)
 	s.touch(sl)
 	if file := s.archiveOf(inst.pid); file != nil {
 		_, inst.logs = recalled(file, s.name)

@@ -42,9 +42,9 @@ func (s *supervisor) savedTemplate() savedTemplate {
 	kept := savedTemplate{Description: s.description(), Active: s.active}
 	if s.source == fromRun {
 		kept.Run, kept.Ended = true, s.over
-		if len(s.slots) > 0 {
-			kept.PID = s.slots[0].pid
-			if inst := s.slots[0].instance; inst != nil {
+		if len(s.slots.all) > 0 {
+			kept.PID = s.slots.all[0].pid
+			if inst := s.slots.all[0].instance; inst != nil {
 				kept.OSPid, kept.Started = inst.proc.OSPid(), inst.proc.StartedAt()
 			}
 		}

@@ -117,7 +117,7 @@ func (m *Manager) stuck() error {
 func (s *supervisor) beingStarted() (pids []int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, sl := range s.slots {
+	for _, sl := range s.slots.all {
 		if sl.state == starting {
 			pids = append(pids, sl.pid)
 		}

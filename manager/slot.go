@@ -42,7 +42,7 @@ type slot struct {
 	state    state
 	pid      int       // of the next instance: given when it is due, so that pids go by the order in which instances were wanted
 	instance *instance // in running and stopping
-	queued   bool      // is in supervisor.due
+	queued   bool      // is in slots.due
 	starting slotStart // of the instance in starting
 	behind   bool      // the operation under way waits for it
 
@@ -53,7 +53,7 @@ type slot struct {
 	stop     string      // in stopping: why
 	killAt   time.Time   // in stopping: when it is to be killed
 	giveUp   *time.Timer // in starting, once it is not wanted any more: ends a launch that hangs
-	place    int         // in supervisor.retries, in waiting
+	place    int         // in slots.retries, in waiting
 }
 
 // slotStart is what is recorded of an instance that is being started.
@@ -62,26 +62,19 @@ type slotStart struct {
 	at         time.Time
 }
 
-// setState moves a slot on to its next state. It keeps what hangs on the state:
-// the counts, the queues, and what the operation waits for. s.mu must be held.
+// setState moves a slot on to its next state, and sees to what the operation under way
+// waits for. s.mu must be held.
 func (s *supervisor) setState(sl *slot, to state) {
 	if !slices.Contains(moves[sl.state], to) {
 		panic(fmt.Sprintf("slot %s-%d: %v to %v", s.name, sl.index, sl.state, to))
 	}
-	if sl.state == waiting {
-		s.retries.drop(sl)
-	}
 	sl.keepStarting()
-	s.put(sl, to)
+	s.slots.put(sl, to)
 	s.touch(sl)
 	switch to {
 	case due:
 		sl.pid = s.m.pids.next()
-		s.enqueue(sl)
-	case waiting:
-		s.retries.add(sl)
-		s.caughtUp(sl)
-	case finished:
+	case waiting, finished:
 		s.caughtUp(sl)
 	case off:
 		if !s.wants(sl) { // else it is due in a moment
@@ -94,14 +87,6 @@ func (s *supervisor) setState(sl *slot, to state) {
 	}
 }
 
-// put is the only assignment to a slot's state, and counts it. It asks for no move:
-// a slot that is resumed is put where it was. s.mu must be held.
-func (s *supervisor) put(sl *slot, to state) {
-	s.counts[sl.state]--
-	s.counts[to]++
-	sl.state = to
-}
-
 // order has the instance of sl stopped. s.mu must be held.
 func (s *supervisor) order(sl *slot, event, reason string) {
 	sl.stop, sl.killAt = reason, time.Now().Add(s.template.GracefulTimeout)
@@ -110,50 +95,11 @@ func (s *supervisor) order(sl *slot, event, reason string) {
 	s.stops = append(s.stops, stopOrder{sl.instance, reason})
 }
 
-// grow makes slots, up to n of them. s.mu must be held.
-func (s *supervisor) grow(n int) {
-	for len(s.slots) < n {
-		s.slots = append(s.slots, &slot{index: len(s.slots) + 1})
-		s.counts[off]++
-	}
-}
-
-// trim forgets slots beyond numprocesses that are off, from the end. s.mu must
-// be held.
+// trim forgets slots beyond numprocesses that are off. s.mu must be held.
 func (s *supervisor) trim() {
-	n := len(s.slots)
-	for n > s.template.NumProcesses && s.slots[n-1].state == off {
-		n--
-	}
-	s.counts[off] -= len(s.slots) - n
-	for _, sl := range s.slots[n:] {
+	for _, sl := range s.slots.trim(s.template.NumProcesses) {
 		s.note(s.key(".%d", sl.index), nil)
 		s.notePID(sl.pid)
 		delete(s.records.slots, sl)
 	}
-	clear(s.slots[n:])
-	s.slots = s.slots[:n]
-}
-
-// enqueue puts sl at the end of those that are due. s.mu must be held.
-func (s *supervisor) enqueue(sl *slot) {
-	if !sl.queued {
-		sl.queued = true
-		s.due = append(s.due, sl)
-	}
-}
-
-// dequeue takes the first slot that is still due, or nil. s.mu must be held.
-func (s *supervisor) dequeue() *slot {
-	for len(s.due) > 0 {
-		sl := s.due[0]
-		s.due[0] = nil
-		s.due = s.due[1:]
-		sl.queued = false
-		if sl.state == due {
-			return sl
-		}
-	}
-	s.due = nil // and its array, which has been as long as there were slots
-	return nil
 }

@@ -48,7 +48,7 @@ func (s *supervisor) snapshot() *Snapshot {
 		return last
 	}
 	p := &Snapshot{Template: s.template.clone(), Status: status, PIDs: []int{}}
-	for _, sl := range s.slots {
+	for _, sl := range s.slots.all {
 		if sl.instance != nil {
 			p.bySlot = append(p.bySlot, sl.instance.pid)
 		}
@@ -61,7 +61,7 @@ func (s *supervisor) snapshot() *Snapshot {
 
 // runs reports whether these are the instances, by slot. s.mu must be held.
 func (s *supervisor) runs(pids []int) bool {
-	for _, sl := range s.slots {
+	for _, sl := range s.slots.all {
 		if sl.instance == nil {
 			continue
 		}

@@ -6,18 +6,17 @@ import (
 	"time"
 )
 
-// Every move of the table keeps the counts, and no other is made.
+// TestMoves holds that every move of the table keeps the counts and the queues, and that no
+// other is made.
 func TestMoves(t *testing.T) {
 	for from := range numStates {
 		for to := range numStates {
 			allowed := slices.Contains(moves[from], to)
 			s := &supervisor{m: New(Options{}), name: "web"}
-			sl := &slot{index: 1, state: from, instance: &instance{}, retryAt: time.Now()}
-			s.slots = []*slot{sl}
-			s.counts[from]++
-			if from == waiting {
-				s.retries.add(sl)
-			}
+			s.slots.grow(1)
+			sl := s.slots.all[0]
+			sl.instance, sl.retryAt = &instance{}, time.Now()
+			s.slots.put(sl, from)
 			panicked := func() (p bool) {
 				defer func() { p = recover() != nil }()
 				s.setState(sl, to)
@@ -26,8 +25,8 @@ func TestMoves(t *testing.T) {
 			if panicked == allowed {
 				t.Errorf("%v to %v: panicked is %v", from, to, panicked)
 			}
-			if allowed && (s.counts[to] != 1 || s.counts[from] != 0 || len(s.retries) != s.counts[waiting]) {
-				t.Errorf("%v to %v: counts %v, %d retries", from, to, s.counts, len(s.retries))
+			if allowed && (s.slots.counts[to] != 1 || s.slots.counts[from] != 0 || len(s.slots.retries) != s.slots.counts[waiting] || (s.slots.nextDue() == sl) != (to == due)) {
+				t.Errorf("%v to %v: counts %v, %d retries", from, to, s.slots.counts, len(s.slots.retries))
 			}
 		}
 	}

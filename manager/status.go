@@ -38,11 +38,11 @@ func (m *Manager) Status(name string) (Status, error) {
 // status is Status. s.mu must be held.
 func (s *supervisor) status() Status {
 	st := Status{
-		Active:       s.active && !s.suspended && !s.done(),
-		Running:      s.counts[running],
+		Active:       s.active && !s.suspended && !s.slots.done(),
+		Running:      s.slots.counts[running],
 		NumProcesses: s.template.NumProcesses,
 		State:        s.summary(),
-		NextRetryAt:  s.retries.next(),
+		NextRetryAt:  s.slots.retries.next(),
 		LastError:    s.trouble,
 		Once:         s.source == fromRun,
 	}
@@ -52,36 +52,31 @@ func (s *supervisor) status() Status {
 	return st
 }
 
-// done reports whether every instance has ended for good. s.mu must be held.
-func (s *supervisor) done() bool {
-	return len(s.slots) > 0 && s.counts[finished] == len(s.slots)
-}
-
 // summary is Status.State. s.mu must be held.
 func (s *supervisor) summary() string {
 	switch {
 	case s.suspended:
 		return StateFlapping
-	case s.done():
-		for _, sl := range s.slots {
+	case s.slots.done():
+		for _, sl := range s.slots.all {
 			if sl.failed {
 				return StateFailed
 			}
 		}
 		return StateStopped
-	case !s.active && s.alive() > 0:
+	case !s.active && s.slots.alive() > 0:
 		return StateStopping
 	case s.gaveUp:
 		return StateFailed
 	case !s.active:
 		return StateStopped
-	case s.counts[running] > 0:
+	case s.slots.counts[running] > 0:
 		return StateRunning
-	case s.held, s.blocked, s.counts[due]+s.counts[starting] > 0:
+	case s.held, s.blocked, s.slots.counts[due]+s.slots.counts[starting] > 0:
 		return StateStarting
-	case s.counts[stopping] > 0:
+	case s.slots.counts[stopping] > 0:
 		return StateStopping
-	case s.counts[waiting] > 0:
+	case s.slots.counts[waiting] > 0:
 		return StateBackoff
 	default:
 		return StateRunning // of the none that are wanted

@@ -36,10 +36,7 @@ type supervisor struct {
 	leaving    error         // why it will never run again: deleted, or the manager is stopping; else nil
 
 	// What there is.
-	slots     []*slot // slot i has the index i+1
-	counts    [numStates]int
-	due       []*slot // slots to be launched, in that order
-	retries   retries
+	slots     slots
 	rolled    int  // slots before this one are of the current generation
 	halted    bool // one that could not be started holds up the others' turn
 	flaps     flaps
@@ -180,18 +177,18 @@ func (s *supervisor) look() (launch bool, next time.Time, over bool) {
 	now := time.Now()
 	if s.suspended && !now.Before(s.retryAt) {
 		s.suspended = false
-		for _, sl := range s.slots {
+		for _, sl := range s.slots.all {
 			sl.restarts = 0
 		}
 		s.plan()
 	}
-	for next = s.retries.next(); !next.IsZero() && !now.Before(next); next = s.retries.next() {
-		s.setState(s.retries[0], due)
+	for next = s.slots.retries.next(); !next.IsZero() && !now.Before(next); next = s.slots.retries.next() {
+		s.setState(s.slots.retries[0], due)
 	}
 	if s.suspended {
 		next = s.retryAt
 	}
-	return s.counts[due] > 0, next, s.leaving != nil && s.alive() == 0
+	return s.slots.counts[due] > 0, next, s.leaving != nil && s.slots.alive() == 0
 }
 
 // unblock lets a template begin whose name was still taken.
@@ -200,10 +197,4 @@ func (s *supervisor) unblock() {
 	defer s.unlock()
 	s.blocked = false
 	s.plan()
-}
-
-// alive is how many instances there are or may be in a moment. s.mu must be
-// held.
-func (s *supervisor) alive() int {
-	return s.counts[starting] + s.counts[running] + s.counts[stopping]
 }

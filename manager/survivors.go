@@ -42,7 +42,7 @@ func (m *Manager) savedRunning(over bool) []byte {
 	}
 	for _, s := range m.everyone() {
 		s.mu.Lock()
-		for _, sl := range s.slots {
+		for _, sl := range s.slots.all {
 			if sl.instance == nil {
 				continue
 			}
