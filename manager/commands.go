@@ -85,7 +85,8 @@ func (s *supervisor) start() {
 
 func (s *supervisor) stop() {
 	s.publish(EventStop, nil)
-	s.active, s.held, s.suspended, s.gaveUp = false, false, false, false
+	s.active, s.held = false, false
+	s.flaps.reset()
 	s.cause = "stopped"
 	s.runEnds(time.Now()) // now, if nothing of it will end
 }
@@ -144,7 +145,7 @@ func (s *supervisor) renew(cause string) {
 // forgive forgets how instances have fared: nothing waits any more.
 func (s *supervisor) forgive() {
 	s.flaps.reset()
-	s.suspended, s.gaveUp, s.trouble = false, false, ""
+	s.trouble = ""
 	for _, sl := range s.slots.all {
 		if sl.restarts > 0 || sl.failed || sl.refused {
 			sl.restarts, sl.failed, sl.refused = 0, false, false

@@ -33,18 +33,18 @@ func (s *supervisor) exited(sl *slot, inst *instance) {
 // ended decides what follows the end of an instance, or its failure to start,
 // and makes both known. s.mu must be held.
 func (s *supervisor) ended(sl *slot, inst *instance, exit process.Exit) {
-	next, verdict := off, steady
+	next, flapping := off, false
 	switch {
 	case sl.state == stopping || !s.wants(sl): // it was asked for
 	case inst.generation != s.generation:
 		next = due // its turn has come early: what the old program did says nothing about the new one
 	default:
-		next, verdict = s.judge(sl, exit)
+		next, flapping = s.judge(sl, exit)
 	}
 	record := ExitRecord{PID: inst.pid, Exit: exit}
 	switch {
-	case verdict == retry:
-		record.NextRetryAt = s.retryAt
+	case flapping:
+		record.NextRetryAt = s.flaps.retryAt
 	case next == waiting:
 		record.NextRetryAt = sl.retryAt
 	}
@@ -63,41 +63,39 @@ func (s *supervisor) ended(sl *slot, inst *instance, exit process.Exit) {
 	if inst.end != nil {
 		inst.end.finish(nil)
 	}
-	if verdict != steady {
+	if flapping {
 		s.publish(EventFlap, nil)
 		s.cause = "flapping"
 	}
-	if verdict != steady || runEnded {
+	if flapping || runEnded {
 		s.plan()
 	}
 }
 
 // judge applies the policies to an end that nobody asked for: what becomes of
-// the slot, and of the template. s.mu must be held.
-func (s *supervisor) judge(sl *slot, exit process.Exit) (next state, v verdict) {
+// the slot, and whether the template is stopped because it flaps. s.mu must be held.
+func (s *supervisor) judge(sl *slot, exit process.Exit) (next state, flapping bool) {
 	t := &s.template
 	if !t.Restart.wanted(sl.failed) {
-		return finished, steady
+		return finished, false
 	}
 	if !sl.refused {
 		s.credit(sl, exit.EndedAt.Sub(exit.StartedAt))
 	}
 	now := time.Now()
-	switch v = s.flaps.exit(t.Flapping, now); v {
-	case retry:
-		s.suspended, s.retryAt = true, now.Add(t.Flapping.RetryIn)
-		return off, v
-	case giveUp:
-		s.active, s.gaveUp = false, true
-		return off, v
+	if s.flaps.exit(t.Flapping, now) {
+		if s.flaps.gaveUp {
+			s.active = false
+		}
+		return off, true
 	}
 	pause := t.Backoff.delay(sl.restarts, rand.Float64())
 	sl.restarts++
 	if pause == 0 {
-		return due, v
+		return due, false
 	}
 	sl.retryAt = now.Add(pause)
-	return waiting, v
+	return waiting, false
 }
 
 // credit lets a long life make up for the short ones before. s.mu must be held.

@@ -17,7 +17,7 @@ func (m *Manager) Essential() <-chan EssentialEnd { return m.essential }
 // overForGood reports whether the template is essential and has ended for good,
 // without having been told to. s.mu must be held.
 func (s *supervisor) overForGood() bool {
-	return s.template.Essential && !s.forgotten && (s.active && s.slots.done() || s.gaveUp && s.slots.alive() == 0)
+	return s.template.Essential && !s.forgotten && (s.active && s.slots.done() || s.flaps.gaveUp && s.slots.alive() == 0)
 }
 
 func (m *Manager) endEssential(name string, exit process.Exit) {

@@ -37,40 +37,49 @@ func (f *Flapping) validate() error {
 // maxAttempts bounds what a template remembers of its exits.
 const maxAttempts = 10_000
 
-// flaps watches one template for flapping. Its zero value has seen nothing.
+// flaps watches one template for flapping, and holds what has come of it. Its zero value
+// has seen nothing.
 type flaps struct {
 	exits   []time.Time // the last of them, oldest first, at most Attempts
 	retries int         // since the last reset
+	retryAt time.Time   // when the template is tried again; zero: it is not suspended
+	gaveUp  bool        // it was flapping once too often
 }
 
-// verdict is what an exit means for the whole template.
-type verdict int
-
-const (
-	steady verdict = iota // go on
-	retry                 // stop, and try again after RetryIn
-	giveUp                // stop for good
-)
-
-// exit counts an exit at the time given.
-func (f *flaps) exit(policy *Flapping, at time.Time) verdict {
+// exit counts an exit at the time given. It reports whether that is one too many: then
+// the template is suspended, or f has given it up.
+func (f *flaps) exit(policy *Flapping, at time.Time) (tooMany bool) {
 	if policy == nil {
-		return steady
+		return false
 	}
 	f.exits = append(f.exits, at)
 	if extra := len(f.exits) - policy.Attempts; extra > 0 {
 		f.exits = append(f.exits[:0], f.exits[extra:]...)
 	}
 	if len(f.exits) < policy.Attempts || at.Sub(f.exits[0]) > policy.Window {
-		return steady
+		return false
 	}
 	f.exits = f.exits[:0]
 	if policy.MaxRetry >= 0 && f.retries >= policy.MaxRetry {
-		return giveUp
+		f.gaveUp = true
+		return true
 	}
 	f.retries++
-	return retry
+	f.retryAt = at.Add(policy.RetryIn)
+	return true
 }
 
-// reset forgets all: someone asked for a new start, or an instance has held.
+// suspended reports whether the template is stopped until retryAt.
+func (f *flaps) suspended() bool { return !f.retryAt.IsZero() }
+
+// resume ends a suspension if its time has come, and reports whether it did.
+func (f *flaps) resume(now time.Time) bool {
+	if !f.suspended() || now.Before(f.retryAt) {
+		return false
+	}
+	f.retryAt = time.Time{}
+	return true
+}
+
+// reset forgets all: someone asked for a start or a stop, or an instance has held.
 func (f *flaps) reset() { *f = flaps{} }

@@ -147,9 +147,9 @@ func (s *supervisor) changes() []vault.Change {
 
 func (s *supervisor) wanted() wantedRecord {
 	return wantedRecord{wantedState{
-		Generation: s.generation, Active: s.active, Held: s.held, Suspended: s.suspended,
+		Generation: s.generation, Active: s.active, Held: s.held, Suspended: s.flaps.suspended(),
 		Forgotten: s.forgotten, Cause: s.cause, FlapTries: s.flaps.retries,
-		RetryAt: s.retryAt, GaveUp: s.gaveUp, Trouble: s.trouble, Over: s.over,
+		RetryAt: s.flaps.retryAt, GaveUp: s.flaps.gaveUp, Trouble: s.trouble, Over: s.over,
 	}, s.flaps.exits}
 }
 

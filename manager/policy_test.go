@@ -45,25 +45,35 @@ func TestRestartPolicies(t *testing.T) {
 	}
 }
 
-func TestFlappingVerdicts(t *testing.T) {
-	policy := Flapping{Attempts: 3, Window: time.Second, MaxRetry: 2}
+func TestFlaps(t *testing.T) {
+	const steady, retry, giveUp = "steady", "retry", "give up"
+	policy := Flapping{Attempts: 3, Window: time.Second, RetryIn: time.Minute, MaxRetry: 2}
 	start := time.Unix(0, 0)
 	for _, test := range []struct {
 		policy *Flapping
 		at     []time.Duration
-		want   []verdict
+		want   []string
 	}{
-		{nil, []time.Duration{0, 0, 0}, []verdict{steady, steady, steady}},
-		{&policy, []time.Duration{0, 600e6, 1200e6, 1500e6}, []verdict{steady, steady, steady, retry}},
+		{nil, []time.Duration{0, 0, 0}, []string{steady, steady, steady}},
+		{&policy, []time.Duration{0, 600e6, 1200e6, 1500e6}, []string{steady, steady, steady, retry}},
 		{&policy, []time.Duration{0, 0, 1e9, 2e9, 2e9, 2e9, 3e9, 3e9, 3e9},
-			[]verdict{steady, steady, retry, steady, steady, retry, steady, steady, giveUp}},
-		{&Flapping{Attempts: 1, MaxRetry: -1}, []time.Duration{0, 0, 0, 0}, []verdict{retry, retry, retry, retry}},
-		{&Flapping{Attempts: 1}, []time.Duration{0}, []verdict{giveUp}},
+			[]string{steady, steady, retry, steady, steady, retry, steady, steady, giveUp}},
+		{&Flapping{Attempts: 1, MaxRetry: -1}, []time.Duration{0, 0, 0, 0}, []string{retry, retry, retry, retry}},
+		{&Flapping{Attempts: 1}, []time.Duration{0}, []string{giveUp}},
 	} {
 		var f flaps
-		var got []verdict
-		for _, at := range test.at {
-			got = append(got, f.exit(test.policy, start.Add(at)))
+		var got []string
+		for _, after := range test.at {
+			at, was := start.Add(after), steady
+			if f.exit(test.policy, at) {
+				if was = retry; f.gaveUp {
+					was = giveUp
+				}
+			}
+			got = append(got, was)
+			if f.suspended() != (was == retry) || f.suspended() && f.resume(f.retryAt.Add(-1)) || f.resume(at.Add(time.Hour)) != (was == retry) {
+				t.Errorf("%+v at %v: suspended is %v", test.policy, after, f.suspended())
+			}
 		}
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%+v at %v: %v, want %v", test.policy, test.at, got, test.want)

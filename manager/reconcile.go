@@ -11,7 +11,7 @@ import (
 // wants reports whether sl should have an instance, or the prospect of one.
 // s.mu must be held.
 func (s *supervisor) wants(sl *slot) bool {
-	return s.active && !s.held && !s.blocked && !s.suspended && sl.index <= s.template.NumProcesses
+	return s.active && !s.held && !s.blocked && !s.flaps.suspended() && sl.index <= s.template.NumProcesses
 }
 
 // plan brings every slot in line with what is wanted, after that has changed,

@@ -173,12 +173,11 @@ func (m *Manager) resume(id int, saved *supervisorState) (*supervisor, error) {
 		}
 	}
 	w := saved.wanted
-	s.generation, s.active, s.held, s.suspended = w.Generation, w.Active, w.Held, w.Suspended
-	s.forgotten, s.cause, s.retryAt, s.gaveUp, s.trouble = w.Forgotten, w.Cause, w.RetryAt, w.GaveUp, w.Trouble
-	if t.Flapping != nil {
-		s.retryAt = notAfter(s.retryAt, t.Flapping.RetryIn)
+	s.generation, s.active, s.held, s.forgotten, s.cause, s.trouble = w.Generation, w.Active, w.Held, w.Forgotten, w.Cause, w.Trouble
+	s.flaps = flaps{exits: w.Flaps, retries: w.FlapTries, gaveUp: w.GaveUp}
+	if w.Suspended && t.Flapping != nil {
+		s.flaps.retryAt = notAfter(w.RetryAt, t.Flapping.RetryIn)
 	}
-	s.flaps = flaps{w.Flaps, w.FlapTries}
 	if s.forgotten {
 		s.leaving = notFound(s.name)
 		m.leaving[s.name] = append(m.leaving[s.name], s)

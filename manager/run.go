@@ -106,7 +106,7 @@ func (s *supervisor) runEnds(now time.Time) bool {
 
 // atRest reports whether nothing runs, and nothing will by itself. s.mu must be held.
 func (s *supervisor) atRest() bool {
-	if s.slots.alive() > 0 || s.active && (s.blocked || s.suspended) {
+	if s.slots.alive() > 0 || s.active && (s.blocked || s.flaps.suspended()) {
 		return false
 	}
 	for _, sl := range s.slots.all {

@@ -38,7 +38,7 @@ func (m *Manager) Status(name string) (Status, error) {
 // status is Status. s.mu must be held.
 func (s *supervisor) status() Status {
 	st := Status{
-		Active:       s.active && !s.suspended && !s.slots.done(),
+		Active:       s.active && !s.flaps.suspended() && !s.slots.done(),
 		Running:      s.slots.counts[running],
 		NumProcesses: s.template.NumProcesses,
 		State:        s.summary(),
@@ -46,8 +46,8 @@ func (s *supervisor) status() Status {
 		LastError:    s.trouble,
 		Once:         s.source == fromRun,
 	}
-	if s.suspended {
-		st.NextRetryAt = s.retryAt
+	if s.flaps.suspended() {
+		st.NextRetryAt = s.flaps.retryAt
 	}
 	return st
 }
@@ -55,7 +55,7 @@ func (s *supervisor) status() Status {
 // summary is Status.State. s.mu must be held.
 func (s *supervisor) summary() string {
 	switch {
-	case s.suspended:
+	case s.flaps.suspended():
 		return StateFlapping
 	case s.slots.done():
 		for _, sl := range s.slots.all {
@@ -66,7 +66,7 @@ func (s *supervisor) summary() string {
 		return StateStopped
 	case !s.active && s.slots.alive() > 0:
 		return StateStopping
-	case s.gaveUp:
+	case s.flaps.gaveUp:
 		return StateFailed
 	case !s.active:
 		return StateStopped

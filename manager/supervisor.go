@@ -31,17 +31,14 @@ type supervisor struct {
 	active     bool          // there should be instances …
 	held       bool          // … when the batch it was loaded in begins
 	blocked    bool          // … when those who had the name before are gone
-	suspended  bool          // … when it is retried at retryAt, for it was flapping
+	flaps      flaps         // … when it is not suspended
 	forgotten  bool          // deleted: nothing of it is kept
 	leaving    error         // why it will never run again: deleted, or the manager is stopping; else nil
 
 	// What there is.
 	slots     slots
-	rolled    int  // slots before this one are of the current generation
-	halted    bool // one that could not be started holds up the others' turn
-	flaps     flaps
-	retryAt   time.Time
-	gaveUp    bool   // it was flapping once too often
+	rolled    int    // slots before this one are of the current generation
+	halted    bool   // one that could not be started holds up the others' turn
 	trouble   string // why the last start failed; "" since one succeeded
 	exits     []*instance
 	saved     saved
@@ -175,8 +172,7 @@ func (s *supervisor) look() (launch bool, next time.Time, over bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if s.suspended && !now.Before(s.retryAt) {
-		s.suspended = false
+	if s.flaps.resume(now) {
 		for _, sl := range s.slots.all {
 			sl.restarts = 0
 		}
@@ -185,8 +181,8 @@ func (s *supervisor) look() (launch bool, next time.Time, over bool) {
 	for next = s.slots.retries.next(); !next.IsZero() && !now.Before(next); next = s.slots.retries.next() {
 		s.setState(s.slots.retries[0], due)
 	}
-	if s.suspended {
-		next = s.retryAt
+	if s.flaps.suspended() {
+		next = s.flaps.retryAt
 	}
 	return s.slots.counts[due] > 0, next, s.leaving != nil && s.slots.alive() == 0
 }
