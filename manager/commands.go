@@ -2,7 +2,6 @@ package manager
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/gafferd/gaffer/process"
@@ -26,7 +25,7 @@ func (s *supervisor) apply(o *Operation, change func(*supervisor)) ([]stopOrder,
 	if s.leaving != nil {
 		return nil, s.leaving
 	}
-	s.supersede(o)
+	s.underway.begin(o, s.unmet())
 	change(s)
 	s.plan()
 	return s.takeOrders(), nil
@@ -44,7 +43,7 @@ func (s *supervisor) scale(o *Operation, to func(now int) (int, error)) (int, er
 	if err != nil {
 		return 0, err
 	}
-	s.supersede(o)
+	s.underway.begin(o, s.unmet())
 	if n != s.template.NumProcesses {
 		s.publish(EventUpdate, nil)
 		s.template.NumProcesses = n
@@ -52,25 +51,6 @@ func (s *supervisor) scale(o *Operation, to func(now int) (int, error)) (int, er
 	}
 	s.plan()
 	return n, nil
-}
-
-// maxOvertaken is how many overtaken operations are kept, which is more than anybody
-// waits for: the oldest are over before.
-const maxOvertaken = 1000
-
-// supersede makes o the operation under way. Whoever waits for the previous one now
-// waits for o, because what it began, such as a stop, is not over yet. s.mu must be
-// held.
-func (s *supervisor) supersede(o *Operation) {
-	if s.operation != nil {
-		s.overtaken = append(s.overtaken, overtaken{s.operation, s.unmet()})
-	}
-	if len(s.overtaken) > maxOvertaken {
-		s.overtaken[0].finish(nil)
-		s.overtaken = slices.Delete(s.overtaken, 0, 1)
-	}
-	s.operation = o
-	s.refusal = nil
 }
 
 // The functions up to forgive are what command is given to do. s.mu must be
@@ -166,7 +146,7 @@ func (s *supervisor) release(o *Operation) {
 		o.finish(nil)
 		return
 	}
-	s.supersede(o)
+	s.underway.begin(o, s.unmet())
 	s.start()
 	s.plan()
 }

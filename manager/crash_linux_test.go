@@ -40,18 +40,25 @@ func newVault(t *testing.T) *vault.Vault {
 	return v
 }
 
+// copyOf is what another program finds in v now.
+func copyOf(t *testing.T, v *vault.Vault) *vault.Vault {
+	t.Helper()
+	copied := newVault(t)
+	for key, value := range v.Records() {
+		if err := copied.Write(vault.Change{Key: key, Value: value}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return copied
+}
+
 // crash is the manager of the next program, if this one died now. Nothing of what
 // ran is there any more.
 func crash(f *fixture, v *vault.Vault) *fixture { return crashLeaving(f, v, nil) }
 
 // crashLeaving is crash, where a launch was under way. left says when it is over.
 func crashLeaving(f *fixture, v *vault.Vault, left chan error) *fixture {
-	copied := newVault(f.T)
-	for key, value := range v.Records() {
-		if err := copied.Write(vault.Change{Key: key, Value: value}); err != nil {
-			f.Fatal(err)
-		}
-	}
+	copied := copyOf(f.T, v)
 	keeper := &fakeKeeper{forgotten: func(int) {}, left: left}
 	keeper.takes = f.takes
 	m := New(Options{Launcher: keeper, Vault: copied, Environ: []string{}})

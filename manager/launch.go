@@ -165,14 +165,14 @@ func (s *supervisor) refuse(sl *slot, inst *instance, err error) {
 	current := inst.generation == s.generation // else this is what was wanted before, and says nothing about what is wanted now
 	if current {
 		s.trouble = err.Error()
-		if s.refusal == nil && s.wants(sl) { // else the operation has not asked for it
-			s.refusal = err
+		if s.wants(sl) { // else the operation has not asked for it
+			s.underway.refused(err)
 		}
 		sl.failed, sl.refused = true, true
 	}
 	s.m.pids.add(inst)
 	s.ended(sl, inst, process.Exit{StartedAt: now, EndedAt: now, ExitStatus: status, Reason: err.Error()})
 	if current {
-		s.caughtUp(sl) // tried, which is all an operation waits for
+		s.underway.waitFor(sl, false) // tried, which is all an operation waits for
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -187,10 +186,7 @@ func TestDiskHasTheLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, m.Events().Subscribe(pattern(t, "spawn"), 0))
-	left := newVault(t)
-	v.mu.Lock()
-	left.records = maps.Clone(v.records)
-	v.mu.Unlock()
+	left := copyOf(t, v)
 	if err := m.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}

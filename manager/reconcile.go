@@ -25,11 +25,8 @@ func (s *supervisor) plan() {
 		s.settle(sl)
 	}
 	s.trim()
-	s.behind = 0
 	for _, sl := range s.slots.all {
-		if sl.behind = s.pending(sl); sl.behind {
-			s.behind++
-		}
+		s.underway.waitFor(sl, s.pending(sl))
 	}
 	s.roll()
 	s.conclude()
@@ -115,37 +112,18 @@ func (s *supervisor) pending(sl *slot) bool {
 	}
 }
 
-// caughtUp notes that the operation under way need not wait for sl any more.
-// s.mu must be held.
-func (s *supervisor) caughtUp(sl *slot) {
-	if sl.behind {
-		sl.behind = false
-		s.behind--
-	}
-}
-
 // conclude ends the operation under way if it has happened. s.mu must be held.
 func (s *supervisor) conclude() {
-	if s.operation == nil || s.behind > 0 && !s.stuck() || s.active && (s.held || s.blocked) {
+	if s.underway.operation == nil || s.underway.behind > 0 && !s.stuck() || s.active && (s.held || s.blocked) {
 		return
 	}
-	s.operation.finish(s.refusal)
-	prevented := errors.Is(s.leaving, ErrClosed) // what came last, unless it was a stop: that has happened
-	for _, o := range slices.Backward(s.overtaken) {
-		prevented = prevented && o.unmet
-		if prevented {
-			o.finish(ErrClosed)
-		} else {
-			o.finish(s.refusal)
-		}
-	}
-	s.operation, s.overtaken = nil, nil
+	s.underway.end(errors.Is(s.leaving, ErrClosed))
 }
 
 // unmet reports whether the operation under way has yet to bring about instances that are
 // wanted, rather than the end of some. s.mu must be held.
 func (s *supervisor) unmet() bool {
-	return s.active && (s.held || s.blocked) || slices.ContainsFunc(s.slots, func(sl *slot) bool { return sl.behind && s.wants(sl) })
+	return s.active && (s.held || s.blocked) || slices.ContainsFunc(s.slots.all, func(sl *slot) bool { return sl.behind && s.wants(sl) })
 }
 
 // stuck reports whether all that the operation waits for are instances whose turn to

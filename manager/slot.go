@@ -75,14 +75,14 @@ func (s *supervisor) setState(sl *slot, to state) {
 	case due:
 		sl.pid = s.m.pids.next()
 	case waiting, finished:
-		s.caughtUp(sl)
+		s.underway.waitFor(sl, false)
 	case off:
 		if !s.wants(sl) { // else it is due in a moment
-			s.caughtUp(sl)
+			s.underway.waitFor(sl, false)
 		}
 	case running:
 		if s.wants(sl) && sl.instance.generation == s.generation {
-			s.caughtUp(sl)
+			s.underway.waitFor(sl, false)
 		}
 	}
 }

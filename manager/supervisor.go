@@ -32,6 +32,7 @@ type supervisor struct {
 	held       bool          // … when the batch it was loaded in begins
 	blocked    bool          // … when those who had the name before are gone
 	flaps      flaps         // … when it is not suspended
+	cause      string        // why instances are stopped that are not wanted any more
 	forgotten  bool          // deleted: nothing of it is kept
 	leaving    error         // why it will never run again: deleted, or the manager is stopping; else nil
 
@@ -48,13 +49,7 @@ type supervisor struct {
 	expiry    *time.Timer    // then forgets it; else nil
 	instances sync.WaitGroup // those that have not ended
 
-	// The operation under way.
-	operation *Operation  // nil if there is none
-	overtaken []overtaken // those before it, which are over when it is, the oldest first
-	behind    int         // how many slots it waits for
-	refusal   error       // why it could not start something
-	cause     string      // why instances are replaced, for their exit
-
+	underway  underway
 	later     []func()    // take over what was still being started, when all else is taken over
 	stops     []stopOrder // given out when the mutex is free
 	discarded []*instance // of which nothing is kept any more, once that is recorded
@@ -68,12 +63,6 @@ const (
 	fromFile               // it follows the file
 	fromRun                // it is to run once, and is forgotten some time after
 )
-
-// overtaken is an operation in whose place another one has come.
-type overtaken struct {
-	*Operation
-	unmet bool // instances were yet to come of it
-}
 
 // stopOrder is an instance to be stopped. Orders are given without the mutex.
 type stopOrder struct {
