@@ -57,7 +57,8 @@ func metaOf(f *archive.File) (meta logMeta) {
 
 // createArchive makes the archive of an instance that is about to start; nil without a
 // state directory.
-func (s *supervisor) createArchive(inst *instance, spec *process.Spec) *archive.File {
+func (s *supervisor) createArchive(inst *instance) *archive.File {
+	spec := inst.spec
 	if s.m.options.State == nil || len(spec.RedirectOutput) == 0 || spec.Detach {
 		return nil
 	}
@@ -70,11 +71,11 @@ func (s *supervisor) createArchive(inst *instance, spec *process.Spec) *archive.
 
 // reopen goes on with the archive of an instance that an earlier program has
 // begun.
-func (s *supervisor) reopen(inst *instance, spec *process.Spec) *archive.File {
+func (s *supervisor) reopen(inst *instance) *archive.File {
 	if f := s.archiveOf(inst.pid); f != nil && len(f.Meta()) > 0 {
 		return f
 	}
-	return s.createArchive(inst, spec)
+	return s.createArchive(inst)
 }
 
 // archiveOf is what is on disk of one instance; nil if nothing is.
@@ -116,13 +117,17 @@ func (s *supervisor) newLog(inst *instance, file *archive.File) func(label strin
 	}
 }
 
-// archiveOutput has the output of an instance written to disk.
-func (s *supervisor) archiveOutput(file *archive.File, all map[string]*streams.Log, spec *process.Spec) {
+// archiveOutput has the output of an instance written to disk, unless file is nil.
+func (s *supervisor) archiveOutput(file *archive.File, inst *instance) {
 	if file == nil {
 		return
 	}
+	all := inst.logs
+	if inst.proc != nil {
+		all = inst.proc.Logs()
+	}
 	var logs [2]*streams.Log
-	for i, label := range spec.Outputs() {
+	for i, label := range inst.spec.Outputs() {
 		logs[i] = all[label] // it has that one
 	}
 	s.m.options.State.logs.Follow(file, logs[0], logs[1])

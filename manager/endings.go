@@ -53,10 +53,7 @@ func (s *supervisor) ended(sl *slot, inst *instance, exit process.Exit) {
 	s.addExit(inst, record)
 	forGood := s.overForGood()
 	runEnded := s.runEnds(time.Now())
-	s.emit(Event{
-		Type: EventExit, Name: s.name, PID: inst.pid, OSPid: exit.OSPid, Index: inst.index,
-		ExitStatus: exit.ExitStatus, TermSignal: exit.TermSignal, Reason: exit.Reason,
-	})
+	s.publishExit(inst)
 	if forGood {
 		s.m.endEssential(s.name, exit)
 	}

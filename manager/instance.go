@@ -18,9 +18,9 @@ type instance struct {
 	generation int // of the template it was made from
 	owner      *supervisor
 
+	spec *process.Spec           // what it was made from, as far as it is known; nil: it is not
 	proc *process.Process        // set before anyone else sees it; nil if it could not be started
 	logs map[string]*streams.Log // of one that ended in an earlier program's time, which has no proc
-	spec *process.Spec           // what that one was made from, as far as it is known; nil: it is not
 	kept func()                  // Forget of the logs; nil: a process.Keeper has nothing of them
 
 	outputs []*output // its stdout and stderr, as the app's logs show them; set like proc and logs
@@ -42,14 +42,6 @@ func (inst *instance) labels() (labels []string) {
 		}
 	}
 	return labels
-}
-
-// made is what inst was made from; nil if it could not be started or that is not known.
-func (inst *instance) made() *process.Spec {
-	if inst.proc != nil {
-		return inst.proc.Spec()
-	}
-	return inst.spec
 }
 
 // silent reports whether inst, which has ended, is known to have written nothing.

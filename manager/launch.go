@@ -54,78 +54,75 @@ func (s *supervisor) keepLaunching() {
 
 // launch starts the instance of the slot that is next, if one still is.
 func (s *supervisor) launch() {
-	sl, inst, spec, expected := s.prepare()
+	sl, inst, expected := s.prepare()
 	if sl == nil {
 		return
 	}
 	s.m.saver.reserve(inst.pid)
-	file := s.createArchive(inst, spec)
+	file := s.createArchive(inst)
 	options := s.optionsFor(inst, file)
 	options.Expected = expected
 	var err error
-	if inst.proc, err = process.Start(spec, options); err == nil {
+	if inst.proc, err = process.Start(inst.spec, options); err == nil {
 		s.m.options.Logger.Debug("started", "process", s.name, "pid", inst.pid, "os_pid", inst.proc.OSPid())
 	}
-	s.attempted(sl, inst, spec, file, err)
+	s.attempted(sl, inst, file, err)
 }
 
 // attempted notes how the start of an instance has gone. err is why it has no process.
-func (s *supervisor) attempted(sl *slot, inst *instance, spec *process.Spec, file *archive.File, err error) {
+func (s *supervisor) attempted(sl *slot, inst *instance, file *archive.File, err error) {
 	if err != nil {
 		s.m.options.Logger.Warn("start failed", "process", s.name, "pid", inst.pid, "error", err)
 	} else {
-		s.archiveOutput(file, inst.proc.Logs(), spec)
+		s.archiveOutput(file, inst)
 	}
 	s.mu.Lock()
 	defer s.unlock()
 	if err != nil {
 		s.refuse(sl, inst, err)
 	} else {
-		s.launched(sl, inst, spec.Detach)
+		s.launched(sl, inst)
 	}
 	s.settled(sl)
 }
 
-// prepare is the slot that is next, nil if there is none, its new instance, the program,
-// and the streams to which the instance before had written.
-func (s *supervisor) prepare() (sl *slot, inst *instance, spec *process.Spec, written []string) {
+// prepare is the slot that is next, nil if there is none, its new instance, and the
+// streams to which the instance before had written.
+func (s *supervisor) prepare() (sl *slot, inst *instance, written []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sl = s.slots.nextDue()
 	if sl == nil {
-		return nil, nil, nil, nil
+		return nil, nil, nil
 	}
 	sl.starting = slotStart{s.generation, time.Now()}
 	s.setState(sl, starting)
-	inst = &instance{pid: sl.pid, index: sl.index, generation: s.generation, owner: s}
-	s.note(s.key(".i%d", inst.pid), s.description())
-	s.commit() // there may be a program from now on
 	if s.spec == nil {
-		spec := s.template.Spec
+		spec := s.template.Spec // which is kept, unlike the rest of the template
 		s.spec = &spec
 	}
-	return sl, inst, s.spec, s.lastWritten(sl)
+	inst = &instance{pid: sl.pid, index: sl.index, generation: s.generation, owner: s, spec: s.spec}
+	s.note(s.key(".i%d", inst.pid), s.description())
+	s.commit() // there may be a program from now on
+	return sl, inst, s.lastWritten(sl)
 }
 
 // launched notes that the instance of sl runs. One that is detached is on its
 // own from here. s.mu must be held.
-func (s *supervisor) launched(sl *slot, inst *instance, detached bool) {
+func (s *supervisor) launched(sl *slot, inst *instance) {
 	s.trouble = ""
 	sl.failed, sl.refused = false, false
-	spawn := Event{
-		Type: EventSpawn, Name: s.name, PID: inst.pid, OSPid: inst.proc.OSPid(), Index: inst.index, Detached: detached,
-	}
-	if detached {
+	if inst.spec.Detach {
 		s.setState(sl, finished)
 		s.note(s.key(".i%d", inst.pid), nil)
 		s.discarded = append(s.discarded, inst)
-		s.emit(spawn)
+		s.publish(EventSpawn, inst)
 		return
 	}
 	s.m.pids.add(inst) // who hears of it finds it
 	sl.instance = inst
 	s.setState(sl, running)
-	s.emit(spawn)
+	s.publish(EventSpawn, inst)
 	s.watch(sl, inst)
 }
 

@@ -169,8 +169,18 @@ func (s *supervisor) publish(event string, inst *instance) {
 	ev := Event{Type: event, Name: s.name}
 	if inst != nil {
 		ev.PID, ev.OSPid, ev.Index = inst.pid, inst.proc.OSPid(), inst.index
+		ev.Detached = inst.spec.Detach
 	}
 	s.emit(ev)
+}
+
+// publishExit publishes the end of an instance, which has its exit. s.mu must be held.
+func (s *supervisor) publishExit(inst *instance) {
+	e := &inst.exit.Exit
+	s.emit(Event{
+		Type: EventExit, Name: s.name, PID: inst.pid, OSPid: e.OSPid, Index: inst.index,
+		ExitStatus: e.ExitStatus, TermSignal: e.TermSignal, Reason: e.Reason,
+	})
 }
 
 // emit publishes an event, and records it together with what has changed. s.mu

@@ -86,16 +86,18 @@ func (m *Manager) Resume(why string) (complete bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var all []*supervisor
+	var later []func()
 	for _, id := range slices.Sorted(maps.Keys(old.supervisors)) {
 		saved := old.supervisors[id]
 		if len(saved.Description) == 0 {
 			continue // its end was being recorded
 		}
-		s, err := m.resume(id, saved)
+		s, takeOvers, err := m.resume(id, saved)
 		if err != nil {
 			return false, err
 		}
 		all = append(all, s)
+		later = append(later, takeOvers...)
 	}
 	if keeper, ok := m.options.Launcher.(process.Keeper); ok {
 		if n := keeper.LetGoRest(); n > 0 { // all is recorded of them but that they are forgotten
@@ -108,7 +110,7 @@ func (m *Manager) Resume(why string) (complete bool, err error) {
 			m.saver.begin()
 		}
 	}
-	m.goOn(all)
+	m.goOn(all, later)
 	if m.options.State != nil {
 		m.options.State.logs.Settled()
 	}
@@ -126,8 +128,9 @@ func (m *Manager) HoldBack() {
 	}
 }
 
-// goOn lets resumed templates live. m.mu must be held.
-func (m *Manager) goOn(all []*supervisor) {
+// goOn lets resumed templates live, and then has done what takes its time. m.mu must be
+// held.
+func (m *Manager) goOn(all []*supervisor, later []func()) {
 	var held []*supervisor
 	for _, s := range all {
 		s.mu.Lock()
@@ -136,10 +139,6 @@ func (m *Manager) goOn(all []*supervisor) {
 				s.watch(sl, sl.instance)
 			}
 		}
-		for _, takeOver := range s.later {
-			m.work.Go(takeOver)
-		}
-		s.later = nil
 		s.plan()
 		if n := len(s.exits); n > 0 && s.overForGood() {
 			m.endEssential(s.name, s.exits[n-1].exit.Exit)
@@ -150,18 +149,22 @@ func (m *Manager) goOn(all []*supervisor) {
 		s.unlock()
 		m.live(s)
 	}
+	for _, takeOver := range later {
+		m.work.Go(takeOver)
+	}
 	slices.SortStableFunc(held, func(a, b *supervisor) int { return comparePriorities(a.priority(), b.priority()) })
 	batches := inBatches(held)
 	m.work.Go(func() { _ = m.startBatches(batches) })
 }
 
-// resume makes one supervisor as it was. m.mu must be held.
-func (m *Manager) resume(id int, saved *supervisorState) (*supervisor, error) {
+// resume makes one supervisor as it was. What is to be done later is for goOn. m.mu must
+// be held.
+func (m *Manager) resume(id int, saved *supervisorState) (s *supervisor, later []func(), err error) {
 	t, err := parseDescription(saved.Description)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s := newSupervisor(m, t)
+	s = newSupervisor(m, t)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.records.id, s.records.description = id, false
@@ -169,7 +172,7 @@ func (m *Manager) resume(id int, saved *supervisorState) (*supervisor, error) {
 	s.source = saved.Source
 	if len(saved.filed) > 0 {
 		if s.filed, err = parseDescription(saved.filed); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	w := saved.wanted
@@ -188,14 +191,18 @@ func (m *Manager) resume(id int, saved *supervisorState) (*supervisor, error) {
 	s.resumeExits(saved)
 	for _, index := range slices.Sorted(maps.Keys(saved.slots)) {
 		s.slots.grow(index)
-		if err := s.resumeSlot(s.slots.all[index-1], saved.slots[index], saved); err != nil {
-			return nil, err
+		takeOver, err := s.resumeSlot(s.slots.all[index-1], saved.slots[index], saved)
+		if err != nil {
+			return nil, nil, err
+		}
+		if takeOver != nil {
+			later = append(later, takeOver)
 		}
 	}
 	if !w.Over.IsZero() {
 		s.forgetAfter(w.Over)
 	}
-	return s, nil
+	return s, later, nil
 }
 
 // resumeExits brings back how instances have ended, and what they had printed.
@@ -226,12 +233,12 @@ func (s *supervisor) recall(inst *instance, made json.RawMessage) {
 		inst.spec = &spec
 		file := s.archiveOf(inst.pid)
 		if file != nil || time.Since(inst.exit.EndedAt) < justEnded {
-			file = s.reopen(inst, &spec)
+			file = s.reopen(inst)
 		}
 		o := s.optionsFor(inst, file)
 		if inst.logs, inst.kept, err = process.Recall(&spec, o); err == nil {
 			if file != nil && !written(file, inst.logs, spec.Outputs()) {
-				s.archiveOutput(file, inst.logs, &spec)
+				s.archiveOutput(file, inst)
 			}
 			return
 		}
@@ -242,9 +249,9 @@ func (s *supervisor) recall(inst *instance, made json.RawMessage) {
 	}
 }
 
-// resumeSlot brings back a slot, with its instance if it has one. s.mu must be
-// held.
-func (s *supervisor) resumeSlot(sl *slot, r slotRecord, saved *supervisorState) error {
+// resumeSlot brings back a slot, with its instance if it has one; see takeOver. s.mu must
+// be held.
+func (s *supervisor) resumeSlot(sl *slot, r slotRecord, saved *supervisorState) (later func(), err error) {
 	r.RetryAt = notAfter(r.RetryAt, s.template.Backoff.Max)
 	r.KillAt = notAfter(r.KillAt, s.template.GracefulTimeout)
 	sl.pid, sl.restarts, sl.failed, sl.refused, sl.retryAt = r.PID, r.Restarts, r.Failed, r.Refused, r.RetryAt
@@ -254,7 +261,7 @@ func (s *supervisor) resumeSlot(sl *slot, r slotRecord, saved *supervisorState) 
 	case starting, running, stopping:
 		return s.takeOver(sl, r, saved)
 	}
-	return nil
+	return nil, nil
 }
 
 // notAfter is a recorded time of what was to happen within d. It is sooner only if the
@@ -266,53 +273,51 @@ func notAfter(at time.Time, d time.Duration) time.Time {
 	return at
 }
 
-// takeOver brings back an instance. One that was being started may never have
-// been. s.mu must be held.
-func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorState) error {
+// takeOver brings back an instance. One that was being started may never have been, or
+// still be starting: then later brings it back, without s.mu. s.mu must be held.
+func (s *supervisor) takeOver(sl *slot, r slotRecord, saved *supervisorState) (later func(), err error) {
 	t, err := parseDescription(saved.made[r.PID])
 	if err != nil {
-		return err
+		return nil, err
 	}
 	spec := t.Spec // which is kept, unlike the rest of t
-	inst := &instance{pid: r.PID, index: sl.index, generation: r.Generation, owner: s}
-	file := s.reopen(inst, &spec)
+	inst := &instance{pid: r.PID, index: sl.index, generation: r.Generation, owner: s, spec: &spec}
+	file := s.reopen(inst)
 	claim, err := process.NewClaim(&spec, s.optionsFor(inst, file))
 	if err == nil && claim.Launching() {
-		s.later = append(s.later, func() { s.takeOverLater(sl, inst, claim, r.StartedAt, file, &spec) })
-		return nil
+		return func() { s.takeOverLater(sl, inst, claim, r.StartedAt, file) }, nil
 	}
 	if err == nil {
 		inst.proc, err = claim.Adopt(process.Was{StartedAt: r.StartedAt, Reason: r.Stop, KillAt: r.KillAt})
 	}
 	if err != nil {
 		s.m.options.Logger.Warn("not there any more", "process", s.name, "pid", inst.pid, "error", err)
-		inst.spec = &spec
 		s.missing(sl, inst, r)
-		return nil
+		return nil, nil
 	}
 	if t.Detach {
-		s.launched(sl, inst, true)
-		return nil
+		s.launched(sl, inst)
+		return nil, nil
 	}
-	s.archiveOutput(file, inst.proc.Logs(), &spec)
+	s.archiveOutput(file, inst)
 	s.m.pids.add(inst)
 	sl.instance, sl.stop, sl.killAt = inst, r.Stop, r.KillAt
 	switch r.State {
 	case starting:
 		s.setState(sl, running)
-		s.emit(Event{Type: EventSpawn, Name: s.name, PID: inst.pid, OSPid: inst.proc.OSPid(), Index: inst.index})
+		s.publish(EventSpawn, inst)
 	case stopping:
 		s.stops = append(s.stops, stopOrder{inst, r.Stop}) // does nothing to one that was told
 	}
-	return nil
+	return nil, nil
 }
 
 // takeOverLater brings back an instance that is still being started, once it is, which
 // nobody else is made to wait for.
-func (s *supervisor) takeOverLater(sl *slot, inst *instance, claim *process.Claim, at time.Time, file *archive.File, spec *process.Spec) {
+func (s *supervisor) takeOverLater(sl *slot, inst *instance, claim *process.Claim, at time.Time, file *archive.File) {
 	var err error
 	inst.proc, err = claim.Adopt(process.Was{StartedAt: at})
-	s.attempted(sl, inst, spec, file, err)
+	s.attempted(sl, inst, file, err)
 }
 
 // missing deals with an instance that is not there. s.mu must be held.
@@ -330,5 +335,5 @@ func (s *supervisor) missing(sl *slot, inst *instance, r slotRecord) {
 	s.addExit(inst, ExitRecord{PID: inst.pid, Exit: process.Exit{
 		StartedAt: r.StartedAt, EndedAt: time.Now(), ExitStatus: lostStatus, Reason: lost, Stderr: inst.lastWords(),
 	}})
-	s.emit(Event{Type: EventExit, Name: s.name, PID: inst.pid, Index: inst.index, ExitStatus: lostStatus, Reason: lost})
+	s.publishExit(inst)
 }

@@ -98,8 +98,8 @@ func (s *supervisor) keptExits() []exitEntry {
 	kept := make([]exitEntry, len(s.exits))
 	for i, inst := range s.exits {
 		kept[i].savedExit = inst.savedExit()
-		if spec := inst.made(); spec != nil {
-			o := outlineOf(spec)
+		if inst.spec != nil {
+			o := outlineOf(inst.spec)
 			kept[i].Made, kept[i].Silent = &o, inst.silent(&o)
 		}
 	}
@@ -154,8 +154,5 @@ func (s *supervisor) cutOff(was savedTemplate, now time.Time) {
 	inst := s.endedInstance(exitEntry{savedExit: e})
 	inst.exit.Stderr = inst.lastWords()
 	s.remember(inst)
-	s.emit(Event{
-		Type: EventExit, Name: s.name, PID: e.PID, OSPid: e.OSPid, Index: e.Index,
-		ExitStatus: e.ExitStatus, Reason: e.Reason,
-	})
+	s.publishExit(inst)
 }

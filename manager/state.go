@@ -100,7 +100,7 @@ type savedExit struct {
 // exitEntry is an exit in exits.json, with what is needed where no log is on disk.
 type exitEntry struct {
 	savedExit
-	Made   *outline `json:"made,omitempty"`   // nil: it could not be started
+	Made   *outline `json:"made,omitempty"`   // nil: it is not known
 	Silent bool     `json:"silent,omitempty"` // it has written nothing
 }
 

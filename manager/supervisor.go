@@ -50,7 +50,6 @@ type supervisor struct {
 	instances sync.WaitGroup // those that have not ended
 
 	underway  underway
-	later     []func()    // take over what was still being started, when all else is taken over
 	stops     []stopOrder // given out when the mutex is free
 	discarded []*instance // of which nothing is kept any more, once that is recorded
 }
