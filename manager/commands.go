@@ -129,7 +129,7 @@ func (s *supervisor) forgive() {
 	for _, sl := range s.slots.all {
 		if sl.restarts > 0 || sl.failed || sl.refused {
 			sl.restarts, sl.failed, sl.refused = 0, false, false
-			s.touch(sl)
+			s.journal.touch(sl)
 		}
 		if sl.state == waiting || sl.state == finished {
 			s.setState(sl, off)

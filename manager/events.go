@@ -71,7 +71,7 @@ var eventTypes = []string{
 
 // Event is one happening under one of its two names.
 type Event struct {
-	// The tags are about a Vault's records. What subscribers get is made by JSON.
+	// The tags are about records in a vault. What subscribers get is made by JSON.
 	Seq        uint64    `json:",omitzero"`
 	Time       time.Time `json:",omitzero"`
 	Event      string    `json:",omitzero"` // the name under which it is delivered: "exit" or "proc.web.exit"

@@ -102,7 +102,7 @@ func (s *supervisor) prepare() (sl *slot, inst *instance, written []string) {
 		s.spec = &spec
 	}
 	inst = &instance{pid: sl.pid, index: sl.index, generation: s.generation, owner: s, spec: s.spec}
-	s.note(s.key(".i%d", inst.pid), s.description())
+	s.journal.note(madeKey(inst.pid), s.description())
 	s.commit() // there may be a program from now on
 	return sl, inst, s.lastWritten(sl)
 }
@@ -114,7 +114,7 @@ func (s *supervisor) launched(sl *slot, inst *instance) {
 	sl.failed, sl.refused = false, false
 	if inst.spec.Detach {
 		s.setState(sl, finished)
-		s.note(s.key(".i%d", inst.pid), nil)
+		s.journal.note(madeKey(inst.pid), nil)
 		s.discarded = append(s.discarded, inst)
 		s.publish(EventSpawn, inst)
 		return

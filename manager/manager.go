@@ -212,7 +212,7 @@ func (m *Manager) add(t Template, from source) *supervisor {
 	s.source = from
 	if from == fromFile {
 		s.filed = t.clone()
-		s.note(s.key(".filed"), encode(s.filed.description()))
+		s.journal.note(filedKey, encode(s.filed.description()))
 		s.active, s.held = t.Start, t.Start // until its batch begins: see release
 	}
 	m.adopt(s)

@@ -11,7 +11,7 @@ import (
 	"github.com/gafferd/gaffer/manager/vault"
 )
 
-// recorded is what records tell of a Manager: see journal.go for their form.
+// recorded is what records tell of a Manager: see record.go for their form.
 type recorded struct {
 	before      *beforeRecord
 	run         string

@@ -2,9 +2,94 @@ package manager
 
 import (
 	"bytes"
+	"encoding/json"
+	"strconv"
+	"time"
 
 	"github.com/gafferd/gaffer/internal/plainjson"
 )
+
+// A Manager's records in its vault, by key. They are what Resume makes the
+// Manager of, so none of their fields may change its meaning.
+//
+//	before            beforeRecord
+//	run               what markers begin with
+//	loaded            there once Restore has ended
+//	closing           there once Shutdown has begun
+//	pid               the last one, once nothing else tells
+//	e<number>         Event
+//	a<number>         Event, of the audits
+//	s<id>             supervisorRecord, of the supervisor with that number
+//	s<id>.filed       the description that the file had when it was last read
+//	s<id>.state       wantedRecord
+//	s<id>.pid         the last one of it, when nothing else of it tells
+//	s<id>.<index>     slotRecord
+//	s<id>.x<pid>      exitRecord
+//	s<id>.i<pid>      the description that an instance was made from
+
+type beforeRecord struct {
+	Number uint64 `json:"number"`
+	PID    int    `json:"pid"`
+}
+
+// supervisorRecord changes with the description alone.
+type supervisorRecord struct {
+	Source      source          `json:"source"`
+	Description json.RawMessage `json:"description"`
+}
+
+// wantedRecord is what is wanted of a template, and what has become of it.
+type wantedRecord struct {
+	wantedState
+	Flaps []time.Time `json:"flaps,omitempty"`
+}
+
+// wantedState is what of a wantedRecord can be compared.
+type wantedState struct {
+	Generation int       `json:"generation"`
+	Active     bool      `json:"active,omitempty"`
+	Held       bool      `json:"held,omitempty"`
+	Suspended  bool      `json:"suspended,omitempty"`
+	Forgotten  bool      `json:"forgotten,omitempty"`
+	Cause      string    `json:"cause,omitempty"`
+	FlapTries  int       `json:"flap_tries,omitempty"`
+	RetryAt    time.Time `json:"retry_at,omitzero"`
+	GaveUp     bool      `json:"gave_up,omitempty"`
+	Trouble    string    `json:"trouble,omitempty"`
+	Over       time.Time `json:"over,omitzero"`
+}
+
+type slotRecord struct {
+	State    state     `json:"state"`
+	PID      int       `json:"pid"`
+	Restarts int       `json:"restarts,omitempty"`
+	Failed   bool      `json:"failed,omitempty"`
+	Refused  bool      `json:"refused,omitempty"`
+	RetryAt  time.Time `json:"retry_at,omitzero"`
+
+	// Of an instance.
+	Generation int       `json:"generation,omitempty"`
+	StartedAt  time.Time `json:"started_at,omitzero"`
+	Stop       string    `json:"stop,omitempty"` // why it is being stopped
+	KillAt     time.Time `json:"kill_at,omitzero"`
+}
+
+type exitRecord struct {
+	savedExit
+	NextRetryAt time.Time `json:"next_retry_at,omitzero"`
+}
+
+// The keys of a supervisor's records, as journal.note takes them.
+const (
+	describedKey = ""
+	filedKey     = ".filed"
+	wantedKey    = ".state"
+	pidKey       = ".pid"
+)
+
+func slotKey(index int) string { return "." + strconv.Itoa(index) }
+func exitKey(pid int) string   { return ".x" + strconv.Itoa(pid) }
+func madeKey(pid int) string   { return ".i" + strconv.Itoa(pid) }
 
 // The records of what happens most often are written by hand, to be read by
 // encoding/json.

@@ -44,8 +44,6 @@ func (m *Manager) goOnFrom(v *vault.Vault) {
 	}
 }
 
-func (m *Manager) nextID() int { return int(m.lastID.Add(1)) }
-
 // marker is what the descendants of an instance are recognised by; "" if any will do
 // that nobody else has.
 func (m *Manager) marker(pid int) string {
@@ -167,8 +165,8 @@ func (m *Manager) resume(id int, saved *supervisorState) (s *supervisor, later [
 	s = newSupervisor(m, t)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.records.id, s.records.description = id, false
-	s.records.pid = saved.pid
+	s.journal = newJournal(id)
+	s.journal.described, s.journal.pid = true, saved.pid
 	s.source = saved.Source
 	if len(saved.filed) > 0 {
 		if s.filed, err = parseDescription(saved.filed); err != nil {
@@ -327,7 +325,7 @@ func (s *supervisor) missing(sl *slot, inst *instance, r slotRecord) {
 		return
 	}
 	s.slots.put(sl, off)
-	s.touch(sl)
+	s.journal.touch(sl)
 	if file := s.archiveOf(inst.pid); file != nil {
 		_, inst.logs = recalled(file, s.name)
 	}

@@ -52,6 +52,14 @@ func (s *supervisor) savedTemplate() savedTemplate {
 	return kept
 }
 
+// description is that of the template, as JSON. s.mu must be held.
+func (s *supervisor) description() []byte {
+	if s.saved.description == nil {
+		s.saved.description = encode(s.template.description())
+	}
+	return s.saved.description
+}
+
 // description is what ParseTemplate makes the template of.
 func (t *Template) description() map[string]any {
 	d := make(map[string]any)

@@ -70,7 +70,7 @@ func (s *supervisor) setState(sl *slot, to state) {
 	}
 	sl.keepStarting()
 	s.slots.put(sl, to)
-	s.touch(sl)
+	s.journal.touch(sl)
 	switch to {
 	case due:
 		sl.pid = s.m.pids.next()
@@ -98,8 +98,7 @@ func (s *supervisor) order(sl *slot, event, reason string) {
 // trim forgets slots beyond numprocesses that are off. s.mu must be held.
 func (s *supervisor) trim() {
 	for _, sl := range s.slots.trim(s.template.NumProcesses) {
-		s.note(s.key(".%d", sl.index), nil)
+		s.journal.drop(sl)
 		s.notePID(sl.pid)
-		delete(s.records.slots, sl)
 	}
 }

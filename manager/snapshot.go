@@ -75,5 +75,6 @@ func (s *supervisor) runs(pids []int) bool {
 
 // described notes that the template has changed. s.mu must be held.
 func (s *supervisor) described() {
-	s.saved.description, s.records.description, s.shown = nil, true, nil
+	s.saved.description, s.shown = nil, nil
+	s.journal.describe()
 }

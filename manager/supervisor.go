@@ -44,7 +44,7 @@ type supervisor struct {
 	exits     []*instance
 	saved     saved
 	shown     *Snapshot // the last one that was taken; nil: none of this template
-	records   journal
+	journal   *journal
 	over      time.Time      // when what was to run once had ended; else zero
 	expiry    *time.Timer    // then forgets it; else nil
 	instances sync.WaitGroup // those that have not ended
@@ -78,8 +78,10 @@ func newSupervisor(m *Manager, t Template) *supervisor {
 		wake:     make(chan struct{}, 1),
 		gone:     make(chan struct{}),
 		template: t,
-		records:  journal{id: m.nextID(), description: true},
 		app:      m.outputs.join(groupOf(t.Name)),
+	}
+	if m.options.Vault != nil {
+		s.journal = newJournal(int(m.lastID.Add(1)))
 	}
 	if leaving := m.leaving[t.Name]; len(leaving) > 0 {
 		s.predecessor = leaving[len(leaving)-1].gone
