@@ -19,6 +19,12 @@ type ExitRecord struct {
 	NextRetryAt time.Time // zero if one follows at once, or none does
 }
 
+// lost is the reason of an exit that nobody saw: the daemon was killed.
+const lost = "lost: gafferd was killed while it ran"
+
+// lostStatus stands in the place of an exit status that is not known.
+const lostStatus = 255
+
 // exited follows the end of a running instance.
 func (s *supervisor) exited(sl *slot, inst *instance) {
 	exit := inst.proc.Exit()
@@ -108,15 +114,19 @@ func (s *supervisor) credit(sl *slot, lived time.Duration) {
 // of the oldest. s.mu must be held.
 func (s *supervisor) addExit(inst *instance, record ExitRecord) {
 	inst.exit = &record
-
-	s.exits = append(s.exits, inst)
-	s.noteExit(inst)
-	s.saved.exits = nil
+	s.list(inst)
 	if s.forgotten {
 		s.forgetExits(0)
 	} else {
 		s.forgetExits(keptExits)
 	}
+}
+
+// list adds an instance that has its exit to those that are listed. s.mu must be held.
+func (s *supervisor) list(inst *instance) {
+	s.exits = append(s.exits, inst)
+	s.encoded.exits = nil
+	s.noteExit(inst)
 }
 
 // lastWritten are the streams to which the last instance of a slot has written, as long
@@ -137,7 +147,7 @@ func (s *supervisor) forgetExits(keep int) {
 		inst := s.exits[0]
 		s.exits[0] = nil
 		s.exits = s.exits[1:]
-		s.saved.exits = nil
+		s.encoded.exits = nil
 		s.m.pids.remove(inst)
 		s.m.outputs.remove(s.app, inst.outputs)
 		s.noteForgotten(inst)

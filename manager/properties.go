@@ -85,6 +85,17 @@ func (t *Template) Properties() []Property {
 	return shown
 }
 
+// description is what ParseTemplate makes the template of.
+func (t *Template) description() map[string]any {
+	d := make(map[string]any)
+	for _, p := range t.Properties() {
+		if p.Value != nil {
+			d[p.Name] = p.Value
+		}
+	}
+	return d
+}
+
 // ParseTemplate reads a description from what JSON, YAML and INI decode to:
 // values are nil, bool, float64, int, string, []any and map[string]any, and
 // what Properties shows. A nil value is as good as leaving the property out.

@@ -131,3 +131,14 @@ func (ev *Event) encode() []byte {
 	}
 	return clip(o)
 }
+
+// encode is JSON on one line.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(err) // of strings, numbers and times
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}

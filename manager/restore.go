@@ -3,6 +3,7 @@ package manager
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gafferd/gaffer/manager/vault"
@@ -97,9 +98,24 @@ func (s *supervisor) endedInstance(e exitEntry) *instance {
 // remember adds the exit of an instance that ended in an earlier life of the daemon.
 func (s *supervisor) remember(inst *instance) {
 	s.mu.Lock()
-	s.exits = append(s.exits, inst)
-	s.noteExit(inst)
-	s.saved.exits = nil
+	s.list(inst)
 	s.mu.Unlock()
 	s.m.pids.add(inst)
+}
+
+// cutOff gives what was run once, in the daemon's last life, the exit that this
+// one did not live to see. s.m.mu must be held.
+func (s *supervisor) cutOff(was savedTemplate, now time.Time) {
+	seen := slices.ContainsFunc(s.exits, func(inst *instance) bool { return inst.pid == was.PID })
+	if seen || was.PID == 0 {
+		return
+	}
+	e := savedExit{
+		PID: was.PID, Index: 1, OSPid: was.OSPid, StartedAt: was.Started, EndedAt: now,
+		ExitStatus: lostStatus, Reason: lost,
+	}
+	inst := s.endedInstance(exitEntry{savedExit: e})
+	inst.exit.Stderr = inst.lastWords()
+	s.remember(inst)
+	s.publishExit(inst)
 }

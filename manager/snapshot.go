@@ -75,6 +75,6 @@ func (s *supervisor) runs(pids []int) bool {
 
 // described notes that the template has changed. s.mu must be held.
 func (s *supervisor) described() {
-	s.saved.description, s.shown = nil, nil
+	s.encoded.description, s.shown = nil, nil
 	s.journal.describe()
 }

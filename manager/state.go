@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"time"
 
 	"github.com/gafferd/gaffer/internal/wholefile"
 	"github.com/gafferd/gaffer/streams"
@@ -49,59 +48,6 @@ type State struct {
 	saved    savedTemplates
 	exits    savedExits // a Manager's mutex guards them: it takes out what it takes over
 	running  savedRunning
-}
-
-// The names of the files.
-const (
-	templatesFile = "templates.json"
-	exitsFile     = "exits.json"
-	runningFile   = "running.json"
-	stateVersion  = 1
-)
-
-// savedTemplates is the content of templates.json.
-type savedTemplates struct {
-	Version   int             `json:"version"`
-	Processes []savedTemplate `json:"processes"`
-}
-
-type savedTemplate struct {
-	Description json.RawMessage `json:"description"`
-	Active      bool            `json:"active"` // it is to run
-
-	// Of one that was to run once, by Manager.Run:
-	Run     bool      `json:"run,omitempty"`
-	PID     int       `json:"pid,omitempty"`
-	OSPid   int       `json:"os_pid,omitempty"`
-	Started time.Time `json:"started,omitzero"`
-	Ended   time.Time `json:"ended,omitzero"` // when that was over
-}
-
-// savedExits is the content of exits.json: the exits of each process, the oldest
-// first.
-type savedExits struct {
-	Version int                    `json:"version"`
-	LastPID int                    `json:"last_pid"` // no pid up to this one is given again
-	Exits   map[string][]exitEntry `json:"exits"`
-}
-
-type savedExit struct {
-	PID        int       `json:"pid"`
-	Index      int       `json:"index"`
-	OSPid      int       `json:"os_pid"`
-	StartedAt  time.Time `json:"started_at"`
-	EndedAt    time.Time `json:"ended_at"`
-	ExitStatus int       `json:"exit_status"`
-	TermSignal int       `json:"term_signal"`
-	Reason     string    `json:"reason"`
-	Stderr     []string  `json:"stderr,omitempty"`
-}
-
-// exitEntry is an exit in exits.json, with what is needed where no log is on disk.
-type exitEntry struct {
-	savedExit
-	Made   *outline `json:"made,omitempty"`   // nil: it is not known
-	Silent bool     `json:"silent,omitempty"` // it has written nothing
 }
 
 // OpenState opens a directory, which is made, for its owner alone, if it is not

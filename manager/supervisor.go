@@ -38,11 +38,11 @@ type supervisor struct {
 
 	// What there is.
 	slots     slots
-	rolled    int    // slots before this one are of the current generation
-	halted    bool   // one that could not be started holds up the others' turn
-	trouble   string // why the last start failed; "" since one succeeded
-	exits     []*instance
-	saved     saved
+	rolled    int         // slots before this one are of the current generation
+	halted    bool        // one that could not be started holds up the others' turn
+	trouble   string      // why the last start failed; "" since one succeeded
+	exits     []*instance // those that have ended, as far as they are listed, the oldest first
+	encoded   encoded
 	shown     *Snapshot // the last one that was taken; nil: none of this template
 	journal   *journal
 	over      time.Time      // when what was to run once had ended; else zero

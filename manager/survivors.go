@@ -33,9 +33,9 @@ func (s *State) EndSurvivors(ctx context.Context) (found int, err error) {
 	return process.EndSurvivors(ctx, s.running.Run, s.running.Leaders, survivorGrace)
 }
 
-// savedRunning is the content of running.json; over says that nothing runs any
+// encodeRunning is the content of running.json; over says that nothing runs any
 // more.
-func (m *Manager) savedRunning(over bool) []byte {
+func (m *Manager) encodeRunning(over bool) []byte {
 	now := savedRunning{Version: stateVersion, Run: m.run, Leaders: []string{}}
 	if over {
 		now.Run = ""

@@ -61,7 +61,7 @@ func newSaver(m *Manager) *saver {
 	}
 	sv.trouble.leftOut(m.options.State.leftOut)
 	// Before anything runs, the disk has to know how to recognise it.
-	sv.trouble.state(sv.write(runningFile, m.savedRunning(false), &sv.running))
+	sv.trouble.state(sv.write(runningFile, m.encodeRunning(false), &sv.running))
 	sv.changed() // for the first pids
 	go sv.run()
 	return sv
@@ -123,7 +123,7 @@ func (sv *saver) freeze() {
 	if sv == nil {
 		return
 	}
-	now := sv.m.savedTemplates()
+	now := sv.m.encodeTemplates()
 	sv.mu.Lock()
 	sv.frozen = now
 	sv.mu.Unlock()
@@ -132,7 +132,7 @@ func (sv *saver) freeze() {
 
 // wanted are the templates as they are to be on disk.
 func (sv *saver) wanted() []byte {
-	now := sv.m.savedTemplates()
+	now := sv.m.encodeTemplates()
 	sv.mu.Lock() // after: they may have been frozen, and some stopped, while they were looked at
 	defer sv.mu.Unlock()
 	if sv.frozen != nil {
@@ -229,8 +229,8 @@ func (sv *saver) save(all bool) error {
 		err = sv.write(templatesFile, sv.wanted(), &sv.templates)
 	}
 	if all {
-		err = cmp.Or(err, sv.write(runningFile, sv.m.savedRunning(final), &sv.running))
-		failed := sv.write(exitsFile, sv.m.savedExits(ceiling), &sv.exits)
+		err = cmp.Or(err, sv.write(runningFile, sv.m.encodeRunning(final), &sv.running))
+		failed := sv.write(exitsFile, sv.m.encodeExits(ceiling), &sv.exits)
 		if failed == nil {
 			sv.mu.Lock()
 			sv.ceiling = ceiling

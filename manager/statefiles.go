@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,15 +10,68 @@ import (
 	"github.com/gafferd/gaffer/process"
 )
 
-// saved is how the files of the state show a template, as far as it is known: it
-// is made again only after a change, so that saving one of many is cheap.
-type saved struct {
+// The names of the files.
+const (
+	templatesFile = "templates.json"
+	exitsFile     = "exits.json"
+	runningFile   = "running.json"
+	stateVersion  = 1
+)
+
+// savedTemplates is the content of templates.json: the processes that did not come from a
+// file, and what is wanted of them.
+type savedTemplates struct {
+	Version   int             `json:"version"`
+	Processes []savedTemplate `json:"processes"`
+}
+
+type savedTemplate struct {
+	Description json.RawMessage `json:"description"`
+	Active      bool            `json:"active"` // it is to run
+
+	// Of one that was to run once, by Manager.Run:
+	Run     bool      `json:"run,omitempty"`
+	PID     int       `json:"pid,omitempty"`
+	OSPid   int       `json:"os_pid,omitempty"`
+	Started time.Time `json:"started,omitzero"`
+	Ended   time.Time `json:"ended,omitzero"` // when that was over
+}
+
+// savedExits is the content of exits.json: the exits of each process, the oldest
+// first.
+type savedExits struct {
+	Version int                    `json:"version"`
+	LastPID int                    `json:"last_pid"` // no pid up to this one is given again
+	Exits   map[string][]exitEntry `json:"exits"`
+}
+
+type savedExit struct {
+	PID        int       `json:"pid"`
+	Index      int       `json:"index"`
+	OSPid      int       `json:"os_pid"`
+	StartedAt  time.Time `json:"started_at"`
+	EndedAt    time.Time `json:"ended_at"`
+	ExitStatus int       `json:"exit_status"`
+	TermSignal int       `json:"term_signal"`
+	Reason     string    `json:"reason"`
+	Stderr     []string  `json:"stderr,omitempty"`
+}
+
+// exitEntry is an exit in exits.json, with what is needed where no log is on disk.
+type exitEntry struct {
+	savedExit
+	Made   *outline `json:"made,omitempty"`   // nil: it is not known
+	Silent bool     `json:"silent,omitempty"` // it has written nothing
+}
+
+// encoded is how files and records show a template. It is made again only after a change,
+// so that saving one of many is cheap.
+type encoded struct {
 	description, exits []byte // nil: to be made
 }
 
-// savedTemplates is the content of templates.json: the descriptions that did not
-// come from a file, one a line, and what is wanted of them.
-func (m *Manager) savedTemplates() []byte {
+// encodeTemplates is the content of templates.json, with one process a line.
+func (m *Manager) encodeTemplates() []byte {
 	b := fmt.Appendf(nil, `{"version": %d, "processes": [`, stateVersion)
 	separator := "\n"
 	for _, s := range m.all() {
@@ -54,26 +106,15 @@ func (s *supervisor) savedTemplate() savedTemplate {
 
 // description is that of the template, as JSON. s.mu must be held.
 func (s *supervisor) description() []byte {
-	if s.saved.description == nil {
-		s.saved.description = encode(s.template.description())
+	if s.encoded.description == nil {
+		s.encoded.description = encode(s.template.description())
 	}
-	return s.saved.description
+	return s.encoded.description
 }
 
-// description is what ParseTemplate makes the template of.
-func (t *Template) description() map[string]any {
-	d := make(map[string]any)
-	for _, p := range t.Properties() {
-		if p.Value != nil {
-			d[p.Name] = p.Value
-		}
-	}
-	return d
-}
-
-// savedExits is the content of exits.json: those of each process on a line. Until
-// all of what was saved has been taken over, what is left of it is kept.
-func (m *Manager) savedExits(lastPID int) []byte {
+// encodeExits is the content of exits.json, with one process a line. Until all of what was
+// saved has been taken over, what is left of it is kept.
+func (m *Manager) encodeExits(lastPID int) []byte {
 	lines := make(map[string][]byte)
 	m.mu.RLock()
 	all := slices.Clone(m.order)
@@ -83,11 +124,11 @@ func (m *Manager) savedExits(lastPID int) []byte {
 	m.mu.RUnlock()
 	for _, s := range all {
 		s.mu.Lock()
-		if s.saved.exits == nil {
-			s.saved.exits = encode(s.keptExits())
+		if s.encoded.exits == nil {
+			s.encoded.exits = encode(s.keptExits())
 		}
 		if len(s.exits) > 0 {
-			lines[s.name] = s.saved.exits
+			lines[s.name] = s.encoded.exits
 		}
 		s.mu.Unlock()
 	}
@@ -129,38 +170,4 @@ func (e *savedExit) listed() *ExitRecord {
 		OSPid: e.OSPid, StartedAt: e.StartedAt, EndedAt: e.EndedAt,
 		ExitStatus: e.ExitStatus, TermSignal: e.TermSignal, Reason: e.Reason, Stderr: e.Stderr,
 	}}
-}
-
-// encode is JSON on one line.
-func encode(v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic(err) // of strings, numbers and times
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-}
-
-// lost is the reason of an exit that nobody saw: the daemon was killed.
-const lost = "lost: gafferd was killed while it ran"
-
-// lostStatus stands in the place of an exit status that is not known.
-const lostStatus = 255
-
-// cutOff gives what was run once, in the daemon's last life, the exit that this
-// one did not live to see. s.m.mu must be held.
-func (s *supervisor) cutOff(was savedTemplate, now time.Time) {
-	seen := slices.ContainsFunc(s.exits, func(inst *instance) bool { return inst.pid == was.PID })
-	if seen || was.PID == 0 {
-		return
-	}
-	e := savedExit{
-		PID: was.PID, Index: 1, OSPid: was.OSPid, StartedAt: was.Started, EndedAt: now,
-		ExitStatus: lostStatus, Reason: lost,
-	}
-	inst := s.endedInstance(exitEntry{savedExit: e})
-	inst.exit.Stderr = inst.lastWords()
-	s.remember(inst)
-	s.publishExit(inst)
 }
