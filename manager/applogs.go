@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"regexp"
-	"slices"
 	"time"
 
 	"github.com/gafferd/gaffer/streams"
@@ -67,8 +67,7 @@ type LogReader struct {
 	end      int64   // where what follows that begins
 	reached  uint64  // the largest number that a cursor had, or of what is before the last lines
 	open     openLines
-	openOf   map[outputKey]*output // whose lines those are, as far as that is known
-	openText string                // open, as cursors have it
+	openText string // open, as cursors have it
 }
 
 // Logs opens the output of an app: of its instances, those that have ended while
@@ -79,7 +78,7 @@ func (m *Manager) Logs(name string, q LogQuery) (*LogReader, error) {
 	if _, err := m.group(name); err != nil && len(old) == 0 {
 		return nil, fmt.Errorf("app %q %w", name, ErrNotFound)
 	}
-	r := &LogReader{m: m, app: m.outputs.hold(name), query: q, old: old, openOf: make(map[outputKey]*output)}
+	r := &LogReader{m: m, app: m.outputs.hold(name), query: q, old: old}
 	r.open, _ = parseOpenLines(q.After.open) // it was checked when it was made
 	r.upTo = m.sequence.Last()
 	if q.After.number <= r.upTo {
@@ -139,6 +138,19 @@ func (r *LogReader) Next(ctx context.Context, idle time.Duration) (LogLine, erro
 			deadline = time.Now().Add(idle)
 		case !time.Now().Before(deadline):
 			return LogLine{}, streams.ErrIdle
+		}
+	}
+}
+
+// All yields every line up to the end and then closes the reader.
+func (r *LogReader) All(ctx context.Context) iter.Seq2[LogLine, error] {
+	return func(yield func(LogLine, error) bool) {
+		defer r.Close()
+		for {
+			line, err := r.Next(ctx, 0)
+			if err == io.EOF || !yield(line, err) || err != nil {
+				return
+			}
 		}
 	}
 }
@@ -218,42 +230,6 @@ func (r *LogReader) line(m streams.Merged[*output]) LogLine {
 	}
 }
 
-// opened notes whether a part of a line was given whose rest is to come.
-func (r *LogReader) opened(m streams.Merged[*output]) {
-	key := m.Key.outputKey
-	if m.Partial {
-		r.open[key], r.openOf[key] = openLine{m.End, m.Time}, m.Key
-	} else if _, open := r.open[key]; open {
-		delete(r.open, key)
-		delete(r.openOf, key)
-	} else {
-		return
-	}
-	r.openText = r.open.String()
-}
-
-// forgetOpen forgets lines whose rest will not come. Those of outputs that end
-// behind all cursors stay, for who resumes would get them again. added are about to be
-// read.
-func (r *LogReader) forgetOpen(added []streams.Source[*output]) {
-	if len(r.open) == 0 {
-		return
-	}
-	before := len(r.open)
-	maps.DeleteFunc(r.open, func(key outputKey, _ openLine) bool {
-		o := r.openOf[key]
-		reads := o != nil && (r.merge.Reads(o) || slices.ContainsFunc(added, func(s streams.Source[*output]) bool { return s.Key == o }))
-		gone := o == nil || !reads && o.log.Number() <= r.reached
-		if gone {
-			delete(r.openOf, key)
-		}
-		return gone
-	})
-	if len(r.open) != before {
-		r.openText = r.open.String()
-	}
-}
-
 func (r *LogReader) matches(l *LogLine) bool {
 	q := &r.query
 	switch {
@@ -263,82 +239,4 @@ func (r *LogReader) matches(l *LogLine) bool {
 		return false
 	}
 	return q.Grep == nil || q.Grep.Match(l.Text)
-}
-
-// wants reports whether the query is for that output.
-func (q *LogQuery) wants(o *output) bool {
-	if q.Stream != "" && q.Stream != o.stream() || q.Only != nil && !q.Only(o.process) {
-		return false
-	}
-	return len(q.Filter) == 0 || slices.Contains(q.Filter, typeOf(o.process)) || slices.Contains(q.Filter, o.instance)
-}
-
-// sources are the outputs that the merge has yet to know of, and where it begins to
-// read each. Those that come later are read from their beginning.
-func (r *LogReader) sources() (added []streams.Source[*output]) {
-	if r.begun && r.seen == r.app.added.Load() {
-		r.forgetOpen(nil)
-		return nil
-	}
-	all, now := r.m.outputs.since(r.app, r.seen)
-	if r.begun && uint64(len(all)) < now-r.seen && r.m.options.State != nil {
-		r.goOn()
-		all, now = r.m.outputs.since(r.app, 0)
-	}
-	r.seen = now
-	if !r.begun {
-		all = append(r.onlyOnDisk(all), all...)
-	}
-	all = slices.DeleteFunc(all, func(o *output) bool { return !r.query.wants(o) })
-	var places map[outputKey]int64
-	if !r.begun {
-		places = r.begin(all)
-		all = slices.DeleteFunc(all, func(o *output) bool {
-			_, ok := places[o.outputKey]
-			return !ok
-		})
-		r.begun = true
-	}
-	for _, o := range all {
-		s := streams.Source[*output]{Key: o, Log: o.log, At: places[o.outputKey], Only: r.only}
-		if l, ok := r.open[o.outputKey]; ok {
-			r.openOf[o.outputKey] = o
-			if l.end == s.At {
-				s.Begun = l.begun
-			}
-		}
-		added = append(added, s)
-	}
-	r.forgetOpen(added)
-	return added
-}
-
-// goOn has the reader begin again behind the line that was given last, as one does who
-// comes with its cursor: more outputs have come and gone since it looked than are known,
-// and what those had is on disk.
-func (r *LogReader) goOn() {
-	r.merge.Close()
-	r.old, r.begun = r.m.archivedOutputs(r.app.name), false
-	if r.given == nil || r.reached == 0 { // there is no line to go on behind
-		r.skip = 0
-		return
-	}
-	r.query.After = LogCursor{number: r.reached, key: r.given.outputKey, end: r.end}
-	r.query.Tail = 0
-}
-
-// onlyOnDisk are the outputs that the archive has and that are not among those in
-// memory. Those have to be looked at later than the archive: what has been written to
-// disk was in memory before.
-func (r *LogReader) onlyOnDisk(inMemory []*output) []*output {
-	if len(r.old) == 0 {
-		return nil
-	}
-	known := make(map[outputKey]bool, len(inMemory))
-	for _, o := range inMemory {
-		known[o.outputKey] = true
-	}
-	old := slices.DeleteFunc(r.old, func(o *output) bool { return known[o.outputKey] })
-	r.old = nil
-	return old
 }

@@ -245,7 +245,7 @@ func TestResumeBehindAGapThatComesFirst(t *testing.T) {
 }
 
 func TestOpenLinesOfCursors(t *testing.T) {
-	c := LogCursor{5, outputKey{7, 1}, 99, openLines{{7, 1}: {99, time.Unix(0, 3)}, {10, 2}: {4, time.Unix(0, 8)}}.String()}
+	c := LogCursor{5, outputKey{7, 1}, 99, openLines{{7, 1}: {end: 99, begun: time.Unix(0, 3)}, {10, 2}: {end: 4, begun: time.Unix(0, 8)}}.String()}
 	if got, want := c.String(), "5.7.1.99-7.1.99.3-10.2.4.8"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -2,9 +2,6 @@ package manager
 
 import (
 	"cmp"
-	"context"
-	"io"
-	"iter"
 	"math"
 	"slices"
 
@@ -146,19 +143,6 @@ func (r *LogReader) linesFrom(o *output, start int64) (found []place) {
 		l := LogLine{Time: line.Time, Text: line.Text, Missed: line.Missed}
 		if line.Missed == 0 && !line.Dropped && r.matches(&l) {
 			found = append(found, place{line.Offset, line.Number})
-		}
-	}
-}
-
-// All yields every line up to the end and then closes the reader.
-func (r *LogReader) All(ctx context.Context) iter.Seq2[LogLine, error] {
-	return func(yield func(LogLine, error) bool) {
-		defer r.Close()
-		for {
-			line, err := r.Next(ctx, 0)
-			if err == io.EOF || !yield(line, err) || err != nil {
-				return
-			}
 		}
 	}
 }
