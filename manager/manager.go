@@ -44,6 +44,9 @@ const (
 // on, return at once, and are never refused because of one that is under way:
 // the last one wins. What happens is told as Events.
 //
+// A method that is given a name or a pid returns ErrNotFound for one that there is not.
+// Operations return ErrClosed once Shutdown has begun; what was can be read after it too.
+//
 // A Manager is safe for concurrent use. It has no goroutine until there is a
 // template, but for the one that writes the State, and none after Shutdown.
 type Manager struct {
@@ -58,11 +61,11 @@ type Manager struct {
 	work      sync.WaitGroup     // supervisors and loads
 	sequence  *streams.Sequence  // numbers what is read from all instances
 	earlier   earlierLives
-	saver     *saver       // nil without a state directory
-	run       string       // prefix of this run's markers; "" if no later run has to recognise them
-	lastID    atomic.Int64 // of supervisors
+	saver     *saver // nil without a state directory
+	markers   string // what the markers of instances begin with; "" if no later program has to recognise them
 
 	essential   chan EssentialEnd // has room for one, the first
+	lastID      atomic.Int64      // of supervisors
 	vaultBroken atomic.Bool       // it was told that nothing is recorded
 	events      Events
 	audits      Events
@@ -121,7 +124,7 @@ func New(o Options) *Manager {
 		m.pids.last = max(o.State.exits.LastPID, o.State.logs.LastPID())
 	}
 	if o.State != nil || o.Vault != nil {
-		m.run = process.NewMarkerPrefix()
+		m.markers = process.NewMarkerPrefix()
 	}
 	// Numbers go on where the clock is, not behind the last that was kept: one
 	// that a reader has seen before a crash never comes again.

@@ -9,9 +9,6 @@ import (
 	"github.com/gafferd/gaffer/process"
 )
 
-// The operations on one template return ErrNotFound for a name that there is
-// not, and ErrClosed once the Manager shuts down.
-
 // Start wants a template to run. It also ends every wait: for back-off, after
 // flapping, and after an exit that the restart policy lets stand. The operation
 // is over when every instance has been launched, or could not be.

@@ -14,7 +14,7 @@ import (
 // recorded is what records tell of a Manager: see record.go for their form.
 type recorded struct {
 	before      *beforeRecord
-	run         string
+	markers     string
 	pid         int
 	closing     bool
 	loaded      bool
@@ -90,7 +90,7 @@ func (r *recorded) read(key string, value []byte) error {
 	case "before":
 		return json.Unmarshal(value, &r.before)
 	case "run":
-		r.run = string(value)
+		r.markers = string(value)
 		return nil
 	case "pid":
 		return json.Unmarshal(value, &r.pid)

@@ -23,11 +23,11 @@ func (m *Manager) goOnFrom(v *vault.Vault) {
 	if err != nil || old.before == nil {
 		m.record(
 			vault.Change{Key: "before", Value: encode(beforeRecord{m.earlier.number, m.earlier.pid})},
-			vault.Change{Key: "run", Value: []byte(m.run)},
+			vault.Change{Key: "run", Value: []byte(m.markers)},
 		)
 		return
 	}
-	m.run = old.run
+	m.markers = old.markers
 	m.earlier = earlierLives{old.before.Number, old.before.PID}
 	m.pids.last = max(m.pids.last, old.pid)
 	m.events.restore(old.events)
@@ -47,10 +47,10 @@ func (m *Manager) goOnFrom(v *vault.Vault) {
 // marker is what the descendants of an instance are recognised by; "" if any will do
 // that nobody else has.
 func (m *Manager) marker(pid int) string {
-	if m.run == "" {
+	if m.markers == "" {
 		return ""
 	}
-	return m.run + "-" + strconv.Itoa(pid)
+	return m.markers + "-" + strconv.Itoa(pid)
 }
 
 // restore puts back the events that were recorded.
@@ -76,6 +76,7 @@ func (e *Events) restore(events map[uint64]Event) {
 //
 // If the earlier program had ended its Restore, Resume takes the place of that and
 // of Load, and complete is true. If not, Apply and Restore are to add the rest.
+// The error says what this program cannot read of it: then the Manager is of no use.
 func (m *Manager) Resume(why string) (complete bool, err error) {
 	old, err := readRecords(m.options.Vault.Records())
 	if err != nil {

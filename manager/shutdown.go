@@ -40,22 +40,18 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 		m.hurryUp()
 	}
-	timer := time.NewTimer(lastWait)
-	defer timer.Stop()
+	last := time.After(lastWait)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		// Again each time: a launch that was under way may have ended.
 		for _, s := range m.everyone() {
 			s.end()
 			s.kill("shut down")
 		}
-		again := time.NewTimer(pause)
 		select {
 		case <-m.stopped:
-			again.Stop()
 			return nil
-		case <-again.C:
-		case <-timer.C:
-			again.Stop()
+		case <-time.After(pause):
+		case <-last:
 			return m.stuck()
 		}
 	}

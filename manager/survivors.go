@@ -36,7 +36,7 @@ func (s *State) EndSurvivors(ctx context.Context) (found int, err error) {
 // encodeRunning is the content of running.json; over says that nothing runs any
 // more.
 func (m *Manager) encodeRunning(over bool) []byte {
-	now := savedRunning{Version: stateVersion, Run: m.run, Leaders: []string{}}
+	now := savedRunning{Version: stateVersion, Run: m.markers, Leaders: []string{}}
 	if over {
 		now.Run = ""
 	}
