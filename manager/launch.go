@@ -170,6 +170,6 @@ func (s *supervisor) refuse(sl *slot, inst *instance, err error) {
 	s.m.pids.add(inst)
 	s.ended(sl, inst, process.Exit{StartedAt: now, EndedAt: now, ExitStatus: status, Reason: err.Error()})
 	if current {
-		s.underway.waitFor(sl, false) // tried, which is all an operation waits for
+		s.underway.caughtUp(sl) // tried, which is all an operation waits for
 	}
 }

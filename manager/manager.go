@@ -153,10 +153,7 @@ func (m *Manager) Create(t Template) (*Operation, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.free(t.Name); err != nil {
-		return nil, err
-	}
-	if err := m.hasRoom(); err != nil {
+	if err := m.admit(t.Name); err != nil {
 		return nil, err
 	}
 	s := m.add(t, fromAPI)
@@ -280,8 +277,11 @@ func (m *Manager) free(name string) error {
 	return nil
 }
 
-// hasRoom returns why there may not be one more template. m.mu must be held.
-func (m *Manager) hasRoom() error {
+// admit is free for one more template than there are. m.mu must be held.
+func (m *Manager) admit(name string) error {
+	if err := m.free(name); err != nil {
+		return err
+	}
 	if len(m.order) >= m.options.MaxProcesses {
 		return fmt.Errorf("%w: there are %d processes; delete some, or raise max_processes", ErrTooMany, len(m.order))
 	}

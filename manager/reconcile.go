@@ -26,7 +26,11 @@ func (s *supervisor) plan() {
 	}
 	s.trim()
 	for _, sl := range s.slots.all {
-		s.underway.waitFor(sl, s.pending(sl))
+		if s.pending(sl) {
+			s.underway.waitFor(sl)
+		} else {
+			s.underway.caughtUp(sl)
+		}
 	}
 	s.roll()
 	s.conclude()

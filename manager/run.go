@@ -53,10 +53,7 @@ func (m *Manager) Run(ctx context.Context, t Template) (Instance, error) {
 func (m *Manager) startRun(t Template) (*supervisor, *Operation, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.free(t.Name); err != nil {
-		return nil, nil, err
-	}
-	if err := m.hasRoom(); err != nil {
+	if err := m.admit(t.Name); err != nil {
 		return nil, nil, err
 	}
 	s := m.add(t, fromRun)

@@ -75,14 +75,14 @@ func (s *supervisor) setState(sl *slot, to state) {
 	case due:
 		sl.pid = s.m.pids.next()
 	case waiting, finished:
-		s.underway.waitFor(sl, false)
+		s.underway.caughtUp(sl)
 	case off:
 		if !s.wants(sl) { // else it is due in a moment
-			s.underway.waitFor(sl, false)
+			s.underway.caughtUp(sl)
 		}
 	case running:
 		if s.wants(sl) && sl.instance.generation == s.generation {
-			s.underway.waitFor(sl, false)
+			s.underway.caughtUp(sl)
 		}
 	}
 }

@@ -35,14 +35,18 @@ func (u *underway) begin(o *Operation, unmet bool) {
 	u.operation, u.refusal = o, nil
 }
 
-// waitFor has the operation wait for a slot, or not.
-func (u *underway) waitFor(sl *slot, pending bool) {
-	if sl.behind == pending {
-		return
-	}
-	if sl.behind = pending; pending {
+// waitFor has the operation wait for a slot.
+func (u *underway) waitFor(sl *slot) {
+	if !sl.behind {
+		sl.behind = true
 		u.behind++
-	} else {
+	}
+}
+
+// caughtUp notes that the operation need not wait for a slot any more.
+func (u *underway) caughtUp(sl *slot) {
+	if sl.behind {
+		sl.behind = false
 		u.behind--
 	}
 }
