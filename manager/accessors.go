@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/gafferd/gaffer/process"
 )
@@ -200,66 +199,4 @@ func setRestart(t *Template, v any) error {
 		t.Restart = Restart(s)
 	}
 	return err
-}
-
-var backoffFields = []field[Backoff]{
-	secondsField("initial", func(b *Backoff) *time.Duration { return &b.Initial }),
-	secondsField("max", func(b *Backoff) *time.Duration { return &b.Max }),
-	secondsField("reset", func(b *Backoff) *time.Duration { return &b.Reset }),
-}
-
-func getBackoff(t *Template) any { return getFields(&t.Backoff, backoffFields) }
-
-// setBackoff raises a max that was not given to a longer initial that was.
-func setBackoff(t *Template, v any) error {
-	b := t.Backoff
-	if err := setFields(&b, backoffFields, v); err != nil {
-		return err
-	}
-	if object := v.(map[string]any); object["max"] == nil {
-		b.Max = max(b.Max, b.Initial)
-	}
-	t.Backoff = b
-	return nil
-}
-
-var flappingFields = []field[Flapping]{
-	countField("attempts", func(f *Flapping) *int { return &f.Attempts }),
-	secondsField("window", func(f *Flapping) *time.Duration { return &f.Window }),
-	secondsField("retry_in", func(f *Flapping) *time.Duration { return &f.RetryIn }),
-	countField("max_retry", func(f *Flapping) *int { return &f.MaxRetry }),
-}
-
-func getFlapping(t *Template) any {
-	if t.Flapping == nil {
-		return nil
-	}
-	return getFields(t.Flapping, flappingFields)
-}
-
-func setFlapping(t *Template, v any) error {
-	if v == false {
-		t.Flapping = nil
-		return nil
-	}
-	f := defaultFlapping
-	if err := setFields(&f, flappingFields, v); err != nil {
-		return err
-	}
-	t.Flapping = &f
-	return nil
-}
-
-func secondsField[T any](name string, in func(*T) *time.Duration) field[T] {
-	return field[T]{name, func(t *T) any { return in(t).Seconds() }, func(t *T, v any) (err error) {
-		*in(t), err = toSeconds(v)
-		return err
-	}}
-}
-
-func countField[T any](name string, in func(*T) *int) field[T] {
-	return field[T]{name, func(t *T) any { return *in(t) }, func(t *T, v any) (err error) {
-		*in(t), err = toSmallInt(v)
-		return err
-	}}
 }

@@ -1,6 +1,8 @@
 package manager
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -120,6 +122,22 @@ func (e *Events) publish(ev Event, changes ...vault.Change) {
 	}
 	e.count++
 	e.wake()
+}
+
+// restore puts back the events that were recorded.
+func (e *Events) restore(events map[uint64]Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	numbers := slices.Sorted(maps.Keys(events))
+	if len(numbers) == 0 {
+		return
+	}
+	e.count = numbers[len(numbers)-1] + 1
+	kept := min(e.count, happenings)
+	e.ring = make([]Event, kept)
+	for n := e.count - kept; n < e.count; n++ {
+		e.ring[n%happenings] = events[n]
+	}
 }
 
 // keepEvent records an event that is about to be published. e.mu must be held.

@@ -1,14 +1,5 @@
 package manager
 
-import (
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
-
-	"github.com/gafferd/gaffer/internal/nearest"
-)
-
 // Kind says what values a property takes, for callers that have only text and
 // must make values of it.
 type Kind int
@@ -47,49 +38,4 @@ func (k Kind) FieldNames() []string {
 	default:
 		return nil
 	}
-}
-
-// field is one field of a property that is an object and is kept in a T.
-type field[T any] struct {
-	name string
-	get  func(*T) any
-	set  func(*T, any) error
-}
-
-func fieldNames[T any](fields []field[T]) []string {
-	names := make([]string, len(fields))
-	for i, f := range fields {
-		names[i] = f.name
-	}
-	return names
-}
-
-// setFields sets the fields that v has and leaves the others.
-func setFields[T any](to *T, fields []field[T], v any) error {
-	object, ok := v.(map[string]any)
-	if !ok {
-		return wrong(v, "an object with "+strings.Join(fieldNames(fields), ", "))
-	}
-	var errs []error
-	for _, f := range fields {
-		if v := object[f.name]; v != nil {
-			if err := f.set(to, v); err != nil {
-				errs = append(errs, &fieldError{f.name, err})
-			}
-		}
-	}
-	for _, name := range sortedKeys(object) {
-		if names := fieldNames(fields); !slices.Contains(names, name) {
-			errs = append(errs, &fieldError{name, fmt.Errorf("is not a known field, the nearest is %q", nearest.Name(name, names))})
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func getFields[T any](from *T, fields []field[T]) map[string]any {
-	object := make(map[string]any, len(fields))
-	for _, f := range fields {
-		object[f.name] = f.get(from)
-	}
-	return object
 }

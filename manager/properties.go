@@ -173,14 +173,6 @@ func flatten(err error) []error {
 	return []error{err}
 }
 
-// fieldError is a mistake in one field of a property that has several.
-type fieldError struct {
-	field string
-	err   error
-}
-
-func (e *fieldError) Error() string { return e.field + ": " + e.err.Error() }
-
 // asPropertyErrors is what a property's set returned, as callers know it.
 func asPropertyErrors(name string, err error) error {
 	errs := flatten(err)
