@@ -26,32 +26,35 @@ type supervisor struct {
 
 	// What is wanted.
 	template   Template
-	spec       *process.Spec // of template, which instances share; nil: made with the next
-	generation int           // of the template; instances of an older one are to be replaced
-	active     bool          // there should be instances …
-	held       bool          // … when the batch it was loaded in begins
-	blocked    bool          // … when those who had the name before are gone
-	flaps      flaps         // … when it is not suspended
-	cause      string        // why instances are stopped that are not wanted any more
-	forgotten  bool          // deleted: nothing of it is kept
-	leaving    error         // why it will never run again: deleted, or the manager is stopping; else nil
+	generation int    // of the template; instances of an older one are to be replaced
+	active     bool   // there should be instances, but not while …
+	held       bool   // … the batch that it was loaded in has not begun
+	blocked    bool   // … those who had the name before are still there
+	flaps      flaps  // … it is suspended, for its instances end too often
+	cause      string // why instances are stopped that are not wanted any more
+	forgotten  bool   // deleted: nothing of it is kept
+	leaving    error  // why it will never run again: deleted, or the manager is stopping; else nil
 
 	// What there is.
 	slots     slots
-	rolled    int         // slots before this one are of the current generation
-	halted    bool        // one that could not be started holds up the others' turn
-	trouble   string      // why the last start failed; "" since one succeeded
-	exits     []*instance // those that have ended, as far as they are listed, the oldest first
-	encoded   encoded
-	shown     *Snapshot // the last one that was taken; nil: none of this template
-	journal   *journal
+	rolled    int  // slots before this one are of the current generation
+	halted    bool // one that could not be started holds up the others' turn
+	underway  underway
+	trouble   string         // why the last start failed; "" since one succeeded
+	exits     []*instance    // those that have ended, as far as they are listed, the oldest first
 	over      time.Time      // when what was to run once had ended; else zero
 	expiry    *time.Timer    // then forgets it; else nil
 	instances sync.WaitGroup // those that have not ended
 
-	underway  underway
-	stops     []stopOrder // given out when the mutex is free
+	// What has been made of that, as long as it is not out of date.
+	spec    *process.Spec // of the template, which instances share; nil: made with the next
+	encoded encoded
+	shown   *Snapshot // the last one that was taken; nil: none of this template
+
+	// What is left to do when a change is complete: see unlock.
+	journal   *journal    // what is to be recorded
 	discarded []*instance // of which nothing is kept any more, once that is recorded
+	stops     []stopOrder // given out when the mutex is free
 }
 
 // source is where a template came from.
@@ -98,14 +101,11 @@ func (s *supervisor) unlock() {
 	giveOut(orders)
 }
 
-// takeOrders lets run look at what has changed, and returns what is to be told
-// to instances. s.mu must be held.
+// takeOrders ends a change: it has it recorded and saved, and run look at it. It returns
+// what is to be told to instances. s.mu must be held.
 func (s *supervisor) takeOrders() []stopOrder {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-	s.commit()
+	nudge(s.wake)
+	s.commit() // before anything is let go of: the next program would look for it
 	for _, inst := range s.discarded {
 		inst.discard()
 	}
