@@ -45,5 +45,5 @@ func (m *Manager) StatsOf(ctx context.Context, pid int) (InstanceStats, error) {
 	if err != nil {
 		return InstanceStats{}, err
 	}
-	return InstanceStats{PID: pid, Env: inst.proc.Spec().Env, Stats: stats}, nil
+	return InstanceStats{PID: pid, Env: inst.spec.Env, Stats: stats}, nil
 }

@@ -168,9 +168,6 @@ func newProcess(spec *Spec, child Child, started time.Time) *Process {
 // OSPid is the kernel's id of the leader.
 func (p *Process) OSPid() int { return p.child.Pid() }
 
-// Spec is what it was started from, which is not to be changed.
-func (p *Process) Spec() *Spec { return p.spec }
-
 // StartedAt is when the program was started.
 func (p *Process) StartedAt() time.Time { return p.started }
 
