@@ -64,7 +64,7 @@ type measuredChild struct {
 	launcher *measuring
 }
 
-func (c *measuredChild) Descendants() []int {
+func (c *measuredChild) Descendants() ([]int, error) {
 	c.launcher.mu.Lock()
 	c.launcher.count[c.Pid()]++
 	c.launcher.mu.Unlock()

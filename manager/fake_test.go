@@ -114,7 +114,7 @@ func (c *fakeChild) end(status process.Status) {
 
 func (c *fakeChild) Pid() int                     { return c.pid }
 func (c *fakeChild) OnEnd(f func(process.Status)) { go func() { f(<-c.ended) }() }
-func (c *fakeChild) Descendants() []int           { return nil }
+func (c *fakeChild) Descendants() ([]int, error)  { return nil, nil }
 func (c *fakeChild) Release()                     {}
 
 func (c *fakeChild) SignalAll(sig syscall.Signal) error { return c.Signal(sig) }

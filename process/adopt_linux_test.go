@@ -24,14 +24,14 @@ type leftChild struct {
 	end   func(Status)
 }
 
-func (c *leftChild) Pid() int                   { return 1 }
-func (c *leftChild) Started() error             { return nil }
-func (c *leftChild) Files() map[byte]*os.File   { return c.files }
-func (c *leftChild) OnEnd(f func(Status))       { c.end = f }
-func (c *leftChild) OnUnkept(func(byte, error)) {}
-func (c *leftChild) Told() bool                 { return false }
-func (c *leftChild) Descendants() []int         { return nil }
-func (c *leftChild) ReleaseWith(...byte)        {}
+func (c *leftChild) Pid() int                    { return 1 }
+func (c *leftChild) Started() error              { return nil }
+func (c *leftChild) Files() map[byte]*os.File    { return c.files }
+func (c *leftChild) OnEnd(f func(Status))        { c.end = f }
+func (c *leftChild) OnUnkept(func(byte, error))  {}
+func (c *leftChild) Told() bool                  { return false }
+func (c *leftChild) Descendants() ([]int, error) { return nil, nil }
+func (c *leftChild) ReleaseWith(...byte)         {}
 
 // TestAdoptWithoutWhatCannotBeRead holds that a program whose output of before is
 // damaged is watched as any other: it runs, and would be started a second time.
@@ -114,13 +114,13 @@ func (c *stoppedChild) SignalAll(sig syscall.Signal) error {
 	return nil
 }
 
-func (c *stoppedChild) Descendants() []int {
+func (c *stoppedChild) Descendants() ([]int, error) {
 	c.look()
 	select {
 	case <-c.over:
-		return nil
+		return nil, nil
 	default:
-		return []int{2}
+		return []int{2}, nil
 	}
 }
 

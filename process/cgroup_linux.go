@@ -144,36 +144,45 @@ func (c *cgroup) kill() error {
 
 // members are the processes in it, and in the cgroups that they made below it, that
 // are alive, but for one. Nothing is asked about that one: what /proc has been asked
-// about takes the kernel longer to forget.
-func (c *cgroup) members(but int) []proc {
-	members := membersOf(c.dir, but)
+// about takes the kernel longer to forget. With an error, which is a shortage, there may
+// be more.
+func (c *cgroup) members(but int) ([]proc, error) {
+	members, err := membersOf(c.dir, but)
 	// A directory has a link for each below it, and two of its own.
 	var stat unix.Stat_t
-	if unix.Stat(c.dir, &stat) != nil || stat.Nlink <= 2 {
-		return members
+	if err != nil || unix.Stat(c.dir, &stat) != nil || stat.Nlink <= 2 {
+		return members, err
 	}
-	filepath.WalkDir(c.dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && path != c.dir { // one that vanished has no members
-			members = append(members, membersOf(path, but)...)
+	err = filepath.WalkDir(c.dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && path != c.dir {
+			var below []proc
+			below, err = membersOf(path, but)
+			members = append(members, below...)
 		}
-		return nil
+		return shortage(err) // nil if it has vanished, with its members
 	})
-	return members
+	return members, err
 }
 
 // membersOf are the members of one cgroup.
-func membersOf(dir string, but int) (members []proc) {
-	pids, _ := readKernel(dir + "/cgroup.procs")
+func membersOf(dir string, but int) (members []proc, err error) {
+	pids, err := readKernel(dir + "/cgroup.procs")
+	if err != nil {
+		return nil, shortage(err)
+	}
 	for pid := range bytes.FieldsSeq(pids) {
 		n := number(pid)
 		if n <= 0 || n == but { // 0 is one outside of our pid namespace
 			continue
 		}
-		if p, err := readProc(n); err == nil && p.alive() {
+		switch p, err := readProc(n); {
+		case shortage(err) != nil:
+			return members, err
+		case err == nil && p.alive():
 			members = append(members, p)
 		}
 	}
-	return members
+	return members, nil
 }
 
 // vanish removes it if nothing lives in it, which says in one call that nothing does.

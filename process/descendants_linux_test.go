@@ -1,12 +1,15 @@
 package process
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/gafferd/gaffer/process/spawn"
 )
@@ -23,6 +26,47 @@ func TestDescendantsAreHeardUntilTheyEnd(t *testing.T) {
 	end(t, p)
 	if got := output(t, p, "stdout"); got != "up\nflushing\nsaved\n" {
 		t.Errorf("output %q", got)
+	}
+}
+
+// TestDescendantsInAShortage has no descriptor left to look for descendants with, and then
+// has some again.
+func TestDescendantsInAShortage(t *testing.T) {
+	for name, o := range map[string]LauncherOptions{"cgroups": {}, "proc": {NoCgroups: true}} {
+		t.Run(name, func(t *testing.T) {
+			l, err := NewLocalLauncher(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			s := NewSpec("test", "/bin/sh")
+			s.Args = []string{"-c", "setsid sh -c 'echo up; exec sleep 100' & wait"}
+			p := run(t, s, Options{Launcher: l})
+			defer func() {
+				p.Kill("")
+				wait(t, p.Done(), "the end of all")
+			}()
+			saying(t, p, "stdout", "up")
+			var limit unix.Rlimit
+			if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+				t.Fatal(err)
+			}
+			short := limit
+			short.Cur = 3
+			if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &short); err != nil {
+				t.Fatal(err)
+			}
+			_, shortage := p.child.Descendants()
+			if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+				t.Fatal(err)
+			}
+			if !errors.Is(shortage, unix.EMFILE) {
+				t.Errorf("without descriptors: %v", shortage)
+			}
+			if left, err := p.child.Descendants(); len(left) != 1 || err != nil {
+				t.Errorf("descendants %v, want one: %v", left, err)
+			}
+		})
 	}
 }
 
@@ -48,8 +92,8 @@ func TestAdoptedWithoutCgroup(t *testing.T) {
 	out.Read(make([]byte, 1))
 	child := lineage{pid: cmd.Process.Pid, marker: marker, cgroup: run.existing("7")}
 	defer child.SignalAll(syscall.SIGKILL)
-	if left := child.Descendants(); len(left) != 1 {
-		t.Errorf("descendants %v, want one", left)
+	if left, err := child.Descendants(); len(left) != 1 || err != nil {
+		t.Errorf("descendants %v, want one: %v", left, err)
 	}
 	if run.create("8") == nil {
 		t.Fatal("no control group can be made")
@@ -130,7 +174,7 @@ func TestReapedIsLeftAlone(t *testing.T) {
 	}
 	defer other.Wait()
 	child := lineage{pid: other.Process.Pid, marker: markerName + "=reaped", reaped: true}
-	if left := child.Descendants(); len(left) > 0 {
+	if left, _ := child.Descendants(); len(left) > 0 {
 		t.Errorf("another's processes %v were taken for its descendants", left)
 	}
 	if err := child.SignalAll(syscall.SIGKILL); err != nil {

@@ -145,7 +145,7 @@ func (c *keptChild) killUntold() {
 	var now look
 	now.read()
 	for pid, p := range now.procs {
-		if p.alive() && marks(c.marker, readMarker(pid)) {
+		if p.alive() && marks(c.marker, now.marker(pid)) {
 			p.signal(syscall.SIGKILL)
 		}
 	}
@@ -200,7 +200,7 @@ func (c *keptChild) ReleaseWith(numbers ...byte) {
 }
 
 func (c *keptChild) Tell(sig syscall.Signal) error {
-	others := c.others()
+	others, _ := c.others()
 	var pids []int
 	for _, p := range others {
 		pids = append(pids, p.pid)

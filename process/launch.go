@@ -129,8 +129,9 @@ type Child interface {
 	// stopped is continued, so that it sees the signal.
 	SignalAll(sig syscall.Signal) error
 
-	// Descendants are the pids of those still alive, without the leader.
-	Descendants() []int
+	// Descendants are the pids of those still alive, without the leader. With an error,
+	// for want of descriptors or memory, there may be others.
+	Descendants() ([]int, error)
 
 	// Release gives back what the launcher holds for the child. It is called
 	// once, when no descendant is left, after OnEnd's f was called (at once for a

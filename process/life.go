@@ -75,7 +75,7 @@ func (p *Process) leaderEnded(status Status) {
 func (p *Process) sweep() {
 	forced := p.forced
 	for pause := firstSweep; ; pause = min(2*pause, lastSweep) {
-		if len(p.child.Descendants()) == 0 {
+		if left, err := p.child.Descendants(); len(left) == 0 && err == nil {
 			return
 		}
 		select {

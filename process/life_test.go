@@ -16,6 +16,7 @@ type fakeChild struct {
 
 	mu       sync.Mutex
 	below    []int
+	unseen   error // why there may be more of them
 	signals  []string
 	released bool
 }
@@ -47,10 +48,10 @@ func (c *fakeChild) note(sig syscall.Signal, all bool) error {
 	return nil
 }
 
-func (c *fakeChild) Descendants() []int {
+func (c *fakeChild) Descendants() ([]int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Clone(c.below)
+	return slices.Clone(c.below), c.unseen
 }
 
 func (c *fakeChild) set(below ...int) {
@@ -187,6 +188,27 @@ func TestAnUnaskedExitSweepsAtOnce(t *testing.T) {
 		}
 		if got := c.sent(); !slices.Equal(got, []string{"KILL to all"}) {
 			t.Errorf("sent %v", got)
+		}
+	})
+}
+
+// Nobody is known to be gone while there is no descriptor to look with.
+func TestAShortageIsNoEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kills := 0
+		c := &fakeChild{unseen: syscall.EMFILE}
+		c.onEach = func(syscall.Signal, bool) {
+			if kills++; kills == 3 {
+				c.mu.Lock()
+				c.unseen = nil
+				c.mu.Unlock()
+			}
+		}
+		p := live(t, c)
+		c.leader <- Status{}
+		<-p.Done()
+		if kills != 3 {
+			t.Errorf("it was over after %d kills", kills)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"runtime"
@@ -56,13 +57,14 @@ func (c *lineage) Signal(sig syscall.Signal) error {
 // SignalAll signals the group in one call, from which nothing can fork away, and then
 // those that left it.
 func (c *lineage) SignalAll(sig syscall.Signal) error {
-	if sig == syscall.SIGKILL && c.cgroup != nil && c.cgroup.kill() == nil {
-		return c.signal(sig, slices.DeleteFunc(c.others(), func(p proc) bool { return !p.headless() }))
+	contained := sig == syscall.SIGKILL && c.cgroup != nil && c.cgroup.kill() == nil
+	others, unseen := c.others()
+	if contained {
+		others = slices.DeleteFunc(others, func(p proc) bool { return !p.headless() })
 	}
-	others := c.others()
 	err := c.signal(sig, others)
 	c.wake(sig, others)
-	return err
+	return cmp.Or(err, unseen)
 }
 
 // wake continues what is stopped, so that it sees the signal that was sent. It is
@@ -93,31 +95,34 @@ func (c *lineage) signal(sig syscall.Signal, others []proc) error {
 }
 
 // others are the descendants that are not in the leader's process group.
-func (c *lineage) others() []proc {
-	return slices.DeleteFunc(c.descendants(), func(p proc) bool { return p.group == c.pid })
+func (c *lineage) others() ([]proc, error) {
+	all, err := c.descendants()
+	return slices.DeleteFunc(all, func(p proc) bool { return p.group == c.pid }), err
 }
 
-func (c *lineage) Descendants() []int {
+func (c *lineage) Descendants() ([]int, error) {
+	all, err := c.descendants()
 	var pids []int
-	for _, p := range c.descendants() {
+	for _, p := range all {
 		pids = append(pids, p.pid)
 	}
-	return pids
+	return pids, err
 }
 
-// descendants are those of the leader that are alive.
-func (c *lineage) descendants() []proc {
+// descendants are those of the leader that are alive. With an error, which is a shortage,
+// there may be more.
+func (c *lineage) descendants() ([]proc, error) {
 	if c.reaped {
-		return nil
+		return nil, nil
 	}
 	if c.cgroup != nil {
 		if c.ended.Load() && c.cgroup.vanish() {
-			return nil
+			return nil, nil
 		}
 		return c.cgroup.members(c.pid)
 	}
-	all := processes.members(c.pid, c.marker)
-	return slices.DeleteFunc(all, func(p proc) bool { return p.pid == c.pid })
+	all, err := processes.members(c.pid, c.marker)
+	return slices.DeleteFunc(all, func(p proc) bool { return p.pid == c.pid }), err
 }
 
 // done turns "no such process" into the error that callers know.

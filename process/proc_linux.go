@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -147,20 +148,30 @@ func number(digits []byte) int {
 	return n
 }
 
+// shortage is err if it says nothing of what was to be read: there was no descriptor, or
+// no memory, to read it with. What cannot be read for any other reason is gone, or none of
+// ours.
+func shortage(err error) error {
+	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM) {
+		return err
+	}
+	return nil
+}
+
 // readMarker is the instance's marker in the environment that a process was
 // started with, or "" when it has none or does not show it.
-func readMarker(pid int) string {
+func readMarker(pid int) (string, error) {
 	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	if err != nil {
-		return ""
+		return "", err
 	}
 	for entry := range strings.SplitSeq(string(environ), "\x00") {
 		entry = strings.TrimPrefix(entry, spawn.HelperPrefix) // it may be the helper yet
 		if strings.HasPrefix(entry, markerName+"=") {
-			return entry
+			return entry, nil
 		}
 	}
-	return ""
+	return "", nil
 }
 
 // marks reports whether marker, found in an environment, is wanted's own or

@@ -54,7 +54,11 @@ func (p *Process) stats(ctx context.Context) (Stats, error) {
 	p.mu.Unlock()
 
 	leader := p.child.Pid()
-	if err := s.look(ctx, append([]int{leader}, p.child.Descendants()...)); err != nil {
+	below, err := p.child.Descendants()
+	if err != nil {
+		return Stats{}, explain(err)
+	}
+	if err := s.look(ctx, append([]int{leader}, below...)); err != nil {
 		return Stats{}, err
 	}
 	if _, ok := s.found[leader]; !ok {

@@ -103,5 +103,6 @@ func (p *Process) Remaining() []int {
 	if p.alive() == nil {
 		left = append(left, p.child.Pid())
 	}
-	return append(left, p.child.Descendants()...)
+	below, _ := p.child.Descendants() // with an error as many as are known
+	return append(left, below...)
 }

@@ -44,8 +44,8 @@ func EndSurvivors(ctx context.Context, prefix string, identities []string, grace
 	told := make(map[procID]bool)
 	began := time.Now()
 	for pause := firstSweep; ; pause = min(2*pause, lastSweep) {
-		left := survivors(prefix, identities)
-		if len(left) == 0 {
+		left, err := survivors(prefix, identities)
+		if len(left) == 0 && err == nil {
 			return len(told), nil
 		}
 		for _, p := range left {
@@ -66,17 +66,18 @@ func EndSurvivors(ctx context.Context, prefix string, identities []string, grace
 	}
 }
 
-// survivors are those that are there now.
-func survivors(prefix string, identities []string) []proc {
+// survivors are those that are there now. With an error there may be more.
+func survivors(prefix string, identities []string) ([]proc, error) {
 	var now look
 	now.read()
 	var roots []int
 	for pid, p := range now.procs {
-		if p.alive() && (slices.Contains(identities, p.identity()) || prefix != "" && bears(readMarker(pid), prefix)) {
+		if p.alive() && (slices.Contains(identities, p.identity()) || prefix != "" && bears(now.marker(pid), prefix)) {
 			roots = append(roots, pid)
 		}
 	}
-	return slices.DeleteFunc(now.below(roots), func(p proc) bool { return p.pid == os.Getpid() || p.pid == guardian() })
+	left := slices.DeleteFunc(now.below(roots), func(p proc) bool { return p.pid == os.Getpid() || p.pid == guardian() })
+	return left, now.err
 }
 
 // bears reports whether a marker, or one that it continues, begins with prefix.

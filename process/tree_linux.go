@@ -41,6 +41,7 @@ type look struct {
 	done     chan struct{}
 	procs    map[int]proc
 	children map[int][]int // pids by parent
+	err      error         // there may be others: see shortage
 }
 
 // look returns a look at /proc that began after the call.
@@ -72,7 +73,7 @@ func (l *looks) update(now *look) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id := range l.known {
-		if now.procs[id.pid].procID != id {
+		if now.err == nil && now.procs[id.pid].procID != id {
 			delete(l.known, id)
 		}
 	}
@@ -103,8 +104,9 @@ func (l *looks) knows(id procID) bool {
 
 // members are a leader and its descendants, as far as they are alive: its children and
 // theirs, the members of its process group, the orphans that bear its marker, and those
-// that an earlier look has found, with all of their children.
-func (l *looks) members(leader int, marker string) []proc {
+// that an earlier look has found, with all of their children. With an error, which is a
+// shortage, there may be more.
+func (l *looks) members(leader int, marker string) ([]proc, error) {
 	now := l.look()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -120,20 +122,22 @@ func (l *looks) members(leader int, marker string) []proc {
 			l.know(p.procID, leader)
 		}
 	}
-	return members
+	return members, now.err
 }
 
-// read reads all of /proc. What cannot be read is gone, or none of ours.
+// read reads all of /proc.
 func (l *look) read() {
 	l.procs = make(map[int]proc)
 	l.children = make(map[int][]int)
 	dir, err := os.Open("/proc")
 	if err != nil {
+		l.failed(err)
 		return
 	}
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
+		l.failed(err)
 		return
 	}
 	buf := make([]byte, 1024)
@@ -142,12 +146,29 @@ func (l *look) read() {
 		if err != nil {
 			continue
 		}
-		if p, err := readStat(pid, buf); err == nil {
-			l.procs[pid] = p
-			l.children[p.parent] = append(l.children[p.parent], pid)
+		p, err := readStat(pid, buf)
+		if err != nil {
+			l.failed(err)
+			continue
 		}
+		l.procs[pid] = p
+		l.children[p.parent] = append(l.children[p.parent], pid)
 	}
 	l.readMarkers()
+}
+
+// failed notes that something could not be read.
+func (l *look) failed(err error) {
+	if err := shortage(err); err != nil {
+		l.err = err
+	}
+}
+
+// marker is readMarker for this look.
+func (l *look) marker(pid int) string {
+	marker, err := readMarker(pid)
+	l.failed(err)
+	return marker
 }
 
 // readMarkers reads the markers of those that may be orphans: they have become children
@@ -158,7 +179,7 @@ func (l *look) readMarkers() {
 		for _, pid := range l.children[adopter.pid] {
 			p := l.procs[pid]
 			if p.alive() && p.start >= self.start && pid != self.pid && !family.has(pid) {
-				p.marker = readMarker(pid)
+				p.marker = l.marker(pid)
 				l.procs[pid] = p
 			}
 		}
