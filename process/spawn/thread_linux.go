@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"errors"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -107,8 +108,7 @@ func newThread(s threadState) (*thread, error) {
 		}
 	}
 	ready := make(chan error)
-	go func() {
-		runtime.LockOSThread() // for good, so that the thread ends with this
+	go onOwnThread(func() {
 		err := s.set()
 		if err == nil && s.apart {
 			err = t.door.goThrough()
@@ -120,7 +120,7 @@ func newThread(s threadState) (*thread, error) {
 		for do := range t.work {
 			do()
 		}
-	}()
+	})
 	err := <-ready
 	if s.apart {
 		unix.Close(t.door.theirs) // which the thread has of its own
@@ -132,6 +132,24 @@ func newThread(s threadState) (*thread, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// onOwnThread runs do on a thread of the kernel's that ends with it. That is not the main
+// thread, which never ends: what /proc tells of the main thread, as of its descriptors and
+// its umask, is taken for the whole program's.
+func onOwnThread(do func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != os.Getpid() {
+		do()
+		return
+	}
+	began := make(chan struct{})
+	go onOwnThread(func() {
+		close(began)
+		do()
+	})
+	<-began // so that it did not begin on this thread
+	runtime.UnlockOSThread()
 }
 
 // end ends a thread that has nothing to do. threads must be locked.

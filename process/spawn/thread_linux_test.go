@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"os"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -24,5 +25,21 @@ func TestThreadsOfTheLastStatesAreKept(t *testing.T) {
 	}
 	if len(threads.idle) != maxThreads {
 		t.Errorf("%d threads wait", len(threads.idle))
+	}
+}
+
+// The main thread stays as it is: the program's descriptors, for one, are looked for there.
+func TestTheMainThreadIsLeftAlone(t *testing.T) {
+	for range 20 {
+		th, err := newThread(threadState{umask: To(0o27)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		th.run(func() {
+			if unix.Gettid() == os.Getpid() {
+				t.Error("it is the main thread")
+			}
+		})
+		close(th.work)
 	}
 }
