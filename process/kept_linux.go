@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gafferd/gaffer/internal/keeper"
 	"github.com/gafferd/gaffer/process/spawn"
 )
@@ -200,16 +202,23 @@ func (c *keptChild) ReleaseWith(numbers ...byte) {
 }
 
 func (c *keptChild) Tell(sig syscall.Signal) error {
-	others, _ := c.others()
-	var pids []int
-	for _, p := range others {
-		pids = append(pids, p.pid)
+	others, unseen := c.others()
+	told := others[:min(len(others), keeper.MaxOthers)]
+	var pidfds []int
+	for _, p := range told {
+		if pidfd, err := p.open(); err == nil { // else it has ended, most likely
+			defer unix.Close(pidfd)
+			pidfds = append(pidfds, pidfd)
+		}
 	}
-	if c.kept.Tell(sig, pids) != nil { // without a keeper there will be nobody else to send it
+	if c.kept.Tell(sig, pidfds) != nil { // without a keeper there will be nobody else to send it
 		return c.SignalAll(sig)
 	}
+	for _, p := range others[len(told):] {
+		p.signal(sig)
+	}
 	c.wake(sig, others)
-	return nil
+	return unseen
 }
 
 func (c *keptChild) Told() bool { return c.kept.Told() }

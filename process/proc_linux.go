@@ -38,17 +38,27 @@ func (p *proc) alive() bool { return p.state != 'X' && (p.state != 'Z' || p.head
 // then, and the kernel passes over it when it kills a cgroup.
 func (p *proc) headless() bool { return p.state == 'Z' && p.threads > 1 }
 
-// signal sends sig to this process and no other that has its pid since.
-func (p *proc) signal(sig unix.Signal) error {
-	fd, err := unix.PidfdOpen(p.pid, 0)
+// open returns a pidfd of this process and no other that has its pid since.
+func (p *proc) open() (pidfd int, err error) {
+	pidfd, err = unix.PidfdOpen(p.pid, 0)
 	if err != nil {
-		return done(err)
+		return -1, done(err)
 	}
-	defer unix.Close(fd)
 	if now, err := readProc(p.pid); err != nil || now.procID != p.procID {
-		return os.ErrProcessDone
+		unix.Close(pidfd)
+		return -1, os.ErrProcessDone
 	}
-	return done(unix.PidfdSendSignal(fd, sig, nil, 0))
+	return pidfd, nil
+}
+
+// signal sends sig to it.
+func (p *proc) signal(sig unix.Signal) error {
+	pidfd, err := p.open()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pidfd)
+	return done(unix.PidfdSendSignal(pidfd, sig, nil, 0))
 }
 
 // readProc reads what the kernel says of one process.

@@ -3,7 +3,6 @@
 package keeper
 
 import (
-	"encoding/binary"
 	"os"
 	"runtime"
 
@@ -105,17 +104,14 @@ func (ch *Child) Files() []File { return ch.files }
 // Released says that an earlier worker has released the child already.
 func (ch *Child) Released() bool { return ch.released }
 
-// maxOthers is how many others Tell takes.
-const maxOthers = maxData / 4
+// MaxOthers is how many others Tell takes.
+const MaxOthers = maxFiles
 
 // Tell has the keeper signal the child, its process group and others, unless it
-// has done so before, for an earlier worker.
+// has done so before, for an earlier worker. The others are pidfds, which no process that
+// comes later can be taken for; the caller keeps its own.
 func (ch *Child) Tell(sig unix.Signal, others []int) error {
-	m := message{kind: tell, id: ch.ID, a: int64(sig)}
-	for _, pid := range others[:min(len(others), maxOthers)] {
-		m.data = binary.LittleEndian.AppendUint32(m.data, uint32(pid))
-	}
-	return ch.conn.link.send(m)
+	return ch.conn.link.send(message{kind: tell, id: ch.ID, a: int64(sig), files: others})
 }
 
 // Told says that an earlier worker has had the child signalled by Tell.

@@ -3,7 +3,6 @@
 package keeper
 
 import (
-	"encoding/binary"
 	"slices"
 	"syscall"
 	"time"
@@ -184,20 +183,19 @@ func (k *keeper) lookAgain(time.Time) {
 	}
 }
 
-// signalOnce signals a child and its group, and others that descend from it. It does so
-// once in the child's life: that a signal was sent and that it is known to have been
-// are one step, and no worker's death comes between the two.
-func (k *keeper) signalOnce(id uint64, sig unix.Signal, others []byte) {
+// signalOnce signals a child and its group, and others that descend from it, by their
+// pidfds. It does so once in the child's life: that a signal was sent and that it is known
+// to have been are one step, and no worker's death comes between the two.
+func (k *keeper) signalOnce(id uint64, sig unix.Signal, others []int) {
+	defer closeAll(others)
 	c := k.children[id]
 	if c == nil || c.told || c.pidfd < 0 {
 		return
 	}
 	c.told = true
 	spawn.SignalGroup(c.pid, sig)
-	for ; len(others) >= 4; others = others[4:] {
-		if pid := int32(binary.LittleEndian.Uint32(others)); pid > 1 {
-			unix.Kill(int(pid), sig)
-		}
+	for _, pidfd := range others {
+		unix.PidfdSendSignal(pidfd, sig, nil, 0) // an error: it has ended
 	}
 }
 

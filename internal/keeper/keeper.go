@@ -250,7 +250,7 @@ func (k *keeper) receive(w *worker, m message, err error) {
 		return
 	}
 	w.beat(time.Now())
-	if m.short {
+	if m.short && m.kind != tell { // which is for those that it can be for
 		k.refuse(m)
 		return
 	}
@@ -278,7 +278,7 @@ func (k *keeper) receive(w *worker, m message, err error) {
 	case keep:
 		k.answer(m, k.keep(m.id, byte(m.a), m.files))
 	case tell:
-		k.signalOnce(m.id, unix.Signal(m.a), m.data)
+		k.signalOnce(m.id, unix.Signal(m.a), m.files)
 	case unkeep:
 		k.unkeep(m.id, byte(m.a))
 	case forget:

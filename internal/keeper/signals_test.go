@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"slices"
 	"strconv"
@@ -139,5 +140,50 @@ func TestWhatAWorkerHasActedOn(t *testing.T) {
 	k.unheeded(w)
 	if len(k.missed) > 0 {
 		t.Errorf("the next worker is told of %v again", k.missed)
+	}
+}
+
+// A child is told to stop once, with those that descend from it, and also if the keeper has
+// no descriptors for these.
+func TestTellOthers(t *testing.T) {
+	start := func() (cmd *exec.Cmd, pidfd int) {
+		cmd = exec.Command("sleep", "1000")
+		cmd.SysProcAttr = &syscall.SysProcAttr{PidFD: &pidfd, Setpgid: true}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd, pidfd
+	}
+	signal := func(cmd *exec.Cmd) syscall.Signal {
+		cmd.Wait()
+		return cmd.ProcessState.Sys().(syscall.WaitStatus).Signal()
+	}
+	w := &worker{}
+	told := message{kind: tell, id: 1, a: int64(unix.SIGTERM)}
+	for _, short := range []bool{false, true} {
+		leader, pidfd := start()
+		other, below := start()
+		k := &keeper{children: map[uint64]*childEntry{1: {pid: leader.Process.Pid, pidfd: pidfd}}}
+		m := told
+		m.short, m.files = short, []int{below}
+		k.receive(w, m, nil)
+		if s := signal(leader); s != syscall.SIGTERM {
+			t.Errorf("the leader got %v", s)
+		}
+		if s := signal(other); s != syscall.SIGTERM {
+			t.Errorf("what it has started got %v", s)
+		}
+		unix.Close(pidfd)
+	}
+	leader, pidfd := start()
+	again, below := start()
+	defer unix.Close(pidfd)
+	k := &keeper{children: map[uint64]*childEntry{1: {pid: leader.Process.Pid, pidfd: pidfd, told: true}}}
+	told.files = []int{below}
+	k.receive(w, told, nil)
+	unix.Kill(leader.Process.Pid, syscall.SIGKILL)
+	unix.Kill(again.Process.Pid, syscall.SIGKILL)
+	if a, b := signal(leader), signal(again); a != syscall.SIGKILL || b != syscall.SIGKILL {
+		t.Errorf("what was told before got %v and %v", a, b)
 	}
 }

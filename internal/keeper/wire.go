@@ -12,7 +12,7 @@ import (
 // Version is that of the protocol. A keeper serves every worker of its own
 // version; what is added to the protocol does not change it as long as both can
 // do without.
-const Version = 2
+const Version = 3
 
 // kind is what a message is about. Numbers are part of the protocol.
 type kind byte
@@ -28,7 +28,7 @@ const (
 	release kind = 7  // take the zombie of child id away, and close its files data; a: 1 to forget it, and wait for its end
 	unkeep  kind = 8  // close file a of child id
 	keep    kind = 13 // keep a file for child id, by the number a; b: see answered, or 0 to be told only if it cannot be: unkept
-	tell    kind = 15 // signal child id, its group and the processes data, 4 bytes each, once; a: the signal
+	tell    kind = 15 // signal child id, its group and the processes whose pidfds the files are, once; a: the signal
 	forget  kind = 9  // close all files of child id
 	notify  kind = 10 // tell the service manager data
 	leave   kind = 11 // end with the exit code a when the worker does
