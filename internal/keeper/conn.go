@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The names of what the keeper itself looks at.
@@ -187,6 +189,9 @@ func (c *Conn) Outputs(in, out *os.File) error {
 // that one has proved that it can read the state: then Yield is closed and this
 // one is to end. An error says why the upgrade will not take place.
 func (c *Conn) Upgrade(path string) error {
+	if len(path) >= unix.PathMax { // the keeper's answer, which has it too, would be too large
+		return unix.ENAMETOOLONG
+	}
 	answer := make(chan error, 1)
 	c.mu.Lock()
 	if c.upgrade != nil {

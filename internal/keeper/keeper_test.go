@@ -335,6 +335,14 @@ func TestUpgradeFails(t *testing.T) {
 	}
 }
 
+// A path that no file can have is refused by the worker itself, which the answer would kill.
+func TestUpgradeToALongPath(t *testing.T) {
+	long := "/" + strings.Repeat("x", maxData-10)
+	if err := new(Conn).Upgrade(long); !errors.Is(err, unix.ENAMETOOLONG) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestAttr fails for a property of spawn.Attr that does not reach the keeper.
 func TestAttr(t *testing.T) {
 	a := spawn.Attr{
