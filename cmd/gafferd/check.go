@@ -4,8 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/gafferd/gaffer/internal/config"
 )
@@ -73,13 +78,59 @@ func (s setup) checkStart() (warnings []error, err error) {
 	if err == nil {
 		err = closing()
 	}
+	settings := s.config.Settings
 	switch {
 	case !errors.Is(err, errNobody):
 		errs = append(errs, err)
-	case s.config.Settings.StateDir == "": // else there may be tokens in it
+	case settings.StateDir == "": // else there may be tokens in it
 		warnings = append(warnings, err)
 	}
+	errs = append(errs,
+		wouldMake("state directory "+settings.StateDir, settings.StateDir),
+		wouldWrite("audit log", settings.AuditLog),
+		wouldWrite("log file", s.options.logFile),
+		wouldWrite("pid file", s.pidFile),
+	)
+	if dir := settings.PluginsDir; dir != "" && !isDir(dir) {
+		warnings = append(warnings, fmt.Errorf("plugins_dir: there is no folder %s: plugins are served when it is there", dir))
+	}
 	return warnings, errors.Join(errs...)
+}
+
+// wouldMake returns why a folder, unless it is "", can neither be there nor be made.
+func wouldMake(what, dir string) error {
+	if dir == "" {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return wouldMake(what, filepath.Dir(dir))
+	case err == nil && !info.IsDir():
+		err = &os.PathError{Op: "mkdir", Path: dir, Err: unix.ENOTDIR}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// wouldWrite returns why a file, unless it is "", can neither be written nor be made.
+func wouldWrite(what, path string) error {
+	if path == "" {
+		return nil
+	}
+	err := unix.Access(path, unix.W_OK)
+	switch {
+	case err == unix.ENOENT:
+		err = unix.Access(filepath.Dir(path), unix.W_OK)
+	case err == nil && isDir(path):
+		err = unix.EISDIR
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, &os.PathError{Op: "open", Path: path, Err: err})
+	}
+	return nil
 }
 
 // unopened is a listener that is none yet: it has an address, and nothing else.

@@ -65,6 +65,12 @@ func TestCheckWhatKeepsFromStarting(t *testing.T) {
 		{ini("require_token = true\nstate_dir = state", "bind = 127.0.0.1:0"), "", 0}, // there may be tokens
 		{ini("require_token = true", "bind = 127.0.0.1:0, unix:sock"), "", 0},
 		{ini("require_token = true", "bind = unix:sock"), "", 0},
+		{ini("state_dir = gaffer.ini", "bind = unix:sock"), "gaffer.ini: not a directory", exitFailed},
+		{ini("state_dir = gaffer.ini/state", "bind = unix:sock"), "not a directory", exitFailed},
+		{ini("state_dir = more/state", "bind = unix:sock"), "", 0},
+		{ini("audit_log = nowhere/log", "bind = unix:sock"), "nowhere/log: no such file or directory", exitFailed},
+		{ini("audit_log = .", "bind = unix:sock"), "audit log: open ", exitFailed},
+		{ini("audit_log = log", "bind = unix:sock"), "", 0},
 	} {
 		path := file(t, "gaffer.ini", c.text)
 		var stdout, stderr bytes.Buffer
@@ -80,6 +86,13 @@ func TestCheckWhatKeepsFromStarting(t *testing.T) {
 			says(t, fails(t, exitFailed, path), strings.TrimPrefix(c.want, "warning: "))
 		}
 	}
+	path := file(t, "gaffer.ini", ini("plugins_dir = nowhere", "bind = unix:sock"))
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), []string{"--check", "--log-file=/nowhere/log", "--pidfile=/nowhere/pid", path}, &stdout, &stderr); code != exitFailed {
+		t.Errorf("with files that cannot be written it exits with %d", code)
+	}
+	says(t, stderr.String(), "log file: open /nowhere/log: ", "pid file: open /nowhere/pid: ", "warning: plugins_dir: there is no folder ")
+
 	t.Setenv(tokenVariable, "secret")
 	trusting := file(t, "gaffer.ini", ini("trust_loopback = true", "bind = 127.0.0.1:0"))
 	says(t, fails(t, exitFailed, "--check", trusting), "leave one out")

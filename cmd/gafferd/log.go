@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 )
@@ -37,7 +38,7 @@ func (i *invocation) startLog() (log *slog.Logger, file *logFile, err error) {
 		log.Error("the log goes to standard error", "error", err)
 		return log, nil, nil
 	case err != nil:
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("log file: %w", err)
 	}
 	return newLogger(file, i.options), file, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -51,7 +50,7 @@ func (l *logFile) Write(p []byte) (int, error) {
 func (l *logFile) reopen() error {
 	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NOCTTY, 0o640)
 	if err != nil {
-		return fmt.Errorf("log file: %w", err)
+		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
