@@ -127,8 +127,14 @@ func endpoint(s section, ps *problems) Endpoint {
 	if binds, at := get[[]any](s, "bind"); len(binds) == 0 {
 		ps.add(at.at, s, at.name, "is missing: say where to listen, such as 127.0.0.1:5000 or unix:/run/gaffer.sock")
 	}
-	if value, at := get[any](s, "mode"); value != nil && !slices.ContainsFunc(e.Bind, func(a Address) bool { return a.Network == "unix" }) {
+	binds := func(network string) bool {
+		return slices.ContainsFunc(e.Bind, func(a Address) bool { return a.Network == network })
+	}
+	if value, at := get[any](s, "mode"); value != nil && !binds("unix") {
 		ps.add(at.at, s, at.name, "does nothing without a unix socket in bind")
+	}
+	if value, at := get[any](s, "certfile"); value != nil && binds("unix") && !binds("tcp") {
+		ps.warn(at.at, s, at.name, "does nothing for a unix socket, which mode protects, and bind has nothing else")
 	}
 	return e
 }

@@ -416,7 +416,8 @@ func TestWarnings(t *testing.T) {
 plugins_dir = plugins
 state_dir = /var/lib/gaffer
 [endpoint:spare]
-bind = 127.0.0.1:5000
+bind = unix:/run/spare
+certfile = spare.pem
 [webhooks]
 create = http://127.0.0.1:8000/
 [process:web]
@@ -432,8 +433,9 @@ port = 80
 	}
 	want := []string{
 		`gaffer.ini:4: [endpoint:spare]: is not used, because http_endpoints of [gaffer] does not name it`,
-		`gaffer.ini:10: [process:web] cmd: goes on with "numprocesses = …", because the line is indented: move it to the left if it is a key of its own`,
-		`gaffer.ini:12: [env:wbe]: is not used, because there is no [process:wbe]; the nearest is [process:web]`,
+		`gaffer.ini:6: [endpoint:spare] certfile: does nothing for a unix socket, which mode protects, and bind has nothing else`,
+		`gaffer.ini:11: [process:web] cmd: goes on with "numprocesses = …", because the line is indented: move it to the left if it is a key of its own`,
+		`gaffer.ini:13: [env:wbe]: is not used, because there is no [process:wbe]; the nearest is [process:web]`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
