@@ -54,7 +54,7 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 // which there are a few at most.
 func keptThreads() int {
 	buf := make([]byte, 1<<20)
-	return strings.Count(string(buf[:runtime.Stack(buf, true)]), "created by github.com/gafferd/gaffer/process/spawn.newThread")
+	return strings.Count(string(buf[:runtime.Stack(buf, true)]), "\ngithub.com/gafferd/gaffer/process/spawn.newThread.func1(")
 }
 
 // expectGoroutines waits until there are no more than n of them, but for

@@ -394,21 +394,20 @@ func (c *changer) check() {
 	if c.active {
 		want = c.number
 	}
-	var last string
-	waitFor(c.t, fmt.Sprintf("%s has %d instances", c.name, want), func() bool {
-		s := c.d.status(c.name)
-		last = fmt.Sprintf("%+v", s)
-		return s.Active == c.active && s.NumProcesses == c.number && s.Running == want
+	waitFor(c.t, fmt.Sprintf("%s has %d instances, and no other processes", c.name, want), func() bool {
+		s := c.d.status(c.name) // which does not count those that are stopping
+		return s.Active == c.active && s.NumProcesses == c.number && s.Running == want && c.processes() == want
 	})
-	os := 0
+}
+
+// processes is how many the system has.
+func (c *changer) processes() (n int) {
 	for _, pid := range marked("E2E_MARK=" + c.d.mark) {
 		if environ(pid, "GAFFER_NAME") == c.name {
-			os++
+			n++
 		}
 	}
-	if os != want {
-		c.t.Errorf("%s has %d processes, want %d; %s", c.name, os, want, last)
-	}
+	return n
 }
 
 // pinger makes requests on new connections, none of which may be refused, and
