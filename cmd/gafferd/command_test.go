@@ -70,6 +70,27 @@ func TestPIDFile(t *testing.T) {
 	}
 }
 
+// A pid file that somebody has removed may be another daemon's by now.
+func TestPIDFileOfAnother(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gafferd.pid")
+	ours, err := holdPIDFile(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	others, err := holdPIDFile(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours.release()
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the other daemon's file: %v", err)
+	}
+	others.release()
+}
+
 // TestPIDFileOutlivedByChildren holds that a process does not keep the lock of
 // a daemon that was killed.
 func TestPIDFileOutlivedByChildren(t *testing.T) {

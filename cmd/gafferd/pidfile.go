@@ -54,9 +54,12 @@ func holdPIDFile(path string, w *worker) (*pidFile, error) {
 }
 
 // release removes the file and lets go of it, in this order: a file that can be
-// locked is never one of a daemon that is still there.
+// locked is never one of a daemon that is still there. If somebody else has removed it,
+// what is there now may be another daemon's.
 func (p *pidFile) release() {
-	os.Remove(p.path)
+	if stillAt(p.f, p.path) {
+		os.Remove(p.path)
+	}
 	p.f.Close()
 }
 
