@@ -33,22 +33,25 @@ func openLogFile(path string) (*logFile, error) {
 // Write implements io.Writer.
 func (l *logFile) Write(p []byte) (int, error) {
 	l.mu.Lock()
-	f := l.f
-	l.mu.Unlock()
-	if f == nil {
-		if err := l.reopen(); err != nil {
+	defer l.mu.Unlock()
+	if l.f == nil {
+		f, err := l.open()
+		if err != nil {
 			return 0, err
 		}
+		l.f = f
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	return l.f.Write(p)
 }
 
+func (l *logFile) open() (*os.File, error) {
+	return os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NOCTTY, 0o640)
+}
+
 // reopen goes on in the file that is at the path now. When that cannot be, it
-// goes on where it was.
+// goes on where it was. A disk that does not answer holds up no writer.
 func (l *logFile) reopen() error {
-	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NOCTTY, 0o640)
+	f, err := l.open()
 	if err != nil {
 		return err
 	}

@@ -31,16 +31,11 @@ func TestReadyToBeTypedInto(t *testing.T) {
 	d.create("cat", properties{"cmd": "cat", "redirect_input": true})
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	c, err := client.New(d.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.CloseIdleConnections()
 	const in, out, errors = "keeper /memfd:gaffer-stdin (deleted)", "keeper /memfd:gaffer-stdout (deleted)", "keeper /memfd:gaffer-stderr (deleted)"
 	if now := d.descriptors(); now[in]+now[out]+now[errors] > 0 {
 		t.Errorf("there are files before anybody came: %v", now)
 	}
-	a, err := c.Attach(ctx, d.pids("cat")[0], client.AttachOptions{})
+	a, err := d.client().Attach(ctx, d.pids("cat")[0], client.AttachOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

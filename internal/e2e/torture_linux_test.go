@@ -94,12 +94,7 @@ func TestUpgrades(t *testing.T) {
 		n++
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
-		c, err := client.New(d.url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.CloseIdleConnections()
-		version, err := c.Upgrade(ctx, program)
+		version, err := d.client().Upgrade(ctx, program)
 		if err != nil {
 			t.Fatalf("upgrade %d to %s: %v", n, program, err)
 		}
